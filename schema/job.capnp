@@ -1,0 +1,169 @@
+@0xe7e68112d8524ce7;
+# Jobs: what is trained, by whom, and how far it is.
+#
+# A client submits a job file to the coordinator, which runs it through these phases:
+#
+#   waiting    until a server shard, a worker and a data server are members
+#   loading    data servers read the data (LoadData -> DataLoaded)
+#   preparing  shards make the parameters, workers the model (JobPlan -> PlanReady)
+#   training   StartPhase -> PhaseProgress ... PhaseProgress with done
+#   evaluating the same on the test set, when there is one
+#   saving     partitions are collected from the shards and written (ExportPartition)
+#   done | failed | cancelled
+#
+# After the last, EndJob frees what the members hold for the job. The client is sent a JobUpdate on
+# every change of phase and several times a second while a phase runs. One job runs at a time.
+
+$import "/capnp/c++.capnp".namespace("gradmesh::schema");
+
+struct SubmitJob {
+  # client -> coordinator, control lane. Answer: JobAccepted or Refusal (config errors, job running).
+  config @0 :Text;            # the job file with defaults filled in
+  minServers @1 :UInt32;      # shards, workers and data servers to wait for before it starts
+  minWorkers @2 :UInt32;
+  minDataServers @3 :UInt32;
+  waitSeconds @4 :UInt32;     # how long to wait for them
+}
+
+struct JobAccepted {
+  jobId @0 :UInt64;
+}
+
+struct CancelJob {
+  # client -> coordinator, control lane. The job ends as "cancelled"; no answer but JobUpdate.
+  jobId @0 :UInt64;
+}
+
+enum JobPhase {
+  none @0;
+  waiting @1;
+  loading @2;
+  preparing @3;
+  training @4;
+  evaluating @5;
+  saving @6;
+  done @7;
+  failed @8;
+  cancelled @9;
+}
+
+struct WorkerProgress {
+  # What one worker has done in a phase. Times are wall time of the worker's pipeline: *busy* counts
+  # each stage by itself, *stalled* is time in which the compute stage had nothing to do, by what it
+  # waited for.
+  rank @0 :UInt32;
+  name @1 :Text;
+  steps @2 :UInt64;
+  examples @3 :UInt64;
+  lossSum @4 :Float64;          # over `examples`
+  correct @5 :UInt64;
+  recentLoss @6 :Float64;       # mean over the examples since the last report; NaN when none
+  stalenessSum @7 :UInt64;      # over acknowledged pushes: updates applied since the worker read
+  stalenessMax @8 :UInt64;
+  pushes @9 :UInt64;            # acknowledged
+  computeSeconds @10 :Float64;
+  stalledLeaseSeconds @11 :Float64;
+  stalledPullSeconds @12 :Float64;
+  stalledPushSeconds @13 :Float64;
+  epoch @14 :UInt32;            # of the batch computed last
+}
+
+struct JobUpdate {
+  jobId @0 :UInt64;
+  name @1 :Text;
+  phase @2 :JobPhase;
+  text @3 :Text;              # what it waits for, or why it failed
+  strategy @4 :Text;
+  epochs @5 :UInt32;
+  stepsTotal @6 :UInt64;      # steps of the whole job
+  examplesTotal @7 :UInt64;   # training examples of the whole job
+  examplesDone @8 :UInt64;    # in the phase that runs (training: of examplesTotal)
+  phaseSeconds @9 :Float64;   # since the phase began
+  trainSeconds @10 :Float64;  # length of the training phase, so far
+  loss @11 :Float64;          # recent mean training loss; NaN before the first
+  workers @12 :List(WorkerProgress);
+  trainExamples @13 :UInt64;  # in the training set
+  testExamples @14 :UInt64;
+  features @15 :UInt32;
+  classes @16 :UInt32;
+  source @17 :Text;           # of the data
+  parameters @18 :UInt64;     # floats in the model when saved; 0 before
+  testCorrect @19 :UInt64;    # after evaluating
+  testLossSum @20 :Float64;
+  testDone @21 :UInt64;
+  modelFile @22 :Text;        # where it was saved; empty when not
+  parametersSha256 @23 :Text; # hex; of the parameters in canonical form
+  failedNode @24 :Text;       # failed: name of the node that was the first to fail, when one was
+  lossHistory @25 :List(Float32); # mean training loss over equal parts of the job, oldest first
+}
+
+struct Table {
+  name @0 :Text;
+  sparse @1 :Bool;
+  width @2 :UInt64;           # dense: elements; sparse: floats in a row
+  uniformLimit @3 :Float32;   # initial values are uniform in [-limit, limit); 0: zeros
+}
+
+struct Place {
+  # An actor somewhere in the mesh.
+  uuid @0 :Data;              # 16 bytes
+  service @1 :UInt32;
+  name @2 :Text;              # of its node, for error messages
+}
+
+struct JobPlan {
+  # coordinator -> shards, workers, data servers; control lane. Idempotent. Answer: PlanReady or
+  # Refusal.
+  jobId @0 :UInt64;
+  config @1 :Text;
+  sparse @2 :Bool;            # shape of the data
+  features @3 :UInt32;
+  classes @4 :UInt32;
+  tables @5 :List(Table);
+  partitions @6 :UInt32;
+  shards @7 :List(Place);     # shard s owns the partitions [P * s / S, P * (s + 1) / S)
+  workers @8 :List(Place);    # in rank order
+  dataServers @9 :List(Place);
+  pieces @10 :UInt32;         # pieces of a step; see data.capnp
+  stepsPerEpoch @11 :UInt64;
+  steps @12 :UInt64;          # steps of the whole job
+}
+
+struct PlanReady {
+  jobId @0 :UInt64;
+}
+
+enum PhaseKind {
+  train @0;
+  evaluate @1;
+}
+
+struct StartPhase {
+  # coordinator -> workers and data servers, control lane, data servers first. A phase ends when
+  # every worker has sent PhaseProgress with done. Idempotent by (jobId, phase). Data servers answer
+  # PlanReady.
+  jobId @0 :UInt64;
+  phase @1 :UInt32;           # from 1
+  kind @2 :PhaseKind;
+}
+
+struct PhaseProgress {
+  # worker -> coordinator, control lane, no answer. Totals since the phase began, so a lost or
+  # repeated one does no harm.
+  jobId @0 :UInt64;
+  phase @1 :UInt32;
+  done @2 :Bool;
+  progress @3 :WorkerProgress;
+}
+
+struct JobFailed {
+  # any member -> coordinator, control lane: the job cannot go on.
+  jobId @0 :UInt64;
+  code @1 :UInt16;
+  text @2 :Text;
+}
+
+struct EndJob {
+  # coordinator -> shards, workers, data servers: forget the job. Idempotent, no answer.
+  jobId @0 :UInt64;
+}
