@@ -1,0 +1,157 @@
+#pragma once
+
+/// The compute backend: the few operations that the models are made of, on memory that the backend
+/// owns. The CPU backend (`cpu_backend.hpp`) is the reference; a device backend does the same with
+/// streams and kernels, and the models do not notice.
+///
+/// Order: operations are enqueued and take effect in call order. Results are in host memory only
+/// after `download` and `wait()`; host memory given to `upload` must stay as it is until then.
+///
+/// Failure: no exceptions. The first fault sticks: from then on every operation does nothing and
+/// `wait()` returns that fault. Its owner then drops the backend and makes a new one.
+///
+/// Same shapes and same input give the same bits in every run on the same machine.
+///
+/// Limits: a matrix has at most 2^31 - 1 rows and columns. One thread uses a backend at a time.
+
+#include "gpu/device_memory.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace gradmesh::gpu {
+
+enum class fault_kind : std::uint8_t {
+  none = 0,
+  /// Operands whose shapes do not fit: a defect of the caller.
+  bad_shape = 1,
+  out_of_memory = 2,
+  /// The device or its library failed.
+  device_failed = 3,
+};
+
+struct fault {
+  fault_kind kind = fault_kind::none;
+  /// What failed, with which values, why.
+  std::string text;
+
+  explicit operator bool() const { return kind != fault_kind::none; }
+};
+
+enum class transpose : bool { no, yes };
+enum class activation : bool { none, relu };
+
+/// Sparse rows: row i holds the entries [offsets[i], offsets[i + 1]) less `first_offset` of
+/// `columns` and `values`. The offsets ascend and every column is below the row count of the dense
+/// operand; the caller has checked that, since the backend may not be able to look.
+struct csr_matrix {
+  device_span<const std::uint32_t> offsets; // rows + 1
+  device_span<const std::uint32_t> columns;
+  device_span<const float> values;
+  std::uint32_t first_offset = 0;
+
+  std::size_t rows() const { return offsets.size == 0 ? 0 : offsets.size - 1; }
+};
+
+/// Sums over a batch, written by `softmax_cross_entropy`.
+struct batch_metrics {
+  double loss_sum = 0;
+  std::uint64_t correct = 0;
+};
+
+class backend {
+public:
+  backend() = default;
+  backend(const backend&) = delete;
+  backend& operator=(const backend&) = delete;
+  virtual ~backend() = default;
+
+  /// "cpu", "cuda:0".
+  virtual std::string_view name() const = 0;
+
+  /// True where the backend can address host memory itself: `buffer` then copies nothing.
+  virtual bool shares_host_memory() const = 0;
+
+  /// Waits until all that was enqueued is done. Returns the first fault of this backend's life.
+  const fault& wait();
+
+  /// c = alpha op(a) op(b) + beta c. With beta 0, c is only written.
+  void multiply(float alpha, device_matrix<const float> a, transpose transpose_a,
+                device_matrix<const float> b, transpose transpose_b, float beta,
+                device_matrix<float> c);
+
+  /// out = a w: the sum of the rows of w that each sparse row names, times its values.
+  void multiply_sparse(const csr_matrix& a, device_matrix<const float> w, device_matrix<float> out);
+
+  /// out += a^T d: adds each row of d, times a value, to every row of out that the sparse row
+  /// names.
+  void add_sparse_transposed(const csr_matrix& a, device_matrix<const float> d,
+                             device_matrix<float> out);
+
+  /// x = f(x + bias), the bias added to every row.
+  void add_bias(device_span<const float> bias, activation f, device_matrix<float> x);
+
+  /// gradient = 0 where `activated` (the output of ReLU) is 0.
+  void relu_backward(device_matrix<const float> activated, device_matrix<float> gradient);
+
+  /// For rows of logits z and labels y: metrics = sums of -log softmax(z)[y] and of argmax z = y
+  /// (the first of equals); then z = scale (softmax(z) - onehot(y)), the gradient of the loss.
+  /// Labels are in [0, columns); the caller has checked that.
+  void softmax_cross_entropy(device_span<const std::int32_t> labels, float scale,
+                             device_matrix<float> z, device_span<batch_metrics> metrics);
+
+  /// out[j] = sum over i of x[i][j].
+  void sum_rows(device_matrix<const float> x, device_span<float> out);
+
+  /// y = y + alpha x.
+  void add_scaled(float alpha, device_span<const float> x, device_span<float> y);
+
+  /// x = alpha x.
+  void scale(float alpha, device_span<float> x);
+
+  /// x = value.
+  void fill(float value, device_span<float> x);
+
+  /// Memory and copies, in bytes; `buffer` is the way to use them. `allocate` gives at least
+  /// 64-byte alignment and null when out of memory (and then a fault). `release` takes effect after
+  /// the operations enqueued before it, and accepts null.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* memory) = 0;
+  void copy_to_device(void* to, const void* host_from, std::size_t bytes);
+  void copy_to_host(void* host_to, const void* from, std::size_t bytes);
+
+protected:
+  /// Keeps the first fault.
+  void fail(fault_kind kind, std::string text);
+
+private:
+  /// Called only when nothing failed before; shapes fit and no operand is empty unless said.
+  virtual void do_wait() = 0;
+  /// The inner dimension may be 0.
+  virtual void do_multiply(float alpha, device_matrix<const float> a, transpose transpose_a,
+                           device_matrix<const float> b, transpose transpose_b, float beta,
+                           device_matrix<float> c) = 0;
+  virtual void do_multiply_sparse(const csr_matrix& a, device_matrix<const float> w,
+                                  device_matrix<float> out) = 0;
+  virtual void do_add_sparse_transposed(const csr_matrix& a, device_matrix<const float> d,
+                                        device_matrix<float> out) = 0;
+  virtual void do_add_bias(device_span<const float> bias, activation f, device_matrix<float> x) = 0;
+  virtual void do_relu_backward(device_span<const float> activated,
+                                device_span<float> gradient) = 0;
+  /// May have no rows; the metrics are written all the same.
+  virtual void do_softmax_cross_entropy(device_span<const std::int32_t> labels, float scale,
+                                        device_matrix<float> z, batch_metrics* metrics) = 0;
+  /// May have no rows; `out` is written all the same.
+  virtual void do_sum_rows(device_matrix<const float> x, device_span<float> out) = 0;
+  virtual void do_add_scaled(float alpha, device_span<const float> x, device_span<float> y) = 0;
+  virtual void do_scale(float alpha, device_span<float> x) = 0;
+  virtual void do_fill(float value, device_span<float> x) = 0;
+  virtual void do_copy_to_device(void* to, const void* host_from, std::size_t bytes) = 0;
+  virtual void do_copy_to_host(void* host_to, const void* from, std::size_t bytes) = 0;
+
+  fault fault_;
+};
+
+} // namespace gradmesh::gpu

@@ -1,0 +1,167 @@
+#include "gpu/cpu_backend.hpp"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+namespace gradmesh::gpu {
+
+namespace {
+
+CBLAS_TRANSPOSE blas(transpose t) {
+  return t == transpose::yes ? CblasTrans : CblasNoTrans;
+}
+
+/// y += alpha x, the loop that sparse products live in.
+void add_row(float alpha, const float* __restrict x, float* __restrict y, std::size_t count) {
+  for (std::size_t j = 0; j < count; ++j)
+    y[j] += alpha * x[j];
+}
+
+/// One row of `softmax_cross_entropy`. The largest logit is subtracted first, so exp never
+/// overflows; a NaN or +infinity among the logits makes the loss NaN.
+void softmax_row(std::int32_t label, float scale, float* z, std::size_t columns,
+                 batch_metrics& metrics) {
+  const float* best = std::max_element(z, z + columns);
+  const float largest = *best;
+  const float label_logit = z[label] - largest;
+  metrics.correct += best - z == label;
+
+  float sum = 0;
+  for (std::size_t j = 0; j < columns; ++j) {
+    z[j] = std::exp(z[j] - largest);
+    sum += z[j];
+  }
+  metrics.loss_sum += std::log(static_cast<double>(sum)) - static_cast<double>(label_logit);
+
+  const float factor = scale / sum;
+  for (std::size_t j = 0; j < columns; ++j)
+    z[j] *= factor;
+  z[label] -= scale;
+}
+
+class cpu_backend final : public backend {
+public:
+  explicit cpu_backend(host_memory memory) : memory_(memory) {}
+
+  std::string_view name() const override { return "cpu"; }
+  bool shares_host_memory() const override { return memory_ == host_memory::shared; }
+
+  void* allocate(std::size_t bytes) override {
+    constexpr std::size_t alignment = 64;
+    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    void* memory = rounded < bytes ? nullptr : std::aligned_alloc(alignment, rounded);
+    if (!memory)
+      fail(fault_kind::out_of_memory,
+           "cpu: no memory for a buffer of " + std::to_string(bytes) +
+               " bytes; use a smaller batch or model, or a machine with more memory");
+    return memory;
+  }
+
+  void release(void* memory) override { std::free(memory); }
+
+private:
+  void do_wait() override {}
+
+  void do_multiply(float alpha, device_matrix<const float> a, transpose transpose_a,
+                   device_matrix<const float> b, transpose transpose_b, float beta,
+                   device_matrix<float> c) override {
+    const auto inner = static_cast<blasint>(transpose_a == transpose::yes ? a.rows : a.columns);
+    // BLAS wants leading dimensions of at least 1, also where nothing is read.
+    const auto stride = [](std::size_t columns) {
+      return static_cast<blasint>(std::max<std::size_t>(columns, 1));
+    };
+    cblas_sgemm(CblasRowMajor, blas(transpose_a), blas(transpose_b), static_cast<blasint>(c.rows),
+                static_cast<blasint>(c.columns), inner, alpha, a.data, stride(a.columns), b.data,
+                stride(b.columns), beta, c.data, stride(c.columns));
+  }
+
+  void do_multiply_sparse(const csr_matrix& a, device_matrix<const float> w,
+                          device_matrix<float> out) override {
+    std::fill_n(out.data, out.size(), 0.0F);
+    for (std::size_t i = 0; i < out.rows; ++i)
+      for (std::size_t k = a.offsets.data[i]; k < a.offsets.data[i + 1]; ++k) {
+        const std::size_t entry = k - a.first_offset;
+        add_row(a.values.data[entry], w.data + a.columns.data[entry] * w.columns,
+                out.data + i * out.columns, out.columns);
+      }
+  }
+
+  void do_add_sparse_transposed(const csr_matrix& a, device_matrix<const float> d,
+                                device_matrix<float> out) override {
+    for (std::size_t i = 0; i < d.rows; ++i)
+      for (std::size_t k = a.offsets.data[i]; k < a.offsets.data[i + 1]; ++k) {
+        const std::size_t entry = k - a.first_offset;
+        add_row(a.values.data[entry], d.data + i * d.columns,
+                out.data + a.columns.data[entry] * out.columns, out.columns);
+      }
+  }
+
+  void do_add_bias(device_span<const float> bias, activation f, device_matrix<float> x) override {
+    const float* __restrict b = bias.data;
+    for (std::size_t i = 0; i < x.rows; ++i) {
+      float* __restrict row = x.data + i * x.columns;
+      if (f == activation::relu)
+        // Written so that a NaN stays one instead of becoming 0.
+        for (std::size_t j = 0; j < x.columns; ++j)
+          row[j] = std::max(row[j] + b[j], 0.0F);
+      else
+        for (std::size_t j = 0; j < x.columns; ++j)
+          row[j] += b[j];
+    }
+  }
+
+  void do_relu_backward(device_span<const float> activated, device_span<float> gradient) override {
+    const float* __restrict y = activated.data;
+    float* __restrict g = gradient.data;
+    for (std::size_t i = 0; i < gradient.size; ++i)
+      g[i] = y[i] == 0.0F ? 0.0F : g[i];
+  }
+
+  void do_softmax_cross_entropy(device_span<const std::int32_t> labels, float scale,
+                                device_matrix<float> z, batch_metrics* metrics) override {
+    *metrics = {};
+    for (std::size_t i = 0; i < z.rows; ++i)
+      softmax_row(labels.data[i], scale, z.data + i * z.columns, z.columns, *metrics);
+  }
+
+  void do_sum_rows(device_matrix<const float> x, device_span<float> out) override {
+    std::fill_n(out.data, out.size, 0.0F);
+    for (std::size_t i = 0; i < x.rows; ++i)
+      add_row(1.0F, x.data + i * x.columns, out.data, out.size);
+  }
+
+  void do_add_scaled(float alpha, device_span<const float> x, device_span<float> y) override {
+    add_row(alpha, x.data, y.data, y.size);
+  }
+
+  void do_scale(float alpha, device_span<float> x) override {
+    for (std::size_t i = 0; i < x.size; ++i)
+      x.data[i] *= alpha;
+  }
+
+  void do_fill(float value, device_span<float> x) override { std::fill_n(x.data, x.size, value); }
+
+  void do_copy_to_device(void* to, const void* host_from, std::size_t bytes) override {
+    std::memcpy(to, host_from, bytes);
+  }
+
+  void do_copy_to_host(void* host_to, const void* from, std::size_t bytes) override {
+    std::memcpy(host_to, from, bytes);
+  }
+
+  host_memory memory_;
+};
+
+} // namespace
+
+std::unique_ptr<backend> make_cpu_backend(host_memory memory) {
+  // Once a process, because setting it while another backend computes would be a race.
+  [[maybe_unused]] static const bool one_thread = (openblas_set_num_threads(1), true);
+  return std::make_unique<cpu_backend>(memory);
+}
+
+} // namespace gradmesh::gpu
