@@ -1,0 +1,64 @@
+#include "config/job_checks.hpp"
+
+#include <fmt/format.h>
+
+namespace gradmesh::config {
+
+namespace {
+
+void check_data(const data_section& d, std::vector<finding>& found) {
+  if (d.format != data_format::debian_packages && d.train.empty())
+    found.push_back({"data.train", fmt::format("required with data.format = {}; name the file "
+                                               "that holds the training examples",
+                                               to_string(d.format))});
+  if (d.format == data_format::idx && d.train_labels.empty())
+    found.push_back({"data.train_labels", "required with data.format = idx; name the file that "
+                                          "holds the labels of data.train"});
+  if (d.format == data_format::idx && !d.test.empty() && d.test_labels.empty())
+    found.push_back({"data.test_labels", "required with data.format = idx and a data.test; name "
+                                         "the file that holds the labels of data.test"});
+  if (!d.test.empty() && d.test_last != 0)
+    found.push_back({"data.test_last", "data.test names a test set already; keep one of the two"});
+  if (!d.test.empty() && d.test_fraction != 0)
+    found.push_back(
+        {"data.test_fraction", "data.test names a test set already; keep one of the two"});
+  if (d.test_last != 0 && d.test_fraction != 0)
+    found.push_back(
+        {"data.test_fraction", "data.test_last chooses a test set already; keep one of the two"});
+}
+
+void check_steps(const job_config& c, std::vector<finding>& found) {
+  const auto& j = c.job;
+  if (c.mesh.workers > j.batch)
+    found.push_back({"mesh.workers", fmt::format("{} workers cannot share the {} examples of a "
+                                                 "step; raise job.batch or start fewer workers",
+                                                 c.mesh.workers, j.batch)});
+  if (!j.deterministic) return;
+  if (j.strategy != strategy::bsp)
+    found.push_back({"job.deterministic",
+                     fmt::format("needs job.strategy = bsp, but it is {}", to_string(j.strategy))});
+  if (j.batch < j.micro_batches)
+    found.push_back({"job.batch", fmt::format("the {} examples of a step cannot be cut into {} "
+                                              "micro batches; raise job.batch or lower "
+                                              "job.micro_batches",
+                                              j.batch, j.micro_batches)});
+  if (c.mesh.workers > j.micro_batches)
+    found.push_back({"mesh.workers", fmt::format("{} workers cannot share the {} micro batches of "
+                                                 "a deterministic step; raise job.micro_batches "
+                                                 "or start fewer workers",
+                                                 c.mesh.workers, j.micro_batches)});
+}
+
+} // namespace
+
+std::vector<finding> check_job(const job_config& c) {
+  std::vector<finding> found;
+  check_data(c.data, found);
+  if (c.model.kind == model_kind::mlp && c.model.hidden.empty())
+    found.push_back({"model.hidden", "required with model.kind = mlp; give the widths of the "
+                                     "hidden layers, as in 256,128"});
+  check_steps(c, found);
+  return found;
+}
+
+} // namespace gradmesh::config

@@ -1,0 +1,118 @@
+#pragma once
+
+/// A job file: what to train, on which data, with which model, optimizer and mesh. The members
+/// mirror sections and keys. Meanings, defaults and limits stand in the table in job_config.cpp
+/// and nowhere else (`sample_job()` prints them); a default-constructed job_config is *not* the
+/// default job, `parse_job("", name)` is.
+///
+/// Failure: every fault is a diagnostic, all at once. Checks that compare options with each other
+/// run once each option by itself is valid.
+
+#include "config/enum_names.hpp"
+#include "config/loaded.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradmesh::config {
+
+enum class strategy : std::uint8_t { bsp, async };
+enum class data_format : std::uint8_t { debian_packages, libsvm, csv, tsv, idx };
+enum class model_kind : std::uint8_t { softmax, mlp };
+enum class optimizer_kind : std::uint8_t { sgd, momentum, adagrad, adam };
+
+name_list<strategy> names_of(strategy);
+name_list<data_format> names_of(data_format);
+name_list<model_kind> names_of(model_kind);
+name_list<optimizer_kind> names_of(optimizer_kind);
+
+struct job_section {
+  std::string name;
+  config::strategy strategy{};
+  std::uint32_t epochs = 0;
+  std::uint32_t batch = 0; // examples in one step of the whole job
+  bool deterministic = false;
+  std::uint32_t micro_batches = 0;
+  std::uint64_t seed = 0;
+  std::string model_file;  // empty: do not save
+  std::uint64_t steps = 0; // 0: as many as the epochs give
+  std::chrono::seconds request_timeout{0};
+
+  bool operator==(const job_section&) const = default;
+};
+
+struct data_section {
+  data_format format{};
+  std::string train;
+  std::string test;         // may be empty
+  std::string train_labels; // idx
+  std::string test_labels;  // idx
+  std::uint64_t test_last = 0;
+  double test_fraction = 0;
+  std::uint32_t features = 0;     // 0: from the data
+  std::uint32_t classes = 0;      // 0: from the data
+  std::uint32_t label_column = 0; // csv, tsv
+  bool header = false;            // csv, tsv
+  double scale = 0;
+  std::string cache; // debian-packages; empty: the tools decide
+
+  bool operator==(const data_section&) const = default;
+};
+
+struct model_section {
+  model_kind kind{};
+  std::vector<std::uint32_t> hidden; // widths of the hidden layers
+  double l2 = 0;
+
+  bool operator==(const model_section&) const = default;
+};
+
+struct optimizer_section {
+  optimizer_kind kind{};
+  double learning_rate = 0;
+  double momentum = 0;
+  double beta1 = 0;
+  double beta2 = 0;
+  double epsilon = 0;
+
+  bool operator==(const optimizer_section&) const = default;
+};
+
+struct mesh_section {
+  std::uint32_t servers = 0;
+  std::uint32_t workers = 0;
+  std::uint32_t data_servers = 0;
+  std::uint32_t partitions = 0;
+  std::string log_dir;
+
+  bool operator==(const mesh_section&) const = default;
+};
+
+struct job_config {
+  job_section job;
+  data_section data;
+  model_section model;
+  optimizer_section optimizer;
+  mesh_section mesh;
+
+  bool operator==(const job_config&) const = default;
+};
+
+/// Reads a file (at most `max_ini_bytes`).
+loaded<job_config> load_job(const std::string& path, const overrides& over = {});
+
+/// Reads text; `name` stands for the file in diagnostics. The text may come from a peer.
+loaded<job_config> parse_job(std::string_view text, const std::string& name,
+                             const overrides& over = {});
+
+/// INI text with every option that `parse_job` reads back to an equal job. For a job that was
+/// loaded; members changed since must be within the limits of the table.
+std::string dump_job(const job_config& job);
+
+/// A job file that documents every option: help, accepted values, default.
+std::string sample_job();
+
+} // namespace gradmesh::config

@@ -1,0 +1,52 @@
+#include "config/node_checks.hpp"
+
+#include <fmt/format.h>
+
+namespace gradmesh::config {
+
+namespace {
+
+/// A heartbeat or two may be late without anything being wrong.
+constexpr int heartbeats_per_timeout_min = 3;
+
+void check_addresses(const node_config& c, std::vector<finding>& found) {
+  const auto& n = c.node;
+  for (const auto r : n.roles)
+    if (r != role::worker && !n.listen) {
+      found.push_back({"node.listen", fmt::format("required for the role {}; give the address "
+                                                  "that other nodes reach it at, as in "
+                                                  "127.0.0.1:7700",
+                                                  to_string(r))});
+      break;
+    }
+  if (n.listen && !n.insecure && !is_loopback(*n.listen))
+    found.push_back({"node.listen", fmt::format("{} is not a loopback address, and there is no "
+                                                "TLS yet to protect it: listen on 127.0.0.1, or "
+                                                "set node.insecure = true if everybody who can "
+                                                "reach the port may control the mesh",
+                                                to_string(*n.listen))});
+  if (!c.has(role::coordinator) && !n.coordinator)
+    found.push_back({"node.coordinator", "required unless node.roles have coordinator; give the "
+                                         "address that the coordinator listens at"});
+  if (c.has(role::coordinator) && n.coordinator)
+    found.push_back({"node.coordinator", "this node is the coordinator itself (node.roles); "
+                                         "remove one of the two"});
+}
+
+} // namespace
+
+std::vector<finding> check_node(const node_config& c) {
+  std::vector<finding> found;
+  if (c.node.roles.empty())
+    return {{"node.roles", fmt::format("required; name one or more of {}", list_names<role>())}};
+  check_addresses(c, found);
+  if (c.node.heartbeat * heartbeats_per_timeout_min > c.node.node_timeout)
+    found.push_back({"node.heartbeat_ms",
+                     fmt::format("{} ms leave no room for {} heartbeats in node.node_timeout "
+                                 "({} s); lower the one or raise the other",
+                                 c.node.heartbeat.count(), heartbeats_per_timeout_min,
+                                 c.node.node_timeout.count())});
+  return found;
+}
+
+} // namespace gradmesh::config

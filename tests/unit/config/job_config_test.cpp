@@ -1,0 +1,215 @@
+#include "config/job_config.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace gradmesh::config;
+
+namespace {
+
+/// The rendered diagnostics of a text.
+std::string faults(const std::string& text) {
+  return to_string(parse_job(text, "job.ini").diagnostics);
+}
+
+/// A text without its comment signs before assignments: every option set to its default.
+std::string uncommented(const std::string& sample) {
+  std::string text;
+  for (std::size_t i = 0; i < sample.size(); ++i) {
+    const bool at_line_start = i == 0 || sample[i - 1] == '\n';
+    const bool before_key = i + 1 < sample.size() && sample[i] == '#' && sample[i + 1] != ' ';
+    if (!(at_line_start && before_key)) text += sample[i];
+  }
+  return text;
+}
+
+} // namespace
+
+TEST_CASE("a job file without a line is the default job") {
+  const auto job = parse_job("", "job.ini");
+  REQUIRE(job);
+  const auto& c = *job.value;
+  CHECK(c.job.name == "job");
+  CHECK(c.job.strategy == strategy::bsp);
+  CHECK(c.job.epochs == 10);
+  CHECK(c.job.batch == 512);
+  CHECK_FALSE(c.job.deterministic);
+  CHECK(c.job.micro_batches == 4);
+  CHECK(c.job.seed == 1);
+  CHECK(c.job.model_file == "gradmesh-model.gmm");
+  CHECK(c.job.steps == 0);
+  CHECK(c.job.request_timeout == std::chrono::seconds(120));
+  CHECK(c.data.format == data_format::debian_packages);
+  CHECK(c.data.scale == 1);
+  CHECK(c.model.kind == model_kind::softmax);
+  CHECK(c.optimizer.momentum == 0.9);
+  CHECK(c.optimizer.beta1 == 0.9);
+  CHECK(c.optimizer.beta2 == 0.999);
+  CHECK(c.optimizer.epsilon == 1e-8);
+  CHECK(c.mesh.servers == 2);
+  CHECK(c.mesh.workers == 2);
+  CHECK(c.mesh.data_servers == 1);
+  CHECK(c.mesh.partitions == 32);
+  CHECK(c.mesh.log_dir == ".gradmesh");
+}
+
+TEST_CASE("every option of a job file reaches its member") {
+  const auto job = parse_job("[job]\nname = j\nstrategy = async\nepochs = 2\nbatch = 3\n"
+                             "deterministic = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
+                             "model_file =\nsteps = 7\nrequest_timeout = 9\n"
+                             "[data]\nformat = csv\ntrain = a.csv\ntest = b.csv\n"
+                             "train_labels = c\ntest_labels = d\ntest_last = 0\n"
+                             "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = 13\n"
+                             "header = yes\nscale = 0.5\ncache = e\n"
+                             "[model]\nkind = mlp\nhidden = 14, 15\nl2 = 0.25\n"
+                             "[optimizer]\nkind = adam\nlearning_rate = 0.125\nmomentum = 0.5\n"
+                             "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\n"
+                             "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 4\n"
+                             "partitions = 16\nlog_dir = f\n",
+                             "job.ini");
+  CAPTURE(to_string(job.diagnostics));
+  REQUIRE(job);
+  job_config expected;
+  expected.job = {.name = "j",
+                  .strategy = strategy::async,
+                  .epochs = 2,
+                  .batch = 3,
+                  .deterministic = false,
+                  .micro_batches = 8,
+                  .seed = 18446744073709551615u,
+                  .model_file = "",
+                  .steps = 7,
+                  .request_timeout = std::chrono::seconds(9)};
+  expected.data = {.format = data_format::csv,
+                   .train = "a.csv",
+                   .test = "b.csv",
+                   .train_labels = "c",
+                   .test_labels = "d",
+                   .test_last = 0,
+                   .test_fraction = 0,
+                   .features = 11,
+                   .classes = 12,
+                   .label_column = 13,
+                   .header = true,
+                   .scale = 0.5,
+                   .cache = "e"};
+  expected.model = {.kind = model_kind::mlp, .hidden = {14, 15}, .l2 = 0.25};
+  expected.optimizer = {.kind = optimizer_kind::adam,
+                        .learning_rate = 0.125,
+                        .momentum = 0.5,
+                        .beta1 = 0.75,
+                        .beta2 = 0.875,
+                        .epsilon = 1e-3};
+  expected.mesh = {.servers = 3, .workers = 1, .data_servers = 4, .partitions = 16, .log_dir = "f"};
+  CHECK(*job.value == expected);
+}
+
+TEST_CASE("batch_size and type are read as batch and kind") {
+  const auto job = parse_job("[job]\nbatch_size = 64\n[model]\ntype = mlp\nhidden = 8\n"
+                             "[optimizer]\ntype = adam\n",
+                             "job.ini");
+  REQUIRE(job);
+  CHECK(job.value->job.batch == 64);
+  CHECK(job.value->model.kind == model_kind::mlp);
+  CHECK(job.value->optimizer.kind == optimizer_kind::adam);
+}
+
+TEST_CASE("the sample of a job holds every option with its default") {
+  const auto sample = sample_job();
+  const auto untouched = parse_job(sample, "sample");
+  const auto explicit_defaults = parse_job(uncommented(sample), "sample");
+  const auto defaults = parse_job("", "empty");
+  REQUIRE(untouched);
+  CAPTURE(to_string(explicit_defaults.diagnostics));
+  REQUIRE(explicit_defaults);
+  REQUIRE(defaults);
+  CHECK(*untouched.value == *defaults.value);
+  CHECK(*explicit_defaults.value == *defaults.value);
+  for (const auto& o : explicit_defaults.options) {
+    CAPTURE(o.key);
+    CHECK(o.from.from == origin::kind::file);
+  }
+}
+
+TEST_CASE("the dump of a job is the wire form: it parses back to the same job") {
+  const auto job = parse_job("[data]\nscale = 0.00392156862745098\n[model]\nkind = mlp\n"
+                             "hidden = 256,128\n",
+                             "job.ini");
+  REQUIRE(job);
+  CHECK(dump_job(*job.value) == dump_ini(job.options));
+  const auto again = parse_job(dump_job(*job.value), "dump");
+  REQUIRE(again);
+  CHECK(*again.value == *job.value);
+}
+
+TEST_CASE("each limit of a job is held at both ends") {
+  struct limit {
+    std::string name, inside, outside;
+  };
+  for (const auto& l :
+       {limit{"job.epochs", "1", "0"}, limit{"job.epochs", "100000", "100001"},
+        limit{"job.batch", "1048576", "1048577"}, limit{"job.micro_batches", "1024", "2048"},
+        limit{"job.request_timeout", "1", "0"}, limit{"data.test_fraction", "0.9", "0.91"},
+        limit{"data.scale", "1e-9", "0"}, limit{"model.l2", "0", "-1e-9"},
+        limit{"optimizer.learning_rate", "1e-9", "0"}, limit{"optimizer.momentum", "0", "1"},
+        limit{"mesh.servers", "1024", "1025"}, limit{"mesh.servers", "1", "0"},
+        limit{"mesh.partitions", "65536", "65537"}}) {
+    CAPTURE(l.name);
+    CHECK(parse_job("", "job.ini", {{}, {l.name + '=' + l.inside}}));
+    const auto refused = parse_job("", "job.ini", {{}, {l.name + '=' + l.outside}});
+    REQUIRE(refused.diagnostics.size() == 1);
+    CHECK(refused.diagnostics[0].text.starts_with(l.name + ": '" + l.outside + "' is not "));
+  }
+}
+
+TEST_CASE("files of examples are required unless the format needs none") {
+  CHECK(faults("[data]\nformat = libsvm\n") ==
+        "job.ini: error: data.train: required with data.format = libsvm; name the file that holds "
+        "the training examples\n");
+  CHECK(faults("[data]\nformat = idx\ntrain = a\ntest = b\n") ==
+        "job.ini: error: data.train_labels: required with data.format = idx; name the file that "
+        "holds the labels of data.train\n"
+        "job.ini: error: data.test_labels: required with data.format = idx and a data.test; name "
+        "the file that holds the labels of data.test\n");
+  CHECK(faults("[data]\nformat = idx\ntrain = a\ntrain_labels = c\n") == "");
+}
+
+TEST_CASE("two ways to choose the test set contradict each other") {
+  CHECK(faults("[data]\ntest = a\ntest_last = 5\n") ==
+        "job.ini:3: error: data.test_last: data.test names a test set already; keep one of the "
+        "two\n");
+  CHECK(faults("[data]\ntest = a\ntest_fraction = 0.5\n").starts_with("job.ini:3: error: "));
+  CHECK(faults("[data]\ntest_last = 5\ntest_fraction = 0.5\n").starts_with("job.ini:3: error: "));
+}
+
+TEST_CASE("an mlp needs hidden layers") {
+  CHECK(faults("[model]\nkind = mlp\n") ==
+        "job.ini: error: model.hidden: required with model.kind = mlp; give the widths of the "
+        "hidden layers, as in 256,128\n");
+}
+
+TEST_CASE("more workers than examples in a step are refused") {
+  CHECK(faults("[job]\nbatch = 3\n[mesh]\nworkers = 4\n") ==
+        "job.ini:4: error: mesh.workers: 4 workers cannot share the 3 examples of a step; raise "
+        "job.batch or start fewer workers\n");
+  CHECK(faults("[job]\nbatch = 4\n[mesh]\nworkers = 4\n") == "");
+}
+
+TEST_CASE("a deterministic job needs bsp, full pieces and a piece for each worker") {
+  CHECK(faults("[job]\ndeterministic = true\nstrategy = async\n") ==
+        "job.ini:2: error: job.deterministic: needs job.strategy = bsp, but it is async\n");
+  CHECK(faults("[job]\ndeterministic = true\nbatch = 3\n") ==
+        "job.ini:3: error: job.batch: the 3 examples of a step cannot be cut into 4 micro batches; "
+        "raise job.batch or lower job.micro_batches\n");
+  CHECK(faults("[job]\ndeterministic = true\n[mesh]\nworkers = 5\n") ==
+        "job.ini:4: error: mesh.workers: 5 workers cannot share the 4 micro batches of a "
+        "deterministic step; raise job.micro_batches or start fewer workers\n");
+  CHECK(faults("[job]\ndeterministic = true\nbatch = 4\n[mesh]\nworkers = 4\n") == "");
+  CHECK(faults("[job]\nbatch = 3\nstrategy = async\n") == "");
+}
+
+TEST_CASE("a job file that is missing names its path and the reason") {
+  const auto job = load_job("/nonexistent/job.ini");
+  CHECK_FALSE(job);
+  CHECK(to_string(job.diagnostics) ==
+        "/nonexistent/job.ini: error: cannot open the file: No such file or directory\n");
+}

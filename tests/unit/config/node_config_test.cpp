@@ -1,0 +1,152 @@
+#include "config/node_config.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace gradmesh::config;
+
+namespace {
+
+const std::string worker = "[node]\nroles = worker\ncoordinator = localhost:7700\n";
+
+std::string faults(const std::string& text) {
+  return to_string(parse_node(text, "node.ini").diagnostics);
+}
+
+} // namespace
+
+TEST_CASE("a worker needs its role and its coordinator, the rest has defaults") {
+  const auto node = parse_node(worker, "node.ini");
+  REQUIRE(node);
+  const auto& c = *node.value;
+  CHECK(c.node.roles == std::vector<role>{role::worker});
+  CHECK(c.node.name == "worker");
+  CHECK_FALSE(c.node.listen.has_value());
+  CHECK(c.node.coordinator == endpoint{"localhost", 7700});
+  CHECK(c.node.cluster == "gradmesh");
+  CHECK(c.node.join_timeout == std::chrono::seconds(30));
+  CHECK(c.node.node_timeout == std::chrono::seconds(10));
+  CHECK(c.node.heartbeat == std::chrono::milliseconds(200));
+  CHECK_FALSE(c.node.insecure);
+  CHECK(c.node.log_level == log_level::info);
+  CHECK(c.node.queue_mib == 256);
+  CHECK(c.server.shards == 1);
+  CHECK(c.worker.prefetch == 2);
+  CHECK(c.worker.pushes_in_flight == 2);
+  CHECK(c.worker.device == device_choice::automatic);
+}
+
+TEST_CASE("every option of a node file reaches its member") {
+  const auto node = parse_node("[node]\nname = n\nroles = server, worker\nlisten = [::1]:0\n"
+                               "coordinator = head:7700\ncluster = c\njoin_timeout = 1\n"
+                               "node_timeout = 2\nheartbeat_ms = 50\ninsecure = true\n"
+                               "log_level = trace\nqueue_mib = 3\n"
+                               "[server]\nshards = 4\n"
+                               "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n",
+                               "node.ini");
+  CAPTURE(to_string(node.diagnostics));
+  REQUIRE(node);
+  node_config expected;
+  expected.node = {.name = "n",
+                   .roles = {role::server, role::worker},
+                   .listen = endpoint{"::1", 0},
+                   .coordinator = endpoint{"head", 7700},
+                   .cluster = "c",
+                   .join_timeout = std::chrono::seconds(1),
+                   .node_timeout = std::chrono::seconds(2),
+                   .heartbeat = std::chrono::milliseconds(50),
+                   .insecure = true,
+                   .log_level = log_level::trace,
+                   .queue_mib = 3};
+  expected.server = {.shards = 4};
+  expected.worker = {.prefetch = 5, .pushes_in_flight = 6, .device = device_choice::cpu};
+  CHECK(*node.value == expected);
+  CHECK(node.value->has(role::server));
+  CHECK_FALSE(node.value->has(role::coordinator));
+
+  const auto again = parse_node(dump_node(*node.value), "dump");
+  REQUIRE(again);
+  CHECK(*again.value == expected);
+}
+
+TEST_CASE("a node is named after its roles, in the order of the file") {
+  const auto node =
+      parse_node("[node]\nroles = worker, coordinator\nlisten = localhost:7700\n", "node.ini");
+  REQUIRE(node);
+  CHECK(node.value->node.name == "worker+coordinator");
+  REQUIRE(node.options[0].key == "name");
+  CHECK(node.options[0].value == "worker+coordinator");
+}
+
+TEST_CASE("a node needs a role") {
+  CHECK(faults("[node]\nname = x\n") == "node.ini: error: node.roles: required; name one or more "
+                                        "of coordinator, server, worker, data-server\n");
+  CHECK(faults("[node]\nroles = worker, worker\n") ==
+        "node.ini:2: error: node.roles: 'worker, worker' is not a comma list of coordinator, "
+        "server, worker, data-server, each at most once\n");
+}
+
+TEST_CASE("coordinators, servers and data servers must listen") {
+  for (const std::string r : {"coordinator", "server", "data-server"}) {
+    CAPTURE(r);
+    const auto node = parse_node("[node]\nroles = " + r + "\n", "node.ini");
+    REQUIRE_FALSE(node.diagnostics.empty());
+    CHECK(node.diagnostics[0].text.starts_with("node.listen: required for the role " + r));
+  }
+}
+
+TEST_CASE("a node that is not the coordinator must know where it is") {
+  CHECK(faults("[node]\nroles = worker\n") ==
+        "node.ini: error: node.coordinator: required unless node.roles have coordinator; give the "
+        "address that the coordinator listens at\n");
+  CHECK(faults("[node]\nroles = worker\ncoordinator = localhost:0\n") ==
+        "node.ini:3: error: node.coordinator: 'localhost:0' is not HOST:PORT with a port in "
+        "1..65535\n");
+}
+
+TEST_CASE("a coordinator that is told of another one is refused") {
+  CHECK(faults("[node]\nroles = coordinator\nlisten = localhost:1\ncoordinator = localhost:2\n") ==
+        "node.ini:4: error: node.coordinator: this node is the coordinator itself (node.roles); "
+        "remove one of the two\n");
+}
+
+TEST_CASE("listening beyond loopback is refused unless insecure is set by name") {
+  const auto refused = faults(worker + "listen = 0.0.0.0:7710\n");
+  CHECK(refused.starts_with("node.ini:4: error: node.listen: 0.0.0.0:7710 is not a loopback "
+                            "address, and there is no TLS yet"));
+  CHECK(refused.find("node.insecure = true") != std::string::npos);
+  CHECK(faults(worker + "listen = 0.0.0.0:7710\ninsecure = true\n") == "");
+  CHECK(faults(worker + "listen = [::1]:7710\n") == "");
+}
+
+TEST_CASE("heartbeats must fit in the time after which a node is given up") {
+  CHECK(faults(worker + "node_timeout = 1\nheartbeat_ms = 500\n") ==
+        "node.ini:5: error: node.heartbeat_ms: 500 ms leave no room for 3 heartbeats in "
+        "node.node_timeout (1 s); lower the one or raise the other\n");
+  CHECK(faults(worker + "node_timeout = 3\nheartbeat_ms = 1000\n") == "");
+}
+
+TEST_CASE("each limit of a node is held at both ends") {
+  struct limit {
+    std::string name, inside, outside;
+  };
+  for (const auto& l :
+       {limit{"server.shards", "256", "257"}, limit{"server.shards", "1", "0"},
+        limit{"worker.prefetch", "64", "65"}, limit{"worker.pushes_in_flight", "1", "0"},
+        limit{"node.queue_mib", "65536", "65537"}, limit{"node.join_timeout", "1", "0"}}) {
+    CAPTURE(l.name);
+    CHECK(parse_node(worker, "node.ini", {{}, {l.name + '=' + l.inside}}));
+    const auto refused = parse_node(worker, "node.ini", {{}, {l.name + '=' + l.outside}});
+    REQUIRE(refused.diagnostics.size() == 1);
+    CHECK(refused.diagnostics[0].text.starts_with(l.name + ": '" + l.outside + "' is not "));
+  }
+}
+
+TEST_CASE("a data-server section is unknown as long as it has no options") {
+  CHECK(faults(worker + "[data-server]\n") ==
+        "node.ini:4: error: unknown section [data-server]; there are [node], [server], [worker]\n");
+}
+
+TEST_CASE("a node file that is missing names its path and the reason") {
+  CHECK(to_string(load_node("/nonexistent/node.ini").diagnostics) ==
+        "/nonexistent/node.ini: error: cannot open the file: No such file or directory\n");
+}
