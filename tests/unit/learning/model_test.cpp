@@ -158,6 +158,21 @@ TEST_CASE("an empty batch gives zero gradients and empty metrics") {
   }
 }
 
+TEST_CASE("a backend with its own memory brings the same metrics back") {
+  const auto data = testing::random_dense(2, 20, 5, 3);
+  flat_model shared(dense_shape, {}), copied(dense_shape, {}, gpu::host_memory::copied);
+  std::vector<float> parameters(shared.size(), 0);
+  parameters[shared.size() - 1] = 1;
+  const auto wanted = shared.evaluate(data.view(), parameters);
+  const auto got = copied.evaluate(data.view(), parameters);
+  REQUIRE(wanted);
+  REQUIRE(got);
+  CHECK(wanted->loss_sum > 0);
+  CHECK(got->loss_sum == wanted->loss_sum);
+  CHECK(got->correct == wanted->correct);
+  CHECK(got->examples == 20);
+}
+
 TEST_CASE("an example without features is scored by the bias alone") {
   const dataset data{sparse_shape, {1, 2}, {0, 0, 0}, {}, {}};
   flat_model model(sparse_shape, {});
