@@ -7,6 +7,7 @@
 #include <random>
 
 using namespace gradmesh::config;
+using namespace std::string_literals;
 
 namespace {
 
@@ -55,7 +56,7 @@ TEST_CASE("random bytes give diagnostics with lines of the text") {
     CAPTURE(seed);
     std::mt19937 random(seed);
     // Mostly characters that mean something to the scanner.
-    const std::string alphabet("[]=#; \t\r\n\n\n.,-_ajob\0\xff", 23);
+    const auto alphabet = "[]=#; \t\r\n\n\n.,-_ajob\0\xff"s;
     std::string text;
     for (auto n = random() % 400; n > 0; --n)
       text += alphabet[random() % alphabet.size()];
