@@ -1,0 +1,54 @@
+#pragma once
+
+/// The update rules that a server shard applies to its parameters: sgd, momentum, adagrad, adam.
+/// float32, element by element in a fixed order, so that a parameter's bits do not depend on which
+/// run (partition, shard) it is updated in.
+///
+/// On sparse rows every rule is *lazy*: a row's state changes only in a step that touches the row.
+/// Momentum does not carry a row on while nobody pushes to it, and Adam counts the updates of each
+/// row by itself.
+
+#include "actors/error.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace gradmesh::parameters {
+
+struct optimizer_options {
+  std::string kind = "sgd"; // sgd | momentum | adagrad | adam
+  float learning_rate = 0.1F;
+  float momentum = 0.9F; // momentum
+  float beta1 = 0.9F;    // adam
+  float beta2 = 0.999F;  // adam
+  float epsilon = 1e-8F; // adagrad, adam
+};
+
+class optimizer {
+public:
+  virtual ~optimizer() = default;
+
+  virtual std::string_view name() const = 0;
+
+  /// Floats of state that the rule keeps for each parameter; they begin as zeros.
+  virtual std::size_t state_floats_per_parameter() const = 0;
+
+  /// True if `update` depends on `step`.
+  virtual bool counts_steps() const = 0;
+
+  /// Updates the parameters `w` by their gradient `g`. `state` holds w.size() floats for each of
+  /// the `state_floats_per_parameter()`, one kind after the other. `step` counts the updates of
+  /// these parameters, this one included, so it begins with 1.
+  virtual void update(std::span<float> w, std::span<const float> g, std::span<float> state,
+                      float learning_rate, std::uint64_t step) const = 0;
+};
+
+/// `errc::invalid_argument` for an unknown kind, a learning rate or epsilon that is not a finite
+/// number above 0, a momentum or beta outside [0, 1).
+result<std::unique_ptr<optimizer>> make_optimizer(const optimizer_options& options);
+
+} // namespace gradmesh::parameters

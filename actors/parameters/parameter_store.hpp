@@ -1,0 +1,96 @@
+#pragma once
+
+/// The parameters that one server shard owns: reads for pulls, updates for pushes, export for
+/// saving the model. Used by one thread at a time (its shard actor).
+///
+/// Dense parameters exist from the start. A sparse row comes into being with its first update;
+/// until then a read gives its initial value and keeps nothing, so that reading never costs memory.
+///
+/// What a peer sends is checked before anything is changed: a refused `apply` has no effect.
+
+#include "actors/error.hpp"
+#include "actors/learning/table.hpp"
+#include "actors/parameters/body_layout.hpp"
+#include "actors/parameters/optimizer.hpp"
+#include "actors/parameters/partition_content.hpp"
+#include "actors/parameters/partition_map.hpp"
+#include "actors/parameters/sparse_table.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace gradmesh::parameters {
+
+class parameter_store {
+public:
+  /// Holds the initial values of all dense parameters of `shard`. `errc::invalid_argument` for
+  /// tables outside the limits, a map of another dense size, a shard that the map does not have, or
+  /// wrong optimizer options.
+  static result<parameter_store> make(std::vector<learning::table_spec> tables, partition_map map,
+                                      std::uint32_t shard, const optimizer_options& options,
+                                      std::uint64_t seed);
+
+  const body_layout& layout() const { return layout_; }
+  const partition_map& map() const { return map_; }
+  /// This shard's part of the flat dense space.
+  element_range dense_range() const { return map_.dense_of_shard(shard_); }
+  std::size_t dense_size() const { return dense_.size(); }
+  /// Keys that have rows; all sparse tables have the same ones.
+  std::uint64_t sparse_keys() const { return sparse_keys_; }
+
+  /// Floats in the body of a pull's answer.
+  std::size_t body_floats(bool dense, std::size_t keys) const {
+    return layout_.body_floats(dense ? dense_.size() : 0, keys);
+  }
+
+  /// Writes the body of a pull's answer: `out` has `body_floats(dense, keys.size())` floats.
+  /// `errc::invalid_argument` if the size differs, or keys are not strictly ascending or not this
+  /// shard's.
+  result<void> read(bool dense, std::span<const std::uint64_t> keys, std::span<float> out) const;
+
+  /// Updates what the gradient names, by the optimizer with this learning rate.
+  /// `errc::invalid_argument` as `read`, and if a value or the learning rate is not finite;
+  /// `errc::limit_exceeded` if the shard could come to more than `sparse_table::rows_max` keys.
+  result<void> apply(const gradient& change, float learning_rate);
+
+  /// The values of one partition. `errc::invalid_argument` if it is not this shard's.
+  result<partition_content> export_partition(std::uint32_t partition) const;
+
+private:
+  parameter_store(std::vector<learning::table_spec> tables, partition_map map, std::uint32_t shard,
+                  std::unique_ptr<optimizer> rule, std::uint64_t seed);
+
+  result<void> check_keys(std::span<const std::uint64_t> keys) const;
+  result<void> check_gradient(const gradient& change, float learning_rate) const;
+  const sparse_table& table_of(std::size_t sparse_index, std::uint64_t hash) const {
+    return sparse_[sparse_index][map_.partition_of_hash(hash) - first_partition_];
+  }
+  sparse_table& table_of(std::size_t sparse_index, std::uint64_t hash) {
+    return sparse_[sparse_index][map_.partition_of_hash(hash) - first_partition_];
+  }
+  void fill_initial(std::size_t sparse_index, std::uint64_t key, float* row) const;
+  float* create_row(std::size_t sparse_index, std::uint64_t key, std::uint64_t hash);
+  void read_rows(std::size_t sparse_index, std::span<const std::uint64_t> keys, float* out) const;
+  void update_rows(std::size_t sparse_index, std::span<const std::uint64_t> keys, const float* rows,
+                   float learning_rate);
+
+  std::vector<learning::table_spec> tables_;
+  body_layout layout_;
+  partition_map map_;
+  std::uint32_t shard_;
+  std::uint32_t first_partition_;
+  std::uint64_t seed_;
+  std::unique_ptr<optimizer> rule_;
+  std::vector<float> dense_;
+  std::vector<float> dense_state_;
+  std::uint64_t dense_steps_ = 0;
+  std::uint64_t sparse_keys_ = 0;
+  std::vector<std::size_t> sparse_tables_; // index in tables_ of each sparse table
+  /// By sparse table, then by partition of this shard.
+  std::vector<std::vector<sparse_table>> sparse_;
+};
+
+} // namespace gradmesh::parameters

@@ -1,0 +1,75 @@
+#include "actors/parameters/slicer.hpp"
+
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+namespace gradmesh::parameters {
+
+namespace {
+
+void copy_floats(float* to, const float* from, std::size_t count) {
+  if (count != 0) std::memcpy(to, from, count * sizeof(float));
+}
+
+} // namespace
+
+slicer::slicer(std::span<const learning::table_spec> tables, partition_map map)
+    : layout_(tables), map_(std::move(map)) {}
+
+std::vector<slice> slicer::cut(std::span<const std::uint64_t> keys) const {
+  std::vector<slice> slices(map_.shards());
+  // Keys are spread evenly; a sixteenth more makes a second allocation unlikely.
+  const auto expected = keys.size() / slices.size();
+  for (std::uint32_t shard = 0; shard < map_.shards(); ++shard) {
+    const auto dense = map_.dense_of_shard(shard);
+    slices[shard].dense_first = dense.first;
+    slices[shard].dense_last = dense.last;
+    slices[shard].keys.reserve(expected + expected / 16);
+    slices[shard].positions.reserve(expected + expected / 16);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    auto& owned = slices[map_.owner_of_key(keys[i])];
+    owned.keys.push_back(keys[i]);
+    owned.positions.push_back(static_cast<std::uint32_t>(i));
+  }
+  return slices;
+}
+
+void slicer::scatter(const slice& part, std::span<const float> body,
+                     const learning::gradient_view& parameters) const {
+  const bool with_dense = body.size() == body_floats(part);
+  assert(with_dense || body.size() == body_floats(part, false));
+  const float* from = body.data();
+  if (with_dense) {
+    copy_floats(parameters.dense.data() + part.dense_first, from, part.dense_floats());
+    from += part.dense_floats();
+  }
+  for (std::size_t t = 0; t < layout_.row_widths().size(); ++t) {
+    const auto width = layout_.row_widths()[t];
+    for (const auto position : part.positions) {
+      copy_floats(parameters.sparse[t].data() + position * width, from, width);
+      from += width;
+    }
+  }
+}
+
+void slicer::gather(const slice& part, const learning::gradient_view& gradients,
+                    std::span<float> body) const {
+  const bool with_dense = body.size() == body_floats(part);
+  assert(with_dense || body.size() == body_floats(part, false));
+  float* to = body.data();
+  if (with_dense) {
+    copy_floats(to, gradients.dense.data() + part.dense_first, part.dense_floats());
+    to += part.dense_floats();
+  }
+  for (std::size_t t = 0; t < layout_.row_widths().size(); ++t) {
+    const auto width = layout_.row_widths()[t];
+    for (const auto position : part.positions) {
+      copy_floats(to, gradients.sparse[t].data() + position * width, width);
+      to += width;
+    }
+  }
+}
+
+} // namespace gradmesh::parameters
