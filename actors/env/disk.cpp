@@ -1,0 +1,147 @@
+#include "actors/env/disk.hpp"
+
+#include "actors/env/descriptor.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+
+namespace gradmesh::env {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t read_step_bytes = std::size_t{1} << 20;
+
+error failed(std::string_view what, const std::string& path) {
+  const int code = errno;
+  return {errc::io_failed, "cannot " + std::string(what) + " '" + path + "': " + errno_text(code)};
+}
+
+error too_long(const std::string& path, std::uint64_t bytes_max) {
+  return {errc::limit_exceeded, "cannot read '" + path + "': it is longer than the limit of " +
+                                    std::to_string(bytes_max) + " bytes"};
+}
+
+result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed("write", path);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+/// Puts the names in a folder on the medium: a rename is durable only after this.
+result<void> sync_folder(const std::string& folder) {
+  const descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return failed("open folder", folder);
+  if (::fsync(fd.get()) != 0) return failed("sync folder", folder);
+  return {};
+}
+
+std::int64_t nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+class system_disk final : public disk {
+public:
+  result<std::string> read(const std::string& path, std::uint64_t bytes_max) override {
+    // O_NONBLOCK: opening a pipe must not wait for its writer.
+    const descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return {errc::not_found, "cannot open '" + path + "': " + errno_text()};
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) return failed("read", path);
+    if (!S_ISREG(status.st_mode))
+      return {errc::io_failed, "cannot read '" + path + "': it is not a regular file"};
+    if (static_cast<std::uint64_t>(status.st_size) > bytes_max) return too_long(path, bytes_max);
+
+    // One byte more than the size, so that the end is seen without another allocation. Files of
+    // /proc claim to be empty, and a file can grow while it is read: read until the end.
+    std::string bytes(static_cast<std::size_t>(status.st_size) + 1, '\0');
+    std::size_t used = 0;
+    for (;;) {
+      const ssize_t count = ::read(fd.get(), bytes.data() + used, bytes.size() - used);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return failed("read", path);
+      if (count == 0) break;
+      used += static_cast<std::size_t>(count);
+      if (used > bytes_max) return too_long(path, bytes_max);
+      if (used == bytes.size()) bytes.resize(used + std::max(read_step_bytes, used / 2));
+    }
+    bytes.resize(used);
+    return bytes;
+  }
+
+  result<void> write(const std::string& path, std::string_view bytes) override {
+    const std::string temporary =
+        path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(writes_++);
+    auto written = write_new(temporary, bytes);
+    if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = failed("write", path);
+    if (!written) {
+      ::unlink(temporary.c_str());
+      return written;
+    }
+    return sync_folder(folder_of(path));
+  }
+
+  bool exists(const std::string& path) override {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0;
+  }
+
+  result<void> create_directories(const std::string& path) override {
+    std::error_code code;
+    fs::create_directories(path, code);
+    // A file of that name is no error to the standard library.
+    if (!code && !fs::is_directory(path, code) && !code)
+      code = std::make_error_code(std::errc::not_a_directory);
+    if (code) return {errc::io_failed, "cannot create folder '" + path + "': " + code.message()};
+    return {};
+  }
+
+  result<std::vector<file_info>> list(const std::string& directory) override {
+    std::error_code code;
+    fs::directory_iterator entry(directory, code);
+    if (code) return {errc::not_found, "cannot list folder '" + directory + "': " + code.message()};
+    std::vector<file_info> files;
+    for (; entry != fs::directory_iterator(); entry.increment(code)) {
+      struct stat status {};
+      if (::stat(entry->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+      files.push_back({entry->path().filename().string(),
+                       static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim)});
+    }
+    if (code) return {errc::io_failed, "cannot list folder '" + directory + "': " + code.message()};
+    std::sort(files.begin(), files.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    return files;
+  }
+
+private:
+  static result<void> write_new(const std::string& path, std::string_view bytes) {
+    descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!fd) return failed("create", path);
+    if (auto written = write_all(fd.get(), bytes, path); !written) return written;
+    if (::fsync(fd.get()) != 0) return failed("sync", path);
+    if (fd.close() != 0) return failed("close", path);
+    return {};
+  }
+
+  std::atomic<std::uint64_t> writes_ = 0; // keeps the temporary names of two threads apart
+};
+
+} // namespace
+
+std::unique_ptr<disk> make_disk() {
+  return std::make_unique<system_disk>();
+}
+
+} // namespace gradmesh::env

@@ -1,0 +1,53 @@
+#pragma once
+
+/// The disk as the rest of Gradmesh sees it: whole files in, whole files out. Production is
+/// `make_disk()`, tests use `memory_disk`.
+///
+/// Failure: every error names the path and the system's reason. A `write` that fails leaves the
+/// file as it was, and so does a crash in the middle of one: a reader finds the old bytes or the
+/// new. Limits: a read takes the most bytes it may return; only regular files are read (a pipe
+/// could block for ever). Threads: one object may be used by several threads at once.
+
+#include "actors/error.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradmesh::env {
+
+struct file_info {
+  std::string name; // without the folder
+  std::uint64_t bytes = 0;
+  std::int64_t modified_ns = 0; // since 1970; serves to notice a change, nothing else
+
+  bool operator==(const file_info&) const = default;
+};
+
+class disk {
+public:
+  virtual ~disk() = default;
+
+  /// The whole file. Errors: `not_found` (cannot be opened), `limit_exceeded` (longer than
+  /// `bytes_max`), `io_failed`.
+  virtual result<std::string> read(const std::string& path, std::uint64_t bytes_max) = 0;
+
+  /// Replaces or creates the file; on return its bytes and its name are on the medium. The folder
+  /// must exist. Errors: `io_failed`.
+  virtual result<void> write(const std::string& path, std::string_view bytes) = 0;
+
+  /// Whether something of this name is there.
+  virtual bool exists(const std::string& path) = 0;
+
+  /// Makes the folder and its parents; no error if it is there already. Errors: `io_failed`.
+  virtual result<void> create_directories(const std::string& path) = 0;
+
+  /// The regular files in a folder (not below it), by name. Errors: `not_found`, `io_failed`.
+  virtual result<std::vector<file_info>> list(const std::string& directory) = 0;
+};
+
+std::unique_ptr<disk> make_disk();
+
+} // namespace gradmesh::env

@@ -1,0 +1,34 @@
+#pragma once
+
+/// A disk in memory, for tests: same interface, same errors, nothing outside the process.
+/// Paths are compared as text. A folder exists once `create_directories` made it or one below it.
+
+#include "actors/env/disk.hpp"
+
+#include <map>
+#include <mutex>
+#include <set>
+
+namespace gradmesh::env {
+
+class memory_disk final : public disk {
+public:
+  result<std::string> read(const std::string& path, std::uint64_t bytes_max) override;
+  result<void> write(const std::string& path, std::string_view bytes) override;
+  bool exists(const std::string& path) override;
+  result<void> create_directories(const std::string& path) override;
+  result<std::vector<file_info>> list(const std::string& directory) override;
+
+private:
+  struct file {
+    std::string bytes;
+    std::int64_t modified_ns = 0;
+  };
+
+  std::mutex mutex_;
+  std::map<std::string, file> files_;
+  std::set<std::string> directories_;
+  std::int64_t writes_ = 0; // stands in for the time of a write
+};
+
+} // namespace gradmesh::env

@@ -1,0 +1,102 @@
+#include "actors/env/memory_disk.hpp"
+
+#include <cstdlib>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <sys/stat.h>
+
+using namespace gradmesh;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder of its own for each test, gone afterwards.
+struct folder {
+  std::string path = (fs::temp_directory_path() / "gradmesh-disk-XXXXXX").string();
+  folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+  ~folder() { fs::remove_all(path); }
+};
+
+/// What both disks must do, under a root that exists.
+void check_disk(env::disk& disk, const std::string& root) {
+  const std::string directory = root + "/a/b";
+  const std::string path = directory + "/file";
+  CHECK_FALSE(disk.exists(path));
+  CHECK(disk.read(path, 10).failure() ==
+        error{errc::not_found, "cannot open '" + path + "': No such file or directory"});
+  CHECK(disk.write(path, "x").failure().code == errc::io_failed);
+  CHECK(disk.list(directory).failure().code == errc::not_found);
+
+  REQUIRE(disk.create_directories(directory));
+  REQUIRE(disk.create_directories(directory));
+  const std::string bytes("\0one\n\xff", 6);
+  REQUIRE(disk.write(path, "the file before, which is longer"));
+  REQUIRE(disk.write(path, bytes));
+  CHECK(disk.exists(path));
+  CHECK(disk.exists(directory));
+  CHECK(*disk.read(path, 6) == bytes);
+  CHECK(disk.read(path, 5).failure() ==
+        error{errc::limit_exceeded,
+              "cannot read '" + path + "': it is longer than the limit of 5 bytes"});
+  CHECK(disk.create_directories(path).failure().code == errc::io_failed);
+
+  REQUIRE(disk.write(directory + "/another", ""));
+  CHECK(*disk.read(directory + "/another", 0) == "");
+  const auto files = disk.list(directory);
+  REQUIRE(files);
+  REQUIRE(files->size() == 2); // and no temporary file
+  CHECK(files->at(0).name == "another");
+  CHECK(files->at(1).name == "file");
+  CHECK(files->at(1).bytes == 6);
+  CHECK(disk.list(root + "/a")->empty());
+}
+
+} // namespace
+
+TEST_CASE("the real disk reads, replaces and lists whole files") {
+  const folder root;
+  check_disk(*env::make_disk(), root.path);
+}
+
+TEST_CASE("the disk in memory does the same as the real one") {
+  env::memory_disk disk;
+  check_disk(disk, "/root");
+}
+
+TEST_CASE("rewriting a file in memory changes its time") {
+  env::memory_disk disk;
+  REQUIRE(disk.write("file", "x"));
+  const auto before = *disk.list(".");
+  REQUIRE(disk.write("file", "y"));
+  CHECK(before != *disk.list("."));
+}
+
+TEST_CASE("what is not a regular file is refused instead of waited for") {
+  const folder root;
+  const std::string pipe = root.path + "/pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const auto disk = env::make_disk();
+  CHECK(disk->read(pipe, 10).failure().text ==
+        "cannot read '" + pipe + "': it is not a regular file");
+  CHECK(disk->read(root.path, 10).failure().code == errc::io_failed);
+}
+
+TEST_CASE("a file that claims to be empty is read to its end") {
+  const auto disk = env::make_disk();
+  const auto status = disk->read("/proc/self/status", 1u << 20);
+  REQUIRE(status);
+  CHECK(status->find("Name:") != std::string::npos);
+  CHECK(disk->read("/proc/self/status", 10).failure().code == errc::limit_exceeded);
+}
+
+TEST_CASE("a write that fails leaves no temporary file behind") {
+  const folder root;
+  const std::string taken = root.path + "/folder";
+  const auto disk = env::make_disk();
+  REQUIRE(disk->create_directories(taken));
+  const auto written = disk->write(taken, "x");
+  REQUIRE_FALSE(written);
+  CHECK(written.failure().text == "cannot write '" + taken + "': Is a directory");
+  CHECK(disk->list(root.path)->empty());
+}
