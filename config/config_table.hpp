@@ -1,7 +1,7 @@
 #pragma once
 
 /// An option table whose options are tied to the members of a plain struct: text in, struct out,
-/// and back.
+/// and back. The struct has a member struct for each section.
 
 #include "config/ini_file.hpp"
 #include "config/loaded.hpp"
@@ -25,27 +25,56 @@ struct finding {
 /// Where a fault of an option that came from `from` is reported; `file` is the text's own name.
 diagnostic at_origin(const origin& from, const std::string& file, std::string text);
 
+// Options take plain pointers and references, and are built in templates that depend on as few
+// types as they can: the calls are many, and each is code that the compiler has to optimize.
+
+template <class T>
+option make_option(const std::string& section, const char* key, const value_type<T>& type,
+                   const char* default_text, const char* help) {
+  return {section,
+          key,
+          type.accepts,
+          default_text,
+          help,
+          [parse = type.parse](const std::string& text) -> result<std::any> {
+            auto value = parse(text);
+            if (!value) return value.failure();
+            return std::any(std::move(*value));
+          }};
+}
+
 template <class Config>
 class config_table {
 public:
-  void section(const std::string& name, std::string help) {
-    section_ = name;
-    table_.add_section(name, std::move(help));
-  }
+  /// Adds options to one section; `Section` holds their values.
+  template <class Section>
+  class section_options {
+  public:
+    section_options(config_table& table, std::string name, Section Config::*section)
+        : table_(&table), name_(std::move(name)), section_(section) {}
 
-  /// Adds an option to the current section. `member(config)` gives the member that holds it.
-  template <class T, class Member>
-  void option(std::string key, value_type<T> type, Member member, std::string default_text,
-              std::string help, std::string alias = "") {
-    table_.add({section_, std::move(key), std::move(alias), type.accepts, std::move(default_text),
-                std::move(help), [parse = type.parse](const std::string& text) -> result<std::any> {
-                  auto value = parse(text);
-                  if (!value) return value.failure();
-                  return std::any(std::move(*value));
-                }});
-    bindings_.push_back(
-        {[member](Config& c, const std::any& value) { member(c) = std::any_cast<const T&>(value); },
-         [member, format = type.format](const Config& c) { return format(member(c)); }});
+    template <class T>
+    void option(const char* key, T Section::*member, const value_type<T>& type,
+                const char* default_text, const char* help) {
+      table_->add(make_option(name_, key, type, default_text, help),
+                  {[section = section_, member](Config& c, const std::any& value) {
+                     c.*section.*member = std::any_cast<const T&>(value);
+                   },
+                   [section = section_, member, format = type.format](const Config& c) {
+                     return format(c.*section.*member);
+                   }});
+    }
+
+  private:
+    config_table* table_;
+    std::string name_;
+    Section Config::*section_;
+  };
+
+  template <class Section>
+  section_options<Section> section(const char* name, Section Config::*member, const char* help) {
+    table_.add_section(name, help);
+    return {*this, name, member};
   }
 
   const option_table& options() const { return table_; }
@@ -87,7 +116,11 @@ private:
     std::function<std::string(const Config&)> format;
   };
 
-  std::string section_;
+  void add(config::option o, binding b) {
+    table_.add(std::move(o));
+    bindings_.push_back(std::move(b));
+  }
+
   option_table table_;
   std::vector<binding> bindings_; // parallel to table_.options()
 };

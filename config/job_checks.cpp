@@ -27,21 +27,33 @@ void check_data(const data_section& d, std::vector<finding>& found) {
         {"data.test_fraction", "data.test_last chooses a test set already; keep one of the two"});
 }
 
+void check_mesh(const job_config& c, std::vector<finding>& found) {
+  if (c.data.served_by == data_service::data_servers && c.mesh.data_servers == 0)
+    found.push_back({"mesh.data_servers", "nobody is left to hand out the examples; start at least "
+                                          "1, or set data.served_by = partitioned"});
+  if (!is_loopback(c.mesh.listen))
+    found.push_back({"mesh.listen", fmt::format("{} is not a loopback address, and there is no TLS "
+                                                "yet to protect it; listen on 127.0.0.1",
+                                                to_string(c.mesh.listen))});
+}
+
 void check_steps(const job_config& c, std::vector<finding>& found) {
   const auto& j = c.job;
-  if (c.mesh.workers > j.batch)
-    found.push_back({"mesh.workers", fmt::format("{} workers cannot share the {} examples of a "
-                                                 "step; raise job.batch or start fewer workers",
-                                                 c.mesh.workers, j.batch)});
+  if (c.mesh.workers > j.batch_size)
+    found.push_back(
+        {"mesh.workers", fmt::format("{} workers cannot share the {} examples of a "
+                                     "step; raise job.batch_size or start fewer workers",
+                                     c.mesh.workers, j.batch_size)});
   if (!j.deterministic) return;
   if (j.strategy != strategy::bsp)
     found.push_back({"job.deterministic",
                      fmt::format("needs job.strategy = bsp, but it is {}", to_string(j.strategy))});
-  if (j.batch < j.micro_batches)
-    found.push_back({"job.batch", fmt::format("the {} examples of a step cannot be cut into {} "
-                                              "micro batches; raise job.batch or lower "
-                                              "job.micro_batches",
-                                              j.batch, j.micro_batches)});
+  if (j.batch_size < j.micro_batches)
+    found.push_back(
+        {"job.batch_size", fmt::format("the {} examples of a step cannot be cut into {} "
+                                       "micro batches; raise job.batch_size or lower "
+                                       "job.micro_batches",
+                                       j.batch_size, j.micro_batches)});
   if (c.mesh.workers > j.micro_batches)
     found.push_back({"mesh.workers", fmt::format("{} workers cannot share the {} micro batches of "
                                                  "a deterministic step; raise job.micro_batches "
@@ -54,9 +66,10 @@ void check_steps(const job_config& c, std::vector<finding>& found) {
 std::vector<finding> check_job(const job_config& c) {
   std::vector<finding> found;
   check_data(c.data, found);
-  if (c.model.kind == model_kind::mlp && c.model.hidden.empty())
-    found.push_back({"model.hidden", "required with model.kind = mlp; give the widths of the "
+  if (c.model.type == model_kind::mlp && c.model.hidden.empty())
+    found.push_back({"model.hidden", "required with model.type = mlp; give the widths of the "
                                      "hidden layers, as in 256,128"});
+  check_mesh(c, found);
   check_steps(c, found);
   return found;
 }

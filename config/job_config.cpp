@@ -18,162 +18,125 @@ constexpr auto uint32_max = std::numeric_limits<std::uint32_t>::max();
 constexpr auto uint64_max = std::numeric_limits<std::uint64_t>::max();
 
 void add_job(table& t) {
-  t.section("job", "What is trained, and for how long.");
-  t.option(
-      "name", name_text(false), [](auto& c) -> auto& { return c.job.name; }, "job",
-      "Name of the job in views, logs and reports.");
-  t.option(
-      "strategy", one_of<strategy>(), [](auto& c) -> auto& { return c.job.strategy; }, "bsp",
-      "How workers keep in step. bsp: all workers finish a step before any begins the next. "
-      "async: each worker goes its own way and its gradients are applied as they arrive.");
-  t.option(
-      "epochs", whole_number<std::uint32_t>(1, 100'000),
-      [](auto& c) -> auto& { return c.job.epochs; }, "10",
-      "How often the training set is gone through.");
-  t.option(
-      "batch", whole_number<std::uint32_t>(1, 1'048'576),
-      [](auto& c) -> auto& { return c.job.batch; }, "512",
-      "Examples in one step of the whole job, over all workers together.", "batch_size");
-  t.option(
-      "deterministic", truth(), [](auto& c) -> auto& { return c.job.deterministic; }, "false",
-      "Same bits from run to run, whatever the number of workers and servers; needs bsp.");
-  t.option(
-      "micro_batches", power_of_two(1, 1024), [](auto& c) -> auto& { return c.job.micro_batches; },
-      "4",
-      "Pieces that a step is cut into when deterministic; their gradients are summed in a "
-      "fixed order. At least as many as there are workers.");
-  t.option(
-      "seed", whole_number<std::uint64_t>(0, uint64_max),
-      [](auto& c) -> auto& { return c.job.seed; }, "1",
-      "Seed of the shuffles and of the initial parameters.");
-  t.option(
-      "model_file", free_text("a path"), [](auto& c) -> auto& { return c.job.model_file; },
-      "gradmesh-model.gmm", "Where the trained model is saved; empty: it is not saved.");
-  t.option(
-      "steps", whole_number<std::uint64_t>(0, 1'000'000'000'000),
-      [](auto& c) -> auto& { return c.job.steps; }, "0",
-      "Stop after so many steps; 0: as many as the epochs give.");
-  t.option(
-      "request_timeout", whole_number<seconds>(1, 86'400, "seconds"),
-      [](auto& c) -> auto& { return c.job.request_timeout; }, "120",
-      "How long any request between nodes may take before the job fails.");
+  auto job = t.section("job", &job_config::job, "What is trained, and for how long.");
+  job.option("name", &job_section::name, name_text(false), "job",
+             "Name of the job in views, logs and reports.");
+  job.option("strategy", &job_section::strategy, one_of<strategy>(), "bsp",
+             "How workers keep in step. bsp: all workers finish a step before any begins the next. "
+             "async: each worker goes its own way and its gradients are applied as they arrive.");
+  job.option("epochs", &job_section::epochs, whole_number<std::uint32_t>(1, 100'000), "10",
+             "How often the training set is gone through.");
+  job.option("batch_size", &job_section::batch_size, whole_number<std::uint32_t>(1, 1'048'576),
+             "512", "Examples in one step of the whole job, over all workers together.");
+  job.option("deterministic", &job_section::deterministic, truth(), "false",
+             "Same bits from run to run, whatever the number of workers and servers; needs bsp.");
+  job.option("micro_batches", &job_section::micro_batches, power_of_two(1, 1024), "4",
+             "Pieces that a step is cut into when deterministic; their gradients are summed in a "
+             "fixed order. At least as many as there are workers.");
+  job.option("seed", &job_section::seed, whole_number<std::uint64_t>(0, uint64_max), "1",
+             "Seed of the shuffles and of the initial parameters.");
+  job.option("model_file", &job_section::model_file, free_text("a path"), "gradmesh-model.gmm",
+             "Where the trained model is saved; empty: it is not saved.");
+  job.option("steps", &job_section::steps, whole_number<std::uint64_t>(0, 1'000'000'000'000), "0",
+             "Stop after so many steps; 0: as many as the epochs give.");
+  job.option("request_timeout", &job_section::request_timeout,
+             whole_number<seconds>(1, 86'400, "seconds"), "120",
+             "How long any request between nodes may take before the job fails.");
 }
 
 void add_data(table& t) {
-  t.section("data", "The training and test examples. Paths are as seen by the data servers; "
-                    "relative ones start at the folder where the program was started.");
-  t.option(
-      "format", one_of<data_format>(), [](auto& c) -> auto& { return c.data.format; },
-      "debian-packages",
+  auto data =
+      t.section("data", &job_config::data,
+                "The training and test examples. Paths are as seen by who reads them (served_by); "
+                "relative ones start at the folder where the program was started.");
+  data.option(
+      "format", &data_section::format, one_of<data_format>(), "debian-packages",
       "debian-packages: the package lists of this Debian machine (name and short description "
       "-> section). libsvm: sparse text. csv, tsv: a label and numbers in each line. idx: the "
       "format of MNIST, also gzipped.");
-  t.option(
-      "train", free_text("a path"), [](auto& c) -> auto& { return c.data.train; }, "",
-      "The training examples. Required, but for debian-packages.");
-  t.option(
-      "test", free_text("a path"), [](auto& c) -> auto& { return c.data.test; }, "",
-      "The test examples; empty: see test_last and test_fraction.");
-  t.option(
-      "train_labels", free_text("a path"), [](auto& c) -> auto& { return c.data.train_labels; }, "",
-      "idx only, and required there: the labels of train.");
-  t.option(
-      "test_labels", free_text("a path"), [](auto& c) -> auto& { return c.data.test_labels; }, "",
-      "idx only: the labels of test.");
-  t.option(
-      "test_last", whole_number<std::uint64_t>(0, uint32_max),
-      [](auto& c) -> auto& { return c.data.test_last; }, "0",
-      "Without a test file: the last so many examples of train are the test set; 0: off.");
-  t.option(
-      "test_fraction", real_number({.min = 0, .max = 0.9}),
-      [](auto& c) -> auto& { return c.data.test_fraction; }, "0",
-      "Without a test file: this part of train is the test set, chosen by a stable hash.");
-  t.option(
-      "features", whole_number<std::uint32_t>(0, uint32_max),
-      [](auto& c) -> auto& { return c.data.features; }, "0",
-      "Width of an example; data beyond it is an error. 0: taken from the data.");
-  t.option(
-      "classes", whole_number<std::uint32_t>(0, 1'000'000),
-      [](auto& c) -> auto& { return c.data.classes; }, "0",
-      "Number of classes; labels beyond it are an error. 0: taken from the data.");
-  t.option(
-      "label_column", whole_number<std::uint32_t>(0, 1'000'000),
-      [](auto& c) -> auto& { return c.data.label_column; }, "0",
-      "csv and tsv: the column of the label, from 0.");
-  t.option(
-      "header", truth(), [](auto& c) -> auto& { return c.data.header; }, "false",
-      "csv and tsv: the first line names the columns and is skipped.");
-  t.option(
-      "scale", real_number({.min = 0, .max = 1e30, .min_open = true}),
-      [](auto& c) -> auto& { return c.data.scale; }, "1",
-      "Every value is multiplied by it: 0.00392156862745098 brings bytes to 0..1.");
-  t.option(
-      "cache", free_text("a path"), [](auto& c) -> auto& { return c.data.cache; }, "",
+  data.option("served_by", &data_section::served_by, one_of<data_service>(), "data-servers",
+              "Who hands out the examples. data-servers: data servers of their own. partitioned: "
+              "each worker itself, which then reads the data and takes its share.");
+  data.option("train", &data_section::train, free_text("a path"), "",
+              "The training examples. Required, but for debian-packages.");
+  data.option("test", &data_section::test, free_text("a path"), "",
+              "The test examples; empty: see test_last and test_fraction.");
+  data.option("train_labels", &data_section::train_labels, free_text("a path"), "",
+              "idx only, and required there: the labels of train.");
+  data.option("test_labels", &data_section::test_labels, free_text("a path"), "",
+              "idx only: the labels of test.");
+  data.option("test_last", &data_section::test_last, whole_number<std::uint64_t>(0, uint32_max),
+              "0",
+              "Without a test file: the last so many examples of train are the test set; 0: off.");
+  data.option("test_fraction", &data_section::test_fraction, real_number({.min = 0, .max = 0.9}),
+              "0",
+              "Without a test file: this part of train is the test set, chosen by a stable hash.");
+  data.option("features", &data_section::features, whole_number<std::uint32_t>(0, uint32_max), "0",
+              "Width of an example; data beyond it is an error. 0: taken from the data.");
+  data.option("classes", &data_section::classes, whole_number<std::uint32_t>(0, 1'000'000), "0",
+              "Number of classes; labels beyond it are an error. 0: taken from the data.");
+  data.option("label_column", &data_section::label_column, position(1'000'000), "1",
+              "csv and tsv: the column of the label. 1 is the first, -1 the last.");
+  data.option("header", &data_section::header, truth(), "false",
+              "csv and tsv: the first line names the columns and is skipped.");
+  data.option("scale", &data_section::scale, real_number({.min = 0, .max = 1e30, .min_open = true}),
+              "1", "Every value is multiplied by it: 0.00392156862745098 brings bytes to 0..1.");
+  data.option(
+      "cache", &data_section::cache, free_text("a path"), "",
       "debian-packages: folder for the converted examples; empty: $XDG_CACHE_HOME/gradmesh, "
       "or ~/.cache/gradmesh.");
 }
 
 void add_model(table& t) {
-  t.section("model", "What is trained.");
-  t.option(
-      "kind", one_of<model_kind>(), [](auto& c) -> auto& { return c.model.kind; }, "softmax",
+  auto model = t.section("model", &job_config::model, "What is trained.");
+  model.option(
+      "type", &model_section::type, one_of<model_kind>(), "softmax",
       "softmax: multinomial logistic regression. mlp: layers of rectified linear units below "
-      "a softmax; for dense data.",
-      "type");
-  t.option(
-      "hidden", number_list(1, 65'536, 64), [](auto& c) -> auto& { return c.model.hidden; }, "",
-      "mlp only, and required there: the widths of the hidden layers, as in 256,128.");
-  t.option(
-      "l2", real_number({.min = 0, .max = 1e6}), [](auto& c) -> auto& { return c.model.l2; }, "0",
-      "Weight of the squared parameters in the loss (l2/2 |w|^2).");
+      "a softmax; for dense data.");
+  model.option("hidden", &model_section::hidden, number_list(1, 65'536, 64), "",
+               "mlp only, and required there: the widths of the hidden layers, as in 256,128.");
+  model.option("l2", &model_section::l2, real_number({.min = 0, .max = 1e6}), "0",
+               "Weight of the squared parameters in the loss (l2/2 |w|^2).");
 }
 
 void add_optimizer(table& t) {
   const real_range decay{.min = 0, .max = 1, .max_open = true};
-  t.section("optimizer", "How gradients change parameters.");
-  t.option(
-      "kind", one_of<optimizer_kind>(), [](auto& c) -> auto& { return c.optimizer.kind; },
-      "adagrad", "The update rule that the servers apply.", "type");
-  t.option(
-      "learning_rate", real_number({.min = 0, .max = 1e6, .min_open = true}),
-      [](auto& c) -> auto& { return c.optimizer.learning_rate; }, "0.1", "Size of a step.");
-  t.option(
-      "momentum", real_number(decay), [](auto& c) -> auto& { return c.optimizer.momentum; }, "0.9",
-      "momentum: how much of the last step is kept in the next.");
-  t.option(
-      "beta1", real_number(decay), [](auto& c) -> auto& { return c.optimizer.beta1; }, "0.9",
-      "adam: decay of the mean of the gradients.");
-  t.option(
-      "beta2", real_number(decay), [](auto& c) -> auto& { return c.optimizer.beta2; }, "0.999",
-      "adam: decay of the mean of the squared gradients.");
-  t.option(
-      "epsilon", real_number({.min = 0, .max = 1, .min_open = true}),
-      [](auto& c) -> auto& { return c.optimizer.epsilon; }, "1e-08",
-      "adagrad and adam: added to the divisor.");
+  auto optimizer =
+      t.section("optimizer", &job_config::optimizer, "How gradients change parameters.");
+  optimizer.option("type", &optimizer_section::type, one_of<optimizer_kind>(), "adagrad",
+                   "The update rule that the servers apply.");
+  optimizer.option("learning_rate", &optimizer_section::learning_rate,
+                   real_number({.min = 0, .max = 1e6, .min_open = true}), "0.1", "Size of a step.");
+  optimizer.option("momentum", &optimizer_section::momentum, real_number(decay), "0.9",
+                   "momentum: how much of the last step is kept in the next.");
+  optimizer.option("beta1", &optimizer_section::beta1, real_number(decay), "0.9",
+                   "adam: decay of the mean of the gradients.");
+  optimizer.option("beta2", &optimizer_section::beta2, real_number(decay), "0.999",
+                   "adam: decay of the mean of the squared gradients.");
+  optimizer.option("epsilon", &optimizer_section::epsilon,
+                   real_number({.min = 0, .max = 1, .min_open = true}), "1e-08",
+                   "adagrad and adam: added to the divisor.");
 }
 
 void add_mesh(table& t) {
-  t.section("mesh", "The processes that `gradmesh run` starts, and how parameters are cut.");
-  t.option(
-      "servers", whole_number<std::uint32_t>(1, 1024),
-      [](auto& c) -> auto& { return c.mesh.servers; }, "2",
-      "Server nodes; they hold the "
-      "parameters.");
-  t.option(
-      "workers", whole_number<std::uint32_t>(1, 1024),
-      [](auto& c) -> auto& { return c.mesh.workers; }, "2",
-      "Worker nodes; they compute gradients.");
-  t.option(
-      "data_servers", whole_number<std::uint32_t>(1, 1024),
-      [](auto& c) -> auto& { return c.mesh.data_servers; }, "1",
-      "Data server nodes; they hand out batches.");
-  t.option(
-      "partitions", whole_number<std::uint32_t>(1, 65'536),
-      [](auto& c) -> auto& { return c.mesh.partitions; }, "32",
-      "Pieces that each table of parameters is cut into; the servers' shards share them.");
-  t.option(
-      "log_dir", free_text("a path"), [](auto& c) -> auto& { return c.mesh.log_dir; }, ".gradmesh",
-      "Folder for the logs of the started processes.");
+  auto mesh = t.section("mesh", &job_config::mesh,
+                        "The processes that `gradmesh run` starts, and how parameters are cut.");
+  mesh.option("servers", &mesh_section::servers, whole_number<std::uint32_t>(1, 1024), "2",
+              "Server nodes; they hold the "
+              "parameters.");
+  mesh.option("workers", &mesh_section::workers, whole_number<std::uint32_t>(1, 1024), "2",
+              "Worker nodes; they compute gradients.");
+  mesh.option("data_servers", &mesh_section::data_servers, whole_number<std::uint32_t>(0, 1024),
+              "1",
+              "Data server nodes; they hand out the examples, and are not needed with "
+              "data.served_by = partitioned.");
+  mesh.option("listen", &mesh_section::listen, address(true), "127.0.0.1:0",
+              "Where the coordinator of `gradmesh run` listens, so that `gradmesh status "
+              "--coordinator HOST:PORT` can look at it. A loopback address: there is no TLS yet.");
+  mesh.option("partitions", &mesh_section::partitions, whole_number<std::uint32_t>(1, 65'536), "32",
+              "Pieces that each table of parameters is cut into; the servers' shards share them.");
+  mesh.option("log_dir", &mesh_section::log_dir, free_text("a path"), ".gradmesh",
+              "Folder for the logs of the started processes.");
 }
 
 table make_table() {
@@ -201,6 +164,12 @@ name_list<data_format> names_of(data_format) {
       {data_format::csv, "csv"},
       {data_format::tsv, "tsv"},
       {data_format::idx, "idx"}};
+  return names;
+}
+
+name_list<data_service> names_of(data_service) {
+  static constexpr enum_name<data_service> names[] = {{data_service::data_servers, "data-servers"},
+                                                      {data_service::partitioned, "partitioned"}};
   return names;
 }
 

@@ -8,6 +8,7 @@
 /// Failure: every fault is a diagnostic, all at once. Checks that compare options with each other
 /// run once each option by itself is valid.
 
+#include "config/endpoint.hpp"
 #include "config/enum_names.hpp"
 #include "config/loaded.hpp"
 
@@ -21,11 +22,13 @@ namespace gradmesh::config {
 
 enum class strategy : std::uint8_t { bsp, async };
 enum class data_format : std::uint8_t { debian_packages, libsvm, csv, tsv, idx };
+enum class data_service : std::uint8_t { data_servers, partitioned };
 enum class model_kind : std::uint8_t { softmax, mlp };
 enum class optimizer_kind : std::uint8_t { sgd, momentum, adagrad, adam };
 
 name_list<strategy> names_of(strategy);
 name_list<data_format> names_of(data_format);
+name_list<data_service> names_of(data_service);
 name_list<model_kind> names_of(model_kind);
 name_list<optimizer_kind> names_of(optimizer_kind);
 
@@ -33,7 +36,7 @@ struct job_section {
   std::string name;
   config::strategy strategy{};
   std::uint32_t epochs = 0;
-  std::uint32_t batch = 0; // examples in one step of the whole job
+  std::uint32_t batch_size = 0; // examples in one step of the whole job
   bool deterministic = false;
   std::uint32_t micro_batches = 0;
   std::uint64_t seed = 0;
@@ -46,16 +49,17 @@ struct job_section {
 
 struct data_section {
   data_format format{};
+  data_service served_by{};
   std::string train;
   std::string test;         // may be empty
   std::string train_labels; // idx
   std::string test_labels;  // idx
   std::uint64_t test_last = 0;
   double test_fraction = 0;
-  std::uint32_t features = 0;     // 0: from the data
-  std::uint32_t classes = 0;      // 0: from the data
-  std::uint32_t label_column = 0; // csv, tsv
-  bool header = false;            // csv, tsv
+  std::uint32_t features = 0; // 0: from the data
+  std::uint32_t classes = 0;  // 0: from the data
+  int label_column = 0;       // csv, tsv; 1: first, -1: last
+  bool header = false;        // csv, tsv
   double scale = 0;
   std::string cache; // debian-packages; empty: the tools decide
 
@@ -63,7 +67,7 @@ struct data_section {
 };
 
 struct model_section {
-  model_kind kind{};
+  model_kind type{};
   std::vector<std::uint32_t> hidden; // widths of the hidden layers
   double l2 = 0;
 
@@ -71,7 +75,7 @@ struct model_section {
 };
 
 struct optimizer_section {
-  optimizer_kind kind{};
+  optimizer_kind type{};
   double learning_rate = 0;
   double momentum = 0;
   double beta1 = 0;
@@ -84,7 +88,8 @@ struct optimizer_section {
 struct mesh_section {
   std::uint32_t servers = 0;
   std::uint32_t workers = 0;
-  std::uint32_t data_servers = 0;
+  std::uint32_t data_servers = 0; // 0 only if data.served_by is partitioned
+  endpoint listen;                // of the coordinator; a loopback address
   std::uint32_t partitions = 0;
   std::string log_dir;
 

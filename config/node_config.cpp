@@ -14,79 +14,65 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 using table = config_table<node_config>;
+using node_options = table::section_options<node_section>;
 
-void add_identity(table& t) {
-  t.section("node", "This process: its roles and its place in the mesh.");
-  t.option(
-      "name", name_text(true), [](auto& c) -> auto& { return c.node.name; }, "",
-      "Name of the node in views and logs; empty: its roles joined by '+'.");
-  t.option(
-      "roles", some_of<role>(), [](auto& c) -> auto& { return c.node.roles; }, "",
-      "What this process does; required. A mesh has one coordinator and at least one of each "
-      "other role, in one process or in many.");
-  t.option(
-      "cluster", name_text(false), [](auto& c) -> auto& { return c.node.cluster; }, "gradmesh",
-      "Name of the mesh; nodes of another one are turned away.");
-  t.option(
-      "log_level", one_of<log_level>(), [](auto& c) -> auto& { return c.node.log_level; }, "info",
-      "The least important messages that are logged.");
+void add_identity(node_options& node) {
+  node.option("name", &node_section::name, name_text(true), "",
+              "Name of the node in views and logs; empty: its roles joined by '+'.");
+  node.option(
+      "roles", &node_section::roles, some_of<role>(), "",
+      "What this process does; required. A mesh has one coordinator, servers, workers and, unless "
+      "its jobs do without (data.served_by), data servers, in one process or in many.");
+  node.option("cluster", &node_section::cluster, name_text(false), "gradmesh",
+              "Name of the mesh; nodes of another one are turned away.");
+  node.option("log_level", &node_section::log_level, one_of<log_level>(), "info",
+              "The least important messages that are logged.");
 }
 
-void add_network(table& t) {
-  t.option(
-      "listen", address(true), [](auto& c) -> auto& { return c.node.listen; }, "",
-      "Where other nodes reach this one. Required for coordinator, server and data-server. "
-      "An IPv6 address stands in brackets, as in [::1]:7700.");
-  t.option(
-      "coordinator", address(false), [](auto& c) -> auto& { return c.node.coordinator; }, "",
+void add_network(node_options& node) {
+  node.option("listen", &node_section::listen, optional_address(true), "",
+              "Where other nodes reach this one. Required for coordinator, server and data-server. "
+              "An IPv6 address stands in brackets, as in [::1]:7700.");
+  node.option(
+      "coordinator", &node_section::coordinator, optional_address(false), "",
       "Where the coordinator of the mesh listens. Required, but for the coordinator itself.");
-  t.option(
-      "insecure", truth(), [](auto& c) -> auto& { return c.node.insecure; }, "false",
-      "Allows to listen on other addresses than loopback. There is no TLS yet: whoever "
-      "reaches such a port can read and change everything.");
-  t.option(
-      "join_timeout", whole_number<seconds>(1, 86'400, "seconds"),
-      [](auto& c) -> auto& { return c.node.join_timeout; }, "30",
-      "How long to try to reach the coordinator before giving up.");
-  t.option(
-      "node_timeout", whole_number<seconds>(1, 86'400, "seconds"),
-      [](auto& c) -> auto& { return c.node.node_timeout; }, "10",
-      "How long the coordinator hears nothing from a node before it gives the node up.");
-  t.option(
-      "heartbeat_ms", whole_number<milliseconds>(10, 60'000, "milliseconds"),
-      [](auto& c) -> auto& { return c.node.heartbeat; }, "200",
-      "Time between two signs of life of this node.");
-  t.option(
-      "queue_mib", whole_number<std::uint64_t>(1, 65'536, "MiB"),
-      [](auto& c) -> auto& { return c.node.queue_mib; }, "256",
-      "The most that may wait to be sent to one peer on one lane.");
+  node.option("insecure", &node_section::insecure, truth(), "false",
+              "Allows to listen on other addresses than loopback. There is no TLS yet: whoever "
+              "reaches such a port can read and change everything.");
+  node.option("join_timeout", &node_section::join_timeout,
+              whole_number<seconds>(1, 86'400, "seconds"), "30",
+              "How long to try to reach the coordinator before giving up.");
+  node.option("node_timeout", &node_section::node_timeout,
+              whole_number<seconds>(1, 86'400, "seconds"), "10",
+              "How long the coordinator hears nothing from a node before it gives the node up.");
+  node.option("heartbeat_ms", &node_section::heartbeat,
+              whole_number<milliseconds>(10, 60'000, "milliseconds"), "200",
+              "Time between two signs of life of this node.");
+  node.option("queue_mib", &node_section::queue_mib, whole_number<std::uint64_t>(1, 65'536, "MiB"),
+              "256", "The most that may wait to be sent to one peer on one lane.");
 }
 
 void add_roles(table& t) {
-  t.section("server", "Read where roles have server.");
-  t.option(
-      "shards", whole_number<std::uint32_t>(1, 256),
-      [](auto& c) -> auto& { return c.server.shards; }, "1",
-      "Shard actors in this node; each works on a thread of its own.");
+  auto server = t.section("server", &node_config::server, "Read where roles have server.");
+  server.option("shards", &server_section::shards, whole_number<std::uint32_t>(1, 256), "1",
+                "Shard actors in this node; each works on a thread of its own.");
 
-  t.section("worker", "Read where roles have worker.");
-  t.option(
-      "prefetch", whole_number<std::uint32_t>(1, 64),
-      [](auto& c) -> auto& { return c.worker.prefetch; }, "2",
-      "Batches that are fetched ahead of the one that is computed.");
-  t.option(
-      "pushes_in_flight", whole_number<std::uint32_t>(1, 64),
-      [](auto& c) -> auto& { return c.worker.pushes_in_flight; }, "2",
-      "Pushes that may wait for their acknowledgement.");
-  t.option(
-      "device", one_of<device_choice>(), [](auto& c) -> auto& { return c.worker.device; }, "auto",
-      "Where gradients are computed. auto: the best device that there is.");
+  auto worker = t.section("worker", &node_config::worker, "Read where roles have worker.");
+  worker.option("prefetch", &worker_section::prefetch, whole_number<std::uint32_t>(1, 64), "2",
+                "Batches that are fetched ahead of the one that is computed.");
+  worker.option("pushes_in_flight", &worker_section::pushes_in_flight,
+                whole_number<std::uint32_t>(1, 64), "2",
+                "Pushes that may wait for their acknowledgement.");
+  worker.option("device", &worker_section::device, one_of<device_choice>(), "auto",
+                "Where gradients are computed. auto: the best device that there is.");
 }
 
 table make_table() {
   table t;
-  add_identity(t);
-  add_network(t);
+  auto node =
+      t.section("node", &node_config::node, "This process: its roles and its place in the mesh.");
+  add_identity(node);
+  add_network(node);
   add_roles(t);
   return t;
 }

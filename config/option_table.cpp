@@ -88,7 +88,6 @@ public:
   void read_environment(const std::map<std::string, std::string>& variables) {
     for (std::size_t i = 0; i < table_.options().size(); ++i) {
       const auto& o = table_.options()[i];
-      if (!o.alias.empty()) read_variable(i, environment_name(o.section, o.alias), variables);
       read_variable(i, environment_name(o.section, o.key), variables);
     }
   }
@@ -204,10 +203,8 @@ resolution option_table::resolve(std::string_view text, const std::string& name,
 }
 
 std::optional<std::size_t> option_table::find(std::string_view name) const {
-  for (std::size_t i = 0; i < options_.size(); ++i) {
-    const auto& o = options_[i];
-    if (name == o.name() || (!o.alias.empty() && name == o.section + '.' + o.alias)) return i;
-  }
+  for (std::size_t i = 0; i < options_.size(); ++i)
+    if (name == options_[i].name()) return i;
   return std::nullopt;
 }
 

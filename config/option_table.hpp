@@ -25,8 +25,6 @@ namespace gradmesh::config {
 struct option {
   std::string section;
   std::string key;
-  /// A second spelling of the key that is read too; empty for none.
-  std::string alias;
   std::string accepts; // what it holds, in words
   std::string default_text;
   std::string help;
@@ -63,7 +61,7 @@ public:
   /// The setting of an option that has diagnostics is that of the next lower precedence.
   resolution resolve(std::string_view text, const std::string& name, const overrides& over) const;
 
-  /// Position in options() of "section.key" (or its alias).
+  /// Position in options() of "section.key".
   std::optional<std::size_t> find(std::string_view name) const;
 
   /// "; did you mean 'server.port'?", or empty when nothing is near.
@@ -74,7 +72,7 @@ private:
   std::vector<option> options_;
 };
 
-/// The variable that overrides an option, by its key or its alias: "GRADMESH_NODE_LOG_LEVEL" for
+/// The variable that overrides an option: "GRADMESH_NODE_LOG_LEVEL" for
 /// ("node", "log_level").
 std::string environment_name(std::string_view section, std::string_view key);
 

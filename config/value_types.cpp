@@ -60,6 +60,20 @@ std::optional<std::uint64_t> parse_whole_number(const std::string& text, std::ui
   return value;
 }
 
+value_type<int> position(int max) {
+  const auto accepts = fmt::format("a position in 1..{0}, or in -{0}..-1 from the end", max);
+  return {
+      accepts,
+      [=](const std::string& text) -> result<int> {
+        const auto value = parse_number<int>(text);
+        if (!value || *value == 0 || *value < -max || *value > max)
+          return refused_value(text, accepts);
+        return *value;
+      },
+      [](const int& value) { return std::to_string(value); },
+  };
+}
+
 value_type<std::uint32_t> power_of_two(std::uint32_t min, std::uint32_t max) {
   const auto accepts = fmt::format("a power of two in {}..{}", min, max);
   return {
@@ -147,16 +161,28 @@ value_type<std::vector<std::uint32_t>> number_list(std::uint32_t min, std::uint3
   };
 }
 
-value_type<std::optional<endpoint>> address(bool any_port) {
+value_type<endpoint> address(bool any_port) {
   const std::string accepts =
       any_port ? "HOST:PORT, port 0 for any free one" : "HOST:PORT with a port in 1..65535";
   return {
       accepts,
-      [=](const std::string& text) -> result<std::optional<endpoint>> {
-        if (text.empty()) return std::optional<endpoint>();
+      [=](const std::string& text) -> result<endpoint> {
         auto parsed = parse_endpoint(text);
+        if (parsed && parsed->port == 0 && !any_port) return refused_value(text, accepts);
+        return parsed;
+      },
+      [](const endpoint& value) { return to_string(value); },
+  };
+}
+
+value_type<std::optional<endpoint>> optional_address(bool any_port) {
+  const auto required = address(any_port);
+  return {
+      required.accepts,
+      [parse = required.parse](const std::string& text) -> result<std::optional<endpoint>> {
+        if (text.empty()) return std::optional<endpoint>();
+        auto parsed = parse(text);
         if (!parsed) return parsed.failure();
-        if (parsed->port == 0 && !any_port) return refused_value(text, accepts);
         return std::optional(std::move(*parsed));
       },
       [](const std::optional<endpoint>& value) { return value ? to_string(*value) : ""; },

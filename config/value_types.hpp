@@ -61,6 +61,9 @@ value_type<T> whole_number(std::uint64_t min, std::uint64_t max, const std::stri
   };
 }
 
+/// A place in a row: 1..max from its beginning, -1..-max from its end.
+value_type<int> position(int max);
+
 /// A power of two, min <= value <= max.
 value_type<std::uint32_t> power_of_two(std::uint32_t min, std::uint32_t max);
 
@@ -88,8 +91,11 @@ value_type<std::string> name_text(bool may_be_empty);
 value_type<std::vector<std::uint32_t>> number_list(std::uint32_t min, std::uint32_t max,
                                                    std::size_t count_max);
 
-/// HOST:PORT, or empty for none. With `any_port`, port 0 stands for any free port.
-value_type<std::optional<endpoint>> address(bool any_port);
+/// HOST:PORT. With `any_port`, port 0 stands for any free port.
+value_type<endpoint> address(bool any_port);
+
+/// The same, or empty for none.
+value_type<std::optional<endpoint>> optional_address(bool any_port);
 
 /// "bsp, async".
 template <class E>

@@ -31,7 +31,7 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.job.name == "job");
   CHECK(c.job.strategy == strategy::bsp);
   CHECK(c.job.epochs == 10);
-  CHECK(c.job.batch == 512);
+  CHECK(c.job.batch_size == 512);
   CHECK_FALSE(c.job.deterministic);
   CHECK(c.job.micro_batches == 4);
   CHECK(c.job.seed == 1);
@@ -39,8 +39,10 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.job.steps == 0);
   CHECK(c.job.request_timeout == std::chrono::seconds(120));
   CHECK(c.data.format == data_format::debian_packages);
+  CHECK(c.data.served_by == data_service::data_servers);
+  CHECK(c.data.label_column == 1);
   CHECK(c.data.scale == 1);
-  CHECK(c.model.kind == model_kind::softmax);
+  CHECK(c.model.type == model_kind::softmax);
   CHECK(c.optimizer.momentum == 0.9);
   CHECK(c.optimizer.beta1 == 0.9);
   CHECK(c.optimizer.beta2 == 0.999);
@@ -48,31 +50,34 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.mesh.servers == 2);
   CHECK(c.mesh.workers == 2);
   CHECK(c.mesh.data_servers == 1);
+  CHECK(c.mesh.listen == endpoint{"127.0.0.1", 0});
   CHECK(c.mesh.partitions == 32);
   CHECK(c.mesh.log_dir == ".gradmesh");
 }
 
 TEST_CASE("every option of a job file reaches its member") {
-  const auto job = parse_job("[job]\nname = j\nstrategy = async\nepochs = 2\nbatch = 3\n"
-                             "deterministic = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
-                             "model_file =\nsteps = 7\nrequest_timeout = 9\n"
-                             "[data]\nformat = csv\ntrain = a.csv\ntest = b.csv\n"
-                             "train_labels = c\ntest_labels = d\ntest_last = 0\n"
-                             "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = 13\n"
-                             "header = yes\nscale = 0.5\ncache = e\n"
-                             "[model]\nkind = mlp\nhidden = 14, 15\nl2 = 0.25\n"
-                             "[optimizer]\nkind = adam\nlearning_rate = 0.125\nmomentum = 0.5\n"
-                             "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\n"
-                             "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 4\n"
-                             "partitions = 16\nlog_dir = f\n",
-                             "job.ini");
+  const auto job =
+      parse_job("[job]\nname = j\nstrategy = async\nepochs = 2\nbatch_size = 3\n"
+                "deterministic = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
+                "model_file =\nsteps = 7\nrequest_timeout = 9\n"
+                "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
+                "train_labels = c\ntest_labels = d\ntest_last = 0\n"
+                "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = -13\n"
+                "header = yes\nscale = 0.5\ncache = e\n"
+                "[model]\ntype = mlp\nhidden = 14, 15\nl2 = 0.25\n"
+                "[optimizer]\ntype = adam\nlearning_rate = 0.125\nmomentum = 0.5\n"
+                "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\n"
+                "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 0\n"
+                "listen = [::1]:7700\n"
+                "partitions = 16\nlog_dir = f\n",
+                "job.ini");
   CAPTURE(to_string(job.diagnostics));
   REQUIRE(job);
   job_config expected;
   expected.job = {.name = "j",
                   .strategy = strategy::async,
                   .epochs = 2,
-                  .batch = 3,
+                  .batch_size = 3,
                   .deterministic = false,
                   .micro_batches = 8,
                   .seed = 18446744073709551615u,
@@ -80,6 +85,7 @@ TEST_CASE("every option of a job file reaches its member") {
                   .steps = 7,
                   .request_timeout = std::chrono::seconds(9)};
   expected.data = {.format = data_format::csv,
+                   .served_by = data_service::partitioned,
                    .train = "a.csv",
                    .test = "b.csv",
                    .train_labels = "c",
@@ -88,29 +94,24 @@ TEST_CASE("every option of a job file reaches its member") {
                    .test_fraction = 0,
                    .features = 11,
                    .classes = 12,
-                   .label_column = 13,
+                   .label_column = -13,
                    .header = true,
                    .scale = 0.5,
                    .cache = "e"};
-  expected.model = {.kind = model_kind::mlp, .hidden = {14, 15}, .l2 = 0.25};
-  expected.optimizer = {.kind = optimizer_kind::adam,
+  expected.model = {.type = model_kind::mlp, .hidden = {14, 15}, .l2 = 0.25};
+  expected.optimizer = {.type = optimizer_kind::adam,
                         .learning_rate = 0.125,
                         .momentum = 0.5,
                         .beta1 = 0.75,
                         .beta2 = 0.875,
                         .epsilon = 1e-3};
-  expected.mesh = {.servers = 3, .workers = 1, .data_servers = 4, .partitions = 16, .log_dir = "f"};
+  expected.mesh = {.servers = 3,
+                   .workers = 1,
+                   .data_servers = 0,
+                   .listen = {"::1", 7700},
+                   .partitions = 16,
+                   .log_dir = "f"};
   CHECK(*job.value == expected);
-}
-
-TEST_CASE("batch_size and type are read as batch and kind") {
-  const auto job = parse_job("[job]\nbatch_size = 64\n[model]\ntype = mlp\nhidden = 8\n"
-                             "[optimizer]\ntype = adam\n",
-                             "job.ini");
-  REQUIRE(job);
-  CHECK(job.value->job.batch == 64);
-  CHECK(job.value->model.kind == model_kind::mlp);
-  CHECK(job.value->optimizer.kind == optimizer_kind::adam);
 }
 
 TEST_CASE("the sample of a job holds every option with its default") {
@@ -131,7 +132,7 @@ TEST_CASE("the sample of a job holds every option with its default") {
 }
 
 TEST_CASE("the dump of a job is the wire form: it parses back to the same job") {
-  const auto job = parse_job("[data]\nscale = 0.00392156862745098\n[model]\nkind = mlp\n"
+  const auto job = parse_job("[data]\nscale = 0.00392156862745098\n[model]\ntype = mlp\n"
                              "hidden = 256,128\n",
                              "job.ini");
   REQUIRE(job);
@@ -147,11 +148,13 @@ TEST_CASE("each limit of a job is held at both ends") {
   };
   for (const auto& l :
        {limit{"job.epochs", "1", "0"}, limit{"job.epochs", "100000", "100001"},
-        limit{"job.batch", "1048576", "1048577"}, limit{"job.micro_batches", "1024", "2048"},
+        limit{"job.batch_size", "1048576", "1048577"}, limit{"job.micro_batches", "1024", "2048"},
         limit{"job.request_timeout", "1", "0"}, limit{"data.test_fraction", "0.9", "0.91"},
         limit{"data.scale", "1e-9", "0"}, limit{"model.l2", "0", "-1e-9"},
         limit{"optimizer.learning_rate", "1e-9", "0"}, limit{"optimizer.momentum", "0", "1"},
         limit{"mesh.servers", "1024", "1025"}, limit{"mesh.servers", "1", "0"},
+        limit{"mesh.data_servers", "1024", "1025"}, limit{"data.label_column", "-1000000", "0"},
+        limit{"data.label_column", "1000000", "1000001"},
         limit{"mesh.partitions", "65536", "65537"}}) {
     CAPTURE(l.name);
     CHECK(parse_job("", "job.ini", {{}, {l.name + '=' + l.inside}}));
@@ -182,29 +185,47 @@ TEST_CASE("two ways to choose the test set contradict each other") {
 }
 
 TEST_CASE("an mlp needs hidden layers") {
-  CHECK(faults("[model]\nkind = mlp\n") ==
-        "job.ini: error: model.hidden: required with model.kind = mlp; give the widths of the "
+  CHECK(faults("[model]\ntype = mlp\n") ==
+        "job.ini: error: model.hidden: required with model.type = mlp; give the widths of the "
         "hidden layers, as in 256,128\n");
 }
 
 TEST_CASE("more workers than examples in a step are refused") {
-  CHECK(faults("[job]\nbatch = 3\n[mesh]\nworkers = 4\n") ==
+  CHECK(faults("[job]\nbatch_size = 3\n[mesh]\nworkers = 4\n") ==
         "job.ini:4: error: mesh.workers: 4 workers cannot share the 3 examples of a step; raise "
-        "job.batch or start fewer workers\n");
-  CHECK(faults("[job]\nbatch = 4\n[mesh]\nworkers = 4\n") == "");
+        "job.batch_size or start fewer workers\n");
+  CHECK(faults("[job]\nbatch_size = 4\n[mesh]\nworkers = 4\n") == "");
+}
+
+TEST_CASE("a mesh may do without data servers only when the data is partitioned") {
+  CHECK(faults("[mesh]\ndata_servers = 0\n") ==
+        "job.ini:2: error: mesh.data_servers: nobody is left to hand out the examples; start at "
+        "least 1, or set data.served_by = partitioned\n");
+  CHECK(faults("[data]\nserved_by = partitioned\n[mesh]\ndata_servers = 0\n") == "");
+  CHECK(faults("[data]\nserved_by = partitioned\n[mesh]\ndata_servers = 1\n") == "");
+}
+
+TEST_CASE("the coordinator of a local mesh listens at a loopback address") {
+  CHECK(faults("[mesh]\nlisten = 0.0.0.0:7700\n") ==
+        "job.ini:2: error: mesh.listen: 0.0.0.0:7700 is not a loopback address, and there is no "
+        "TLS yet to protect it; listen on 127.0.0.1\n");
+  CHECK(faults("[mesh]\nlisten =\n")
+            .starts_with("job.ini:2: error: mesh.listen: '' is not HOST:PORT"));
+  CHECK(faults("[mesh]\nlisten = localhost:7700\n") == "");
 }
 
 TEST_CASE("a deterministic job needs bsp, full pieces and a piece for each worker") {
   CHECK(faults("[job]\ndeterministic = true\nstrategy = async\n") ==
         "job.ini:2: error: job.deterministic: needs job.strategy = bsp, but it is async\n");
-  CHECK(faults("[job]\ndeterministic = true\nbatch = 3\n") ==
-        "job.ini:3: error: job.batch: the 3 examples of a step cannot be cut into 4 micro batches; "
-        "raise job.batch or lower job.micro_batches\n");
+  CHECK(faults("[job]\ndeterministic = true\nbatch_size = 3\n") ==
+        "job.ini:3: error: job.batch_size: the 3 examples of a step cannot be cut into 4 micro "
+        "batches; "
+        "raise job.batch_size or lower job.micro_batches\n");
   CHECK(faults("[job]\ndeterministic = true\n[mesh]\nworkers = 5\n") ==
         "job.ini:4: error: mesh.workers: 5 workers cannot share the 4 micro batches of a "
         "deterministic step; raise job.micro_batches or start fewer workers\n");
-  CHECK(faults("[job]\ndeterministic = true\nbatch = 4\n[mesh]\nworkers = 4\n") == "");
-  CHECK(faults("[job]\nbatch = 3\nstrategy = async\n") == "");
+  CHECK(faults("[job]\ndeterministic = true\nbatch_size = 4\n[mesh]\nworkers = 4\n") == "");
+  CHECK(faults("[job]\nbatch_size = 3\nstrategy = async\n") == "");
 }
 
 TEST_CASE("a job file that is missing names its path and the reason") {

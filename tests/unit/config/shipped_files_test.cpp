@@ -42,7 +42,7 @@ TEST_CASE("the quickstart trains a softmax on the package lists") {
   REQUIRE(job);
   CHECK(job.value->job.name == "quickstart");
   CHECK(job.value->data.format == data_format::debian_packages);
-  CHECK(job.value->model.kind == model_kind::softmax);
+  CHECK(job.value->model.type == model_kind::softmax);
   CHECK(job.value->mesh.servers == 2);
   CHECK(job.value->mesh.workers == 2);
   CHECK(job.value->mesh.data_servers == 1);
@@ -55,6 +55,6 @@ TEST_CASE("the mnist job trains an mlp on the idx files") {
   CHECK(job.value->data.format == data_format::idx);
   CHECK(job.value->data.test_last == 2000);
   CHECK(job.value->data.scale == doctest::Approx(1.0 / 255));
-  CHECK(job.value->model.kind == model_kind::mlp);
+  CHECK(job.value->model.type == model_kind::mlp);
   CHECK(job.value->model.hidden == std::vector<std::uint32_t>{256, 128});
 }

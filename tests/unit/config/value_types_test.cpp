@@ -55,6 +55,14 @@ TEST_CASE("durations are counts of their unit") {
   check_refused(type, {"0", "61", "1s"});
 }
 
+TEST_CASE("a position counts from either end and is never 0") {
+  const auto type = position(10);
+  CHECK(type.accepts == "a position in 1..10, or in -10..-1 from the end");
+  for (const std::string text : {"1", "10", "-1", "-10"})
+    CHECK(canonical(type, text) == text);
+  check_refused(type, {"", "0", "-0", "11", "-11", "+1", "1.0", "x", "99999999999"});
+}
+
 TEST_CASE("powers of two are told from other numbers") {
   const auto type = power_of_two(1, 1024);
   for (const std::string text : {"1", "2", "64", "1024"})
@@ -118,9 +126,11 @@ TEST_CASE("names fit table cells, files and handshakes") {
 
 TEST_CASE("an address to connect to needs a port, one to listen at does not") {
   CHECK(canonical(address(true), "localhost:0") == "localhost:0");
-  CHECK(canonical(address(false), "[::1]:7700") == "[::1]:7700");
-  CHECK(canonical(address(false), "") == "");
+  CHECK(canonical(optional_address(false), "[::1]:7700") == "[::1]:7700");
+  CHECK(canonical(optional_address(false), "") == "");
+  check_refused(optional_address(false), {"localhost:0"});
   check_refused(address(false), {"localhost:0"});
+  CHECK_FALSE(address(true).parse(""));
   const auto bad = address(true).parse("localhost:abc");
   REQUIRE_FALSE(bad);
   CHECK(bad.failure().text ==
