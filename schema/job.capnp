@@ -66,6 +66,9 @@ struct WorkerProgress {
   stalledPullSeconds @12 :Float64;
   stalledPushSeconds @13 :Float64;
   epoch @14 :UInt32;            # of the batch computed last
+  pulls @15 :UInt64;            # answered
+  bytesSent @16 :UInt64;        # of leases, pulls and pushes, as frames
+  bytesReceived @17 :UInt64;    # of their answers
 }
 
 struct JobUpdate {
@@ -95,6 +98,9 @@ struct JobUpdate {
   parametersSha256 @23 :Text; # hex; of the parameters in canonical form
   failedNode @24 :Text;       # failed: name of the node that was the first to fail, when one was
   lossHistory @25 :List(Float32); # mean training loss over equal parts of the job, oldest first
+  servers @26 :UInt32;        # shards, workers and data servers that take part
+  dataServers @27 :UInt32;    # 0: each worker reads the data itself
+  workerCount @28 :UInt32;
 }
 
 struct Table {
@@ -123,7 +129,7 @@ struct JobPlan {
   partitions @6 :UInt32;
   shards @7 :List(Place);     # shard s owns the partitions [P * s / S, P * (s + 1) / S)
   workers @8 :List(Place);    # in rank order
-  dataServers @9 :List(Place);
+  dataServers @9 :List(Place); # with partitioned data one for each worker, on its node
   pieces @10 :UInt32;         # pieces of a step; see data.capnp
   stepsPerEpoch @11 :UInt64;
   steps @12 :UInt64;          # steps of the whole job

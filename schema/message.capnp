@@ -54,6 +54,7 @@ enum ServiceKind {
   worker @4;
   dataServer @5;
   client @6;            # a command line that follows a job
+  localData @7;         # a data server that serves the worker of its own node only
 }
 
 struct Refusal {

@@ -76,8 +76,16 @@ struct frame {
 };
 using frame_ptr = std::shared_ptr<const frame>;
 
+/// Whether the lengths in the header are those of the parts and within the limits, so that the
+/// frame may go on a wire. Errors: `invalid_argument`, `malformed_message`, `limit_exceeded`.
+result<void> check_lengths(const frame& f);
+
 /// The header as it stands on the wire, with the checksum over header and metadata.
 std::array<std::byte, frame_header_bytes> encode_header(const frame& f);
+
+/// Whether a stream that begins with these bytes may be one of frames; fewer than four will do.
+/// Errors: `malformed_message`.
+result<void> check_magic(std::span<const std::byte> start);
 
 /// Header fields from the wire, before metadata and body have come in. Checks magic, lane and
 /// lengths, so that the caller may allocate what they say; the protocol version is checked by the

@@ -32,6 +32,7 @@ enum class service_kind : std::uint16_t {
   worker = 4,
   data_server = 5,
   client = 6,
+  local_data = 7,
 };
 
 /// One actor that a node offers to others; the wire number is kind * 65536 + index.

@@ -169,10 +169,7 @@ void parameter_store::read_rows(std::size_t sparse_index, std::span<const std::u
   }
 }
 
-result<void> parameter_store::check_gradient(const gradient& change, float learning_rate) const {
-  if (!std::isfinite(learning_rate))
-    return {errc::invalid_argument,
-            fmt::format("the learning rate is {}; use a finite number", learning_rate)};
+result<void> parameter_store::check(const gradient& change) const {
   const auto dense_floats = change.has_dense ? dense_.size() : 0;
   if (change.dense.size() != dense_floats)
     return wrong_size("dense gradients", change.dense.size(), dense_floats);
@@ -191,7 +188,10 @@ result<void> parameter_store::check_gradient(const gradient& change, float learn
 }
 
 result<void> parameter_store::apply(const gradient& change, float learning_rate) {
-  if (auto ok = check_gradient(change, learning_rate); !ok) return ok;
+  if (!std::isfinite(learning_rate))
+    return {errc::invalid_argument,
+            fmt::format("the learning rate is {}; use a finite number", learning_rate)};
+  if (auto ok = check(change); !ok) return ok;
 
   if (change.has_dense)
     rule_->update(dense_, change.dense, dense_state_, learning_rate, ++dense_steps_);

@@ -51,6 +51,9 @@ public:
   /// shard's.
   result<void> read(bool dense, std::span<const std::uint64_t> keys, std::span<float> out) const;
 
+  /// Whether `apply` would take the gradient; see there.
+  result<void> check(const gradient& change) const;
+
   /// Updates what the gradient names, by the optimizer with this learning rate.
   /// `errc::invalid_argument` as `read`, and if a value or the learning rate is not finite;
   /// `errc::limit_exceeded` if the shard could come to more than `sparse_table::rows_max` keys.
@@ -64,7 +67,6 @@ private:
                   std::unique_ptr<optimizer> rule, std::uint64_t seed);
 
   result<void> check_keys(std::span<const std::uint64_t> keys) const;
-  result<void> check_gradient(const gradient& change, float learning_rate) const;
   const sparse_table& table_of(std::size_t sparse_index, std::uint64_t hash) const {
     return sparse_[sparse_index][map_.partition_of_hash(hash) - first_partition_];
   }

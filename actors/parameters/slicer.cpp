@@ -54,7 +54,7 @@ void slicer::scatter(const slice& part, std::span<const float> body,
   }
 }
 
-void slicer::gather(const slice& part, const learning::gradient_view& gradients,
+void slicer::gather(const slice& part, const learning::parameter_view& gradients,
                     std::span<float> body) const {
   const bool with_dense = body.size() == body_floats(part);
   assert(with_dense || body.size() == body_floats(part, false));

@@ -54,7 +54,7 @@ public:
 
   /// Fills a shard's body from the step's gradients. A body of `body_floats(part, false)` floats
   /// gets the sparse rows only.
-  void gather(const slice& part, const learning::gradient_view& gradients,
+  void gather(const slice& part, const learning::parameter_view& gradients,
               std::span<float> body) const;
 
 private:

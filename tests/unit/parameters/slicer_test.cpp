@@ -28,6 +28,7 @@ slicer make_slicer(std::uint32_t shards) {
 struct step_buffers {
   explicit step_buffers(std::size_t keys) : dense(41), w(keys), v(keys * 5) {}
   learning::gradient_view view() { return {dense, {w, v}}; }
+  learning::parameter_view values() const { return {dense, {w, v}}; }
 
   std::vector<float> dense, w, v;
 };
@@ -62,7 +63,7 @@ TEST_CASE("what is gathered for the shards scatters back to where it came from")
         REQUIRE(keys[slices[s].positions[i]] == slices[s].keys[i]);
       }
       std::vector<float> body(cutter.body_floats(slices[s]));
-      cutter.gather(slices[s], from.view(), body);
+      cutter.gather(slices[s], from.values(), body);
       cutter.scatter(slices[s], body, to.view());
     }
     CHECK(sliced_keys == keys.size());
@@ -81,7 +82,7 @@ TEST_CASE("a body holds the dense range first, then table by table the rows in k
   step.v = {30, 31, 32, 33, 34, 90, 91, 92, 93, 94};
   std::vector<float> body(41 + 2 * 6);
   const auto slices = cutter.cut(keys);
-  cutter.gather(slices[0], step.view(), body);
+  cutter.gather(slices[0], step.values(), body);
   CHECK(std::vector<float>(body.begin() + 40, body.end()) ==
         std::vector<float>{40, 3, 9, 30, 31, 32, 33, 34, 90, 91, 92, 93, 94});
 }
@@ -99,7 +100,7 @@ TEST_CASE("a body without the dense part leaves the dense parameters alone") {
   CHECK(step.w == std::vector<float>{1});
   CHECK(step.v == std::vector<float>{2, 3, 4, 5, 6});
   std::vector<float> back(body.size());
-  cutter.gather(slices[0], step.view(), back);
+  cutter.gather(slices[0], step.values(), back);
   CHECK(back == body);
 }
 

@@ -1,0 +1,165 @@
+#pragma once
+
+/// Every actor of a mesh, as a typed interface. `mesh::message<T>` comes from another actor, mostly
+/// on another node, and is specified in schema/; whatever is no message<T> stays inside the node.
+///
+/// No actor uses request/response of CAF between nodes: an answer is a message like any other and
+/// names the request's number in its header. What an actor's handler refuses is answered with a
+/// Refusal (mesh/receive.hpp).
+
+#include "actors/env/network/network.hpp"
+#include "actors/mesh/deliver.hpp"
+
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <memory>
+#include <string>
+
+namespace gradmesh {
+
+using mesh::message;
+
+/// INTERNAL: time to look at the clock; an actor sends it to itself.
+struct tick {};
+
+/// A link to another node came up, went down, or did not come about. Sent by the network to the
+/// node actor, and by it to the others.
+struct peer_up {
+  env::peer who;
+};
+struct peer_down {
+  env::peer who;
+  error why;
+};
+struct connect_failed {
+  config::endpoint to;
+  error why;
+};
+
+/// The node listens (or does not: empty), so it can join the mesh.
+struct join_mesh {
+  std::string endpoint;
+};
+
+namespace worker {
+struct step_work;
+}
+/// A step handed to the compute actor, and handed back with its gradients. Whoever received it last
+/// is the only one to use it.
+struct compute_request {
+  std::shared_ptr<worker::step_work> work;
+};
+struct compute_done {
+  std::shared_ptr<worker::step_work> work;
+};
+
+/// Computes loss and gradients on one backend, one step at a time.
+using compute_actor = caf::typed_actor<
+    // Fills in the step's gradients and metrics, or its error, and hands it back.
+    caf::reacts_to<compute_request>>;
+
+/// Owns some partitions of the parameters.
+using server_shard_actor = caf::typed_actor<
+    // Creates the parameters of a job with their initial values; answers PlanReady.
+    caf::reacts_to<message<schema::JobPlan>>,
+    // Forgets the job.
+    caf::reacts_to<message<schema::EndJob>>,
+    // Answers Pulled with the values, when the job's strategy allows to read them.
+    caf::reacts_to<message<schema::Pull>>,
+    // Applies gradients when the job's strategy says so; answers Pushed.
+    caf::reacts_to<message<schema::Push>>,
+    // Answers PartitionContent.
+    caf::reacts_to<message<schema::ExportPartition>>,
+    // Something it sent was refused.
+    caf::reacts_to<message<schema::Refusal>>>;
+
+/// Leases batches, pulls what they touch, has gradients computed, pushes them.
+using worker_actor = caf::typed_actor<
+    // Builds the model and waits for links to all shards and data servers; answers PlanReady.
+    caf::reacts_to<message<schema::JobPlan>>,
+    // Begins a pass over the training or test data.
+    caf::reacts_to<message<schema::StartPhase>>,
+    // Forgets the job.
+    caf::reacts_to<message<schema::EndJob>>,
+    // A leased batch, or the word that there are no more.
+    caf::reacts_to<message<schema::Batch>>,
+    // Parameters of a step.
+    caf::reacts_to<message<schema::Pulled>>,
+    // A shard has a step's gradients.
+    caf::reacts_to<message<schema::Pushed>>,
+    // Something it sent was refused; the job cannot go on.
+    caf::reacts_to<message<schema::Refusal>>,
+    // INTERNAL: the compute actor is done with a step.
+    caf::reacts_to<compute_done>,
+    // The links that a plan waits for; a lost one ends the job.
+    caf::reacts_to<peer_up>, caf::reacts_to<peer_down>,
+    // INTERNAL: report progress, look for requests without an answer.
+    caf::reacts_to<tick>>;
+
+/// Holds a data set and hands out batches of it.
+using data_server_actor = caf::typed_actor<
+    // Reads the data; answers DataLoaded.
+    caf::reacts_to<message<schema::LoadData>>,
+    // Learns how steps are cut into batches; answers PlanReady.
+    caf::reacts_to<message<schema::JobPlan>>,
+    // Hands out the training or test set from its beginning; answers PlanReady.
+    caf::reacts_to<message<schema::StartPhase>>,
+    // Answers Batch.
+    caf::reacts_to<message<schema::LeaseBatch>>,
+    // Forgets the job (the data stays until other data is asked for).
+    caf::reacts_to<message<schema::EndJob>>,
+    // Something it sent was refused.
+    caf::reacts_to<message<schema::Refusal>>>;
+
+/// Keeps membership and runs jobs.
+using coordinator_actor = caf::typed_actor<
+    // Admits a node; answers Registered and publishes a View.
+    caf::reacts_to<message<schema::Register>>,
+    // A member is alive and well.
+    caf::reacts_to<message<schema::Heartbeat>>,
+    // Answers Status.
+    caf::reacts_to<message<schema::StatusRequest>>,
+    // Takes a job; answers JobAccepted, then JobUpdate until it has ended.
+    caf::reacts_to<message<schema::SubmitJob>>,
+    // Ends the running job.
+    caf::reacts_to<message<schema::CancelJob>>,
+    // Answers of members that a phase of the job waits for.
+    caf::reacts_to<message<schema::DataLoaded>>, caf::reacts_to<message<schema::PlanReady>>,
+    caf::reacts_to<message<schema::PhaseProgress>>,
+    caf::reacts_to<message<schema::PartitionContent>>,
+    // The job cannot go on.
+    caf::reacts_to<message<schema::JobFailed>>, caf::reacts_to<message<schema::Refusal>>,
+    // Ends the mesh: all members are told, then its own node.
+    caf::reacts_to<message<schema::Shutdown>>,
+    // A node's link broke.
+    caf::reacts_to<peer_down>,
+    // INTERNAL: look for silent members, tell followers how far the job is.
+    caf::reacts_to<tick>>;
+
+/// Joins its node to the mesh: registers, beats, dials the members it works with, stops the node.
+using node_actor = caf::typed_actor<
+    // Registers with the coordinator, which it looks for from now on.
+    caf::reacts_to<join_mesh>,
+    // The coordinator admitted this node.
+    caf::reacts_to<message<schema::Registered>>,
+    // Who is in the mesh.
+    caf::reacts_to<message<schema::View>>,
+    // The coordinator ends the mesh.
+    caf::reacts_to<message<schema::Shutdown>>,
+    // The coordinator does not want this node.
+    caf::reacts_to<message<schema::Refusal>>,
+    // Links come and go.
+    caf::reacts_to<peer_up>, caf::reacts_to<peer_down>, caf::reacts_to<connect_failed>,
+    // INTERNAL: heartbeat, redial.
+    caf::reacts_to<tick>>;
+
+} // namespace gradmesh
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::peer_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::peer_down)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::connect_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::join_mesh)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_done)

@@ -1,0 +1,235 @@
+#include "actors/coordinator/coordinator.hpp"
+
+#include "actors/defaults.hpp"
+#include "actors/mesh/receive.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace gradmesh::coordinator {
+namespace {
+
+constexpr mesh::service_id node_service{mesh::service_kind::node, 0};
+
+} // namespace
+
+result<void> coordinator_state::admit(const message<schema::Register>& request) {
+  const auto changed = members->admit(request, now());
+  if (!changed) return changed.failure();
+  mesh::draft<schema::Registered> registered;
+  registered->setHeartbeatMs(static_cast<std::uint32_t>(options.heartbeat.count()));
+  registered->setNodeTimeoutMs(static_cast<std::uint32_t>(options.node_timeout.count()));
+  (void)context->router->reply(request, registered);
+  if (*changed) {
+    context->log(env::severity::info, "node '" + mesh::text((*request).getName()) +
+                                          "' joined (epoch " + std::to_string(members->epoch()) +
+                                          ")");
+    publish_view();
+  }
+  return {};
+}
+
+void coordinator_state::publish_view() {
+  context->router->set_view_epoch(members->epoch());
+  const auto view = members->view();
+  for (const auto& [uuid, member] : members->members())
+    (void)context->router->send({uuid, node_service}, service, view);
+  report();
+}
+
+void coordinator_state::lose(const mesh::node_uuid& uuid, const error& why) {
+  const auto lost = members->remove(uuid);
+  if (!lost) return;
+  context->log(env::severity::warning, "node '" + lost->name + "' is gone: " + why.text);
+  publish_view();
+  if (job) job->on_member_lost(*lost, why, now());
+  tell_client();
+}
+
+result<void> coordinator_state::status(const message<schema::StatusRequest>& request) const {
+  mesh::draft<schema::Status> status;
+  status->setEpoch(members->epoch());
+  const auto since = [&](env::time_point then) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now() - then).count());
+  };
+  status->setUptimeMs(since(began));
+  auto out = status->initMembers(static_cast<unsigned>(members->members().size()));
+  unsigned i = 0;
+  for (const auto& [uuid, member] : members->members()) {
+    auto entry = out[i++];
+    describe(member, entry.initMember());
+    entry.setHeartbeatAgeMs(since(member.last_heard));
+    if (member.has_heartbeat) entry.setLastHeartbeat(*member.heartbeat);
+    entry.setProcessId(member.process_id);
+    entry.setVersion(member.version);
+  }
+  if (job) job->fill_update(status->initJob(), now());
+  (void)context->router->reply(request, status);
+  return {};
+}
+
+result<void> coordinator_state::submit(const message<schema::SubmitJob>& request) {
+  const auto in = *request;
+  if (job && !job->ended())
+    return error{errc::refused,
+                 "job " + std::to_string(job->id()) + " is running; wait for its end or cancel it"};
+  auto config = job::parse_config(mesh::text(in.getConfig()));
+  if (!config) return config.failure();
+  const auto at_least_one = [](std::uint32_t n) { return std::max<std::size_t>(1, n); };
+  job = std::make_unique<job_run>(
+      job_request{.id = ++jobs,
+                  .config = std::move(*config),
+                  .min_servers = at_least_one(in.getMinServers()),
+                  .min_workers = at_least_one(in.getMinWorkers()),
+                  .min_data_servers = at_least_one(in.getMinDataServers()),
+                  .wait = std::chrono::seconds(in.getWaitSeconds()),
+                  .client = request.sender()},
+      context, service, now());
+  mesh::draft<schema::JobAccepted> accepted;
+  accepted->setJobId(job->id());
+  (void)context->router->reply(request, accepted);
+  job->on_tick(*members, now());
+  tell_client();
+  return {};
+}
+
+template <class Event>
+result<void> coordinator_state::for_job(std::uint64_t id, Event event) {
+  if (!job || job->id() != id || job->ended()) return {};
+  auto went = event(*job);
+  if (job->take_changed()) tell_client();
+  return went;
+}
+
+void coordinator_state::tell_client() {
+  if (!job) return;
+  (void)job->take_changed();
+  mesh::draft<schema::JobUpdate> update;
+  job->fill_update(*update, now());
+  // A client that has gone away does not end its job.
+  (void)context->router->send(job->client(), service, update);
+  report();
+}
+
+void coordinator_state::on_tick() {
+  self->delayed_send(self, defaults::coordinator::tick_interval, tick{});
+  for (const auto& silent : members->silent(now())) {
+    const error why{errc::timed_out,
+                    "no heartbeat for " + std::to_string(options.node_timeout.count()) + " ms"};
+    lose(silent.identity.uuid, why);
+    context->router->network().disconnect(silent.identity.uuid, why);
+  }
+  if (!job || job->ended()) return;
+  job->on_tick(*members, now());
+  tell_client();
+}
+
+void coordinator_state::shut_down(const std::string& reason) {
+  context->log(env::severity::info, "shutting the mesh down: " + reason);
+  if (job) job->cancel(now());
+  tell_client();
+  mesh::draft<schema::Shutdown> shutdown;
+  shutdown->setReason(reason);
+  const auto self_uuid = context->router->self().uuid;
+  for (const auto& [uuid, member] : members->members())
+    if (uuid != self_uuid) (void)context->router->send({uuid, node_service}, service, shutdown);
+  (void)context->router->send({self_uuid, node_service}, service, shutdown);
+}
+
+void coordinator_state::report() const {
+  context->board->set(service, {job && !job->ended() ? "running" : "idle",
+                                {{"members", static_cast<double>(members->members().size())},
+                                 {"epoch", static_cast<double>(members->epoch())},
+                                 {"jobs_total", static_cast<double>(jobs)}}});
+}
+
+coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
+                                             node::context_ptr context,
+                                             coordinator_options options) {
+  auto& state = self->state;
+  state.self = self;
+  state.context = std::move(context);
+  state.options = options;
+  state.began = state.now();
+  state.members = std::make_unique<membership>(options.node_timeout, state.began);
+  self->send(self, tick{});
+  const auto& router = state.context->router;
+  return {
+      mesh::receive<schema::Register>(router,
+                                      [self](const auto& m) { return self->state.admit(m); }),
+      mesh::receive<schema::Heartbeat>(router,
+                                       [self](const auto& m) {
+                                         auto& s = self->state;
+                                         return s.members->heard_from(m, s.now());
+                                       }),
+      mesh::receive<schema::StatusRequest>(router,
+                                           [self](const auto& m) { return self->state.status(m); }),
+      mesh::receive<schema::SubmitJob>(router,
+                                       [self](const auto& m) { return self->state.submit(m); }),
+      mesh::receive<schema::CancelJob>(router,
+                                       [self](const auto& m) {
+                                         auto& s = self->state;
+                                         return s.for_job((*m).getJobId(), [&](job_run& job) {
+                                           job.cancel(s.now());
+                                           return result<void>();
+                                         });
+                                       }),
+      mesh::receive<schema::DataLoaded>(router,
+                                        [self](const auto& m) {
+                                          auto& s = self->state;
+                                          return s.for_job((*m).getJobId(), [&](job_run& job) {
+                                            return job.on_data_loaded(m, s.now());
+                                          });
+                                        }),
+      mesh::receive<schema::PlanReady>(router,
+                                       [self](const auto& m) {
+                                         auto& s = self->state;
+                                         return s.for_job((*m).getJobId(), [&](job_run& job) {
+                                           return job.on_ready(m, s.now());
+                                         });
+                                       }),
+      mesh::receive<schema::PhaseProgress>(router,
+                                           [self](const auto& m) {
+                                             auto& s = self->state;
+                                             return s.for_job((*m).getJobId(), [&](job_run& job) {
+                                               return job.on_progress(m, s.now());
+                                             });
+                                           }),
+      mesh::receive<schema::PartitionContent>(router,
+                                              [self](const auto& m) {
+                                                auto& s = self->state;
+                                                return s.for_job(
+                                                    (*m).getJobId(), [&](job_run& job) {
+                                                      return job.on_partition(m, s.now());
+                                                    });
+                                              }),
+      mesh::receive<schema::JobFailed>(
+          router,
+          [self](const auto& m) {
+            auto& s = self->state;
+            const auto* sender = s.members->find(m.sender().node);
+            const error why{static_cast<errc>((*m).getCode()), mesh::text((*m).getText())};
+            return s.for_job((*m).getJobId(), [&](job_run& job) {
+              job.fail(why, sender ? sender->name : std::string(), s.now());
+              return result<void>();
+            });
+          }),
+      mesh::receive<schema::Refusal>(router,
+                                     [self](const auto& m) -> result<void> {
+                                       auto& s = self->state;
+                                       if (s.job)
+                                         s.job->on_refused(m.sender(), mesh::to_error(*m), s.now());
+                                       return {};
+                                     }),
+      mesh::receive<schema::Shutdown>(router,
+                                      [self](const auto& m) -> result<void> {
+                                        self->state.shut_down(mesh::text((*m).getReason()));
+                                        return {};
+                                      }),
+      [self](const peer_down& down) { self->state.lose(down.who.identity.uuid, down.why); },
+      [self](tick) { self->state.on_tick(); },
+  };
+}
+
+} // namespace gradmesh::coordinator

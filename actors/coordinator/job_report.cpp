@@ -1,0 +1,110 @@
+#include "actors/coordinator/job_report.hpp"
+
+#include "actors/defaults.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace gradmesh::coordinator {
+
+void job_report::begin_phase(schema::JobPhase phase, env::time_point now) {
+  last_phase_seconds_ = env::seconds_between(phase_began_, now);
+  if (phase_ == schema::JobPhase::TRAINING) train_seconds_ = last_phase_seconds_;
+  phase_ = phase;
+  phase_began_ = now;
+}
+
+void job_report::end(env::time_point now) {
+  last_phase_seconds_ = env::seconds_between(phase_began_, now);
+  ended_ = true;
+}
+
+void job_report::add(const mesh::message<schema::PhaseProgress>& progress) {
+  const auto worker = (*progress).getProgress();
+  if (phase_ != schema::JobPhase::TRAINING) {
+    evaluation_[worker.getRank()] = progress;
+    return;
+  }
+  training_[worker.getRank()] = progress;
+  const double loss = worker.getRecentLoss();
+  if (std::isnan(loss)) return;
+  recent_loss_[worker.getRank()] = loss;
+  if (examples_total_ == 0) return;
+  constexpr auto buckets = defaults::coordinator::loss_history_max;
+  const auto bucket =
+      std::min<std::uint64_t>(buckets - 1, examples_done() * buckets / examples_total_);
+  loss_history_.resize(std::max<std::size_t>(loss_history_.size(), bucket + 1));
+  loss_history_[bucket].sum += loss;
+  ++loss_history_[bucket].count;
+}
+
+std::uint64_t job_report::examples_done() const {
+  std::uint64_t done = 0;
+  for (const auto& [rank, progress] : training_)
+    done += (*progress).getProgress().getExamples();
+  return done;
+}
+
+double job_report::recent_loss() const {
+  if (recent_loss_.empty()) return std::numeric_limits<double>::quiet_NaN();
+  double sum = 0;
+  for (const auto& [rank, loss] : recent_loss_)
+    sum += loss;
+  return sum / static_cast<double>(recent_loss_.size());
+}
+
+void job_report::fill(schema::JobUpdate::Builder out, const job::job_plan& plan,
+                      env::time_point now) const {
+  const auto phase_seconds = ended_ ? last_phase_seconds_ : env::seconds_between(phase_began_, now);
+  out.setPhase(phase_);
+  out.setText(text);
+  out.setEpochs(plan.config.job.epochs);
+  out.setStepsTotal(plan.steps);
+  out.setServers(static_cast<std::uint32_t>(plan.shards.size()));
+  out.setWorkerCount(static_cast<std::uint32_t>(plan.workers.size()));
+  out.setDataServers(plan.partitioned() ? 0
+                                        : static_cast<std::uint32_t>(plan.data_servers.size()));
+  out.setExamplesTotal(examples_total_);
+  out.setPhaseSeconds(phase_seconds);
+  out.setTrainSeconds(phase_ == schema::JobPhase::TRAINING ? phase_seconds : train_seconds_);
+  out.setLoss(recent_loss());
+  out.setTrainExamples(data.train_examples);
+  out.setTestExamples(data.test_examples);
+  out.setFeatures(plan.shape.features);
+  out.setClasses(plan.shape.classes);
+  out.setSource(data.source);
+  out.setParameters(parameters);
+  out.setModelFile(model_file);
+  out.setParametersSha256(parameters_sha256);
+  out.setFailedNode(failed_node);
+
+  auto workers = out.initWorkers(static_cast<unsigned>(training_.size()));
+  unsigned i = 0;
+  for (const auto& [rank, progress] : training_)
+    workers.setWithCaveats(i++, (*progress).getProgress());
+
+  std::uint64_t tested = 0;
+  std::uint64_t correct = 0;
+  double loss = 0;
+  for (const auto& [rank, progress] : evaluation_) {
+    tested += (*progress).getProgress().getExamples();
+    correct += (*progress).getProgress().getCorrect();
+    loss += (*progress).getProgress().getLossSum();
+  }
+  out.setTestDone(tested);
+  out.setTestCorrect(correct);
+  out.setTestLossSum(loss);
+  out.setExamplesDone(phase_ == schema::JobPhase::EVALUATING ? tested : examples_done());
+
+  // Buckets that no report fell into repeat the one before.
+  auto history = out.initLossHistory(static_cast<unsigned>(loss_history_.size()));
+  float latest = 0;
+  for (unsigned b = 0; b < history.size(); ++b) {
+    const auto& bucket = loss_history_[b];
+    if (bucket.count > 0)
+      latest = static_cast<float>(bucket.sum / static_cast<double>(bucket.count));
+    history.set(b, latest);
+  }
+}
+
+} // namespace gradmesh::coordinator

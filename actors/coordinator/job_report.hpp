@@ -1,0 +1,64 @@
+#pragma once
+
+/// How far a job is, as its followers see it: what a JobUpdate is filled from.
+
+#include "actors/env/clock.hpp"
+#include "actors/job/job_plan.hpp"
+#include "actors/mesh/message.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gradmesh::coordinator {
+
+/// What the data servers said of the data.
+struct data_summary {
+  std::uint64_t train_examples = 0;
+  std::uint64_t test_examples = 0;
+  std::vector<std::string> class_names;
+  std::string source;
+};
+
+class job_report {
+public:
+  explicit job_report(env::time_point now) : phase_began_(now) {}
+
+  void begin_phase(schema::JobPhase phase, env::time_point now);
+  void set_examples_total(std::uint64_t train) { examples_total_ = train; }
+  void add(const mesh::message<schema::PhaseProgress>& progress);
+  /// Stops the phase's clock; the job has ended.
+  void end(env::time_point now);
+
+  void fill(schema::JobUpdate::Builder out, const job::job_plan& plan, env::time_point now) const;
+
+  data_summary data;
+  std::string text;        // what it waits for, or why it failed
+  std::string failed_node; // the first that failed, if one did
+  std::string model_file;
+  std::string parameters_sha256;
+  std::uint64_t parameters = 0;
+
+private:
+  struct loss_bucket {
+    double sum = 0;
+    std::uint64_t count = 0;
+  };
+  std::uint64_t examples_done() const;
+  double recent_loss() const;
+
+  schema::JobPhase phase_ = schema::JobPhase::WAITING;
+  env::time_point phase_began_;
+  bool ended_ = false;
+  double last_phase_seconds_ = 0;
+  double train_seconds_ = 0;
+  std::uint64_t examples_total_ = 0;
+  /// The latest report of each worker, in training and in evaluation, by rank.
+  std::map<std::uint32_t, mesh::message<schema::PhaseProgress>> training_;
+  std::map<std::uint32_t, mesh::message<schema::PhaseProgress>> evaluation_;
+  std::map<std::uint32_t, double> recent_loss_; // by rank
+  std::vector<loss_bucket> loss_history_;
+};
+
+} // namespace gradmesh::coordinator

@@ -1,0 +1,52 @@
+#pragma once
+
+/// Which batch a worker gets with its next lease, for one phase of a job on one data server.
+///
+/// Synchronous training: the n-th lease of worker r is the part of step n that r owns, whoever asks
+/// first. Otherwise (asynchronous training, evaluation) batches go to whoever asks: data server d
+/// of D hands out the batches d, d + D, d + 2 D, ...; a batch is one piece of a step.
+///
+/// A lease asked for again gets the same batch again, so a repeated request loses nothing.
+
+#include "actors/data_server/batch_schedule.hpp"
+#include "actors/job/job_plan.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace gradmesh::data_server {
+
+enum class pass : std::uint8_t { train, evaluate };
+
+class lease_book {
+public:
+  /// `index`: of this data server in the plan. `examples`: in the set that is passed over.
+  lease_book(const job::job_plan& plan, std::size_t index, pass what, std::uint64_t examples);
+
+  /// Nothing when the worker has had its last batch here. Errors: `refused` for a lease that is
+  /// neither the worker's next nor its latest.
+  result<std::optional<batch_choice>> lease(std::uint32_t rank, std::uint64_t sequence);
+
+  std::uint64_t leased() const { return leased_; }
+
+private:
+  struct holder {
+    std::uint64_t next_sequence = 0;
+    std::optional<std::uint64_t> batch; // of the latest lease; nothing: exhausted
+  };
+  std::optional<batch_choice> choose(std::uint32_t rank, std::uint64_t batch);
+  std::optional<std::uint64_t> next_batch(std::uint32_t rank, std::uint64_t sequence);
+
+  job::job_plan plan_;
+  std::size_t index_;
+  bool by_rank_;
+  std::uint32_t pieces_;
+  std::uint64_t batches_; // by rank: steps; otherwise pieces of all steps
+  std::uint64_t next_batch_;
+  batch_schedule schedule_;
+  std::vector<holder> holders_;
+  std::uint64_t leased_ = 0;
+};
+
+} // namespace gradmesh::data_server

@@ -1,0 +1,20 @@
+#include "actors/env/environment.hpp"
+
+#include "actors/env/network/socket_network.hpp"
+#include "actors/env/random.hpp"
+
+namespace gradmesh::env {
+
+environment real_environment(log_sink log, std::string cache_folder) {
+  return {.make_network = [](network_options options) -> std::shared_ptr<network> {
+            return make_socket_network(std::move(options));
+          },
+          .disk = make_disk(),
+          .run_command = run_command,
+          .log = std::move(log),
+          .entropy = entropy,
+          .cache_folder = std::move(cache_folder),
+          .place = placement::detached};
+}
+
+} // namespace gradmesh::env

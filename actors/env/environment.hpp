@@ -1,0 +1,37 @@
+#pragma once
+
+/// Everything outside the actors that a node needs, in one place: production binds it to the real
+/// thing, tests and in-process meshes to memory.
+
+#include "actors/env/command.hpp"
+#include "actors/env/disk.hpp"
+#include "actors/env/log.hpp"
+#include "actors/env/network/network.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace gradmesh::env {
+
+/// How actors are run. Detached: each on a thread of its own, which answers in a third of the time
+/// that the scheduler's polling takes. Scheduled: by the actor system's scheduler, for tests in
+/// virtual time.
+enum class placement : std::uint8_t { detached, scheduled };
+
+struct environment {
+  std::function<std::shared_ptr<network>(network_options)> make_network;
+  std::shared_ptr<env::disk> disk;
+  command_runner run_command;
+  log_sink log;
+  /// Seeds and uuids are drawn from here.
+  std::function<std::uint64_t()> entropy;
+  /// Where files that can be made again are kept; empty: nowhere.
+  std::string cache_folder;
+  placement place = placement::detached;
+};
+
+/// Sockets, the file system, the operating system's entropy.
+environment real_environment(log_sink log, std::string cache_folder);
+
+} // namespace gradmesh::env

@@ -1,0 +1,55 @@
+#pragma once
+
+/// The handshake of schema/link.capnp as plain functions: what the frames Hello, Welcome and Refuse
+/// say, and whether two nodes fit together. Both network implementations decide by it. Everything a
+/// peer wrote is checked and, where people will read it, made printable.
+
+#include "actors/env/network/network.hpp"
+
+namespace gradmesh::env {
+
+/// A Hello is no longer than this and has no body.
+inline constexpr std::uint64_t hello_bytes_max = 64u << 10;
+
+/// What a node says of itself.
+struct greeting {
+  mesh::node_identity identity;
+  protocol_range protocols;
+  std::string cluster;
+  std::string node_name;
+};
+greeting greeting_of(const network_options& options);
+
+/// Sent in the lowest version that the dialer speaks.
+mesh::frame_ptr make_hello(const greeting& own, mesh::lane lane);
+mesh::frame_ptr make_welcome(const greeting& own, mesh::lane lane, std::uint16_t protocol);
+mesh::frame_ptr make_refuse(const greeting& own, mesh::lane lane, const error& why);
+
+/// Errors: `malformed_message`.
+result<greeting> read_hello(const mesh::frame& f);
+
+struct welcome {
+  mesh::node_identity identity;
+  std::uint16_t protocol = 0;
+  std::string node_name;
+};
+/// What the listener answered. Errors: `malformed_message`, or the code and text of its Refuse.
+result<welcome> read_answer(const mesh::frame& f);
+
+/// The protocol version for a link between the two, or why there can be none.
+/// Errors: `incompatible_peer` (versions, cluster), `refused` (both are the same node).
+result<std::uint16_t> agree(const greeting& listener, const greeting& dialer);
+
+/// Why a node that is already connected as `held` cannot connect as `offered`. Call only with
+/// offered.incarnation <= held.incarnation; a higher one replaces the link instead.
+error already_connected(const mesh::node_identity& held, const mesh::node_identity& offered);
+
+/// Why a link ended whose node has come back with a higher incarnation.
+error replaced_by(const mesh::node_identity& successor);
+
+/// Whether the message may only stand in the handshake (also: `none`).
+bool is_handshake_kind(std::uint16_t kind);
+/// Whether message.capnp knows the number.
+bool is_known_kind(std::uint16_t kind);
+
+} // namespace gradmesh::env

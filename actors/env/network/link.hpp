@@ -1,0 +1,53 @@
+#pragma once
+
+/// The two open lanes to a peer that is up: reads both, writes what its queues hold. A frame that
+/// breaks the protocol, a lost connection or a failed write ends the link.
+///
+/// A peer that closes one lane in good order (its `stop`) may still have frames on the way on the
+/// other one; these are delivered as long as they come within a second.
+///
+/// Lives on the loop thread. Reports its end once and must not be destroyed from within the report.
+
+#include "actors/env/network/loop_context.hpp"
+#include "actors/env/network/routes.hpp"
+
+#include <kj/function.h>
+
+namespace gradmesh::env {
+
+class link final : private kj::TaskSet::ErrorHandler {
+public:
+  using lanes = std::array<kj::Own<connection>, mesh::lane_count>;
+
+  link(loop_context& context, peer who, lanes connections, std::shared_ptr<peer_queues> queues,
+       kj::Function<void(error)> ended);
+
+  const peer& who() const { return who_; }
+
+  void start();
+  /// A queue said `wake_writer`.
+  void wake_writer(mesh::lane l);
+  /// Writes what is queued, closes its own side, and ends when the peer has closed the other. The
+  /// queues must be closed.
+  void finish();
+
+private:
+  connection& at(mesh::lane l) { return *connections_[static_cast<std::size_t>(l)]; }
+  error receive(mesh::lane l, mesh::frame_ptr f);
+  void reading_ended(error why);
+  kj::Promise<void> write_on(mesh::lane l);
+  void end(error why);
+  void taskFailed(kj::Exception&& e) override;
+
+  loop_context& context_;
+  peer who_;
+  lanes connections_;
+  std::shared_ptr<peer_queues> queues_;
+  kj::Function<void(error)> on_end_;
+  std::size_t lanes_readable_ = mesh::lane_count;
+  bool finishing_ = false;
+  bool ended_ = false;
+  kj::TaskSet tasks_; // last, so that it goes first: its promises use everything above
+};
+
+} // namespace gradmesh::env

@@ -1,0 +1,78 @@
+#pragma once
+
+/// What the parts of the socket loop share. Everything but the counters belongs to the loop thread.
+
+#include "actors/env/network/frame_reader.hpp"
+#include "actors/env/network/frame_writer.hpp"
+#include "actors/env/network/handshake.hpp"
+#include "actors/env/network/network.hpp"
+
+#include <kj/async-io.h>
+#include <kj/timer.h>
+
+#include <atomic>
+#include <memory>
+
+namespace gradmesh::env {
+
+/// network_stats while they grow.
+struct traffic {
+  std::atomic<std::uint64_t> frames_sent{0};
+  std::atomic<std::uint64_t> frames_received{0};
+  std::atomic<std::uint64_t> bytes_sent{0};
+  std::atomic<std::uint64_t> bytes_received{0};
+  std::atomic<std::uint64_t> frames_refused{0};
+  std::atomic<std::uint64_t> queued_bytes{0};
+};
+
+struct loop_context {
+  kj::AsyncIoProvider& io;
+  kj::LowLevelAsyncIoProvider& descriptors;
+  kj::Timer& timer;
+  const network_options& options;
+  greeting own;
+  network_events events;
+  traffic& counters;
+  std::size_t half_open = 0;
+
+  void log(std::string line) const {
+    if (options.log) options.log(std::move(line));
+  }
+
+  kj::Promise<void> after(std::chrono::milliseconds delay) {
+    return timer.afterDelay(delay.count() * kj::MILLISECONDS);
+  }
+
+  /// The promise's outcome, or `late` when it takes longer; the promise is then dropped.
+  template <class T>
+  kj::Promise<result<T>> within(std::chrono::milliseconds delay, error late,
+                                kj::Promise<result<T>> promise) {
+    return promise.exclusiveJoin(
+        after(delay).then([late = std::move(late)] { return result<T>(late); }));
+  }
+};
+
+/// Counts a connection as half open as long as it lives.
+class half_open_slot {
+public:
+  explicit half_open_slot(std::size_t& used) : used_(used) { ++used_; }
+  ~half_open_slot() { --used_; }
+  half_open_slot(const half_open_slot&) = delete;
+  half_open_slot& operator=(const half_open_slot&) = delete;
+
+private:
+  std::size_t& used_;
+};
+
+/// One TCP connection: a lane, or going to be one.
+struct connection {
+  explicit connection(kj::Own<kj::AsyncIoStream> s)
+      : stream(kj::mv(s)), reader(*stream), writer(*stream) {}
+
+  kj::Own<kj::AsyncIoStream> stream;
+  frame_reader reader;
+  frame_writer writer;
+  std::unique_ptr<half_open_slot> half_open;
+};
+
+} // namespace gradmesh::env

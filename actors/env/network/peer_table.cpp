@@ -1,0 +1,146 @@
+#include "actors/env/network/peer_table.hpp"
+
+#include "actors/env/network/tcp.hpp"
+
+#include <algorithm>
+
+namespace gradmesh::env {
+
+peer_table::peer_table(loop_context& context, routes& up)
+    : context_(context), routes_(up), graveyard_(*this) {}
+
+result<peer_table::ticket> peer_table::accept(const mesh::node_identity& dialer, mesh::lane l) {
+  const auto index = static_cast<std::size_t>(l);
+  auto at = entries_.find(dialer.uuid);
+  if (at != entries_.end() && dialer.incarnation > at->second.identity.incarnation) {
+    remove(at, replaced_by(dialer));
+    at = entries_.end();
+  }
+  if (at == entries_.end()) {
+    auto& fresh = add(dialer, false);
+    fresh.claimed[index] = true;
+    fresh.watches.push_back(context_.after(context_.options.handshake_timeout)
+                                .then([this, t = fresh.number] { abandon(t); })
+                                .eagerlyEvaluate(nullptr));
+    return fresh.number;
+  }
+  auto& held = at->second;
+  if (held.identity != dialer || held.dialled || held.up.get() != nullptr || held.claimed[index])
+    return already_connected(held.identity, dialer);
+  held.claimed[index] = true;
+  return held.number;
+}
+
+result<peer_table::ticket> peer_table::claim(const mesh::node_identity& listener) {
+  const auto at = entries_.find(listener.uuid);
+  if (at != entries_.end()) {
+    const auto& held = at->second;
+    const bool newer = listener.incarnation > held.identity.incarnation;
+    const bool crossed = held.identity == listener && !held.dialled && held.up.get() == nullptr;
+    if (!newer && !(crossed && context_.own.identity.uuid < listener.uuid))
+      return already_connected(held.identity, listener);
+    remove(at, replaced_by(listener));
+  }
+  return add(listener, true).number;
+}
+
+bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened, peer who) {
+  const auto at = find(t);
+  if (at == entries_.end()) return false;
+  auto& e = at->second;
+  auto& place = e.waiting[static_cast<std::size_t>(l)];
+  place = kj::mv(opened);
+  const auto is_open = [](const auto& lane) { return lane.get() != nullptr; };
+  if (std::all_of(e.waiting.begin(), e.waiting.end(), is_open)) {
+    bring_up(e, std::move(who));
+  } else if (!e.dialled) {
+    // Nothing may come on this lane before the other is open: whatever is read ends the attempt,
+    // most likely a dialer that has given up.
+    e.watches.push_back(place->reader.read_one({hello_bytes_max, 0})
+                            .then([this, t](result<mesh::frame_ptr>) { abandon(t); },
+                                  [this, t](kj::Exception&&) { abandon(t); })
+                            .eagerlyEvaluate(nullptr));
+  }
+  return true;
+}
+
+void peer_table::bring_up(entry& e, peer who) {
+  e.watches.clear();
+  for (auto& lane : e.waiting)
+    lane->half_open.reset();
+  auto queues = std::make_shared<peer_queues>(e.identity, context_.options.queue_bytes_max,
+                                              context_.counters.queued_bytes);
+  e.up = kj::heap<link>(context_, who, kj::mv(e.waiting), queues,
+                        [this, identity = e.identity](error why) { drop(identity, why); });
+  routes_.add(std::move(queues));
+  context_.events.on_peer_up(who);
+  e.up->start();
+}
+
+void peer_table::abandon(ticket t) {
+  const auto at = find(t);
+  if (at != entries_.end() && at->second.up.get() == nullptr) remove(at, {});
+}
+
+void peer_table::wake_writer(const mesh::node_identity& to, mesh::lane l) {
+  const auto at = entries_.find(to.uuid);
+  if (at != entries_.end() && at->second.identity == to && at->second.up.get() != nullptr)
+    at->second.up->wake_writer(l);
+}
+
+void peer_table::drop(const mesh::node_identity& who, error why) {
+  const auto at = entries_.find(who.uuid);
+  if (at != entries_.end() && at->second.identity == who) remove(at, std::move(why));
+}
+
+void peer_table::drop(const mesh::node_uuid& who, error why) {
+  const auto at = entries_.find(who);
+  if (at != entries_.end()) remove(at, std::move(why));
+}
+
+kj::Promise<void> peer_table::finish() {
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    const auto here = at++;
+    if (here->second.up.get() == nullptr) {
+      remove(here, {});
+    } else {
+      routes_.remove(here->first);
+      here->second.up->finish();
+    }
+  }
+  if (entries_.empty()) return kj::READY_NOW;
+  auto emptied = kj::newPromiseAndFulfiller<void>();
+  emptied_ = kj::mv(emptied.fulfiller);
+  return kj::mv(emptied.promise);
+}
+
+peer_table::entry& peer_table::add(const mesh::node_identity& identity, bool dialled) {
+  auto& e = entries_[identity.uuid];
+  e.identity = identity;
+  e.number = ++last_ticket_;
+  e.dialled = dialled;
+  return e;
+}
+
+peer_table::entries::iterator peer_table::find(ticket t) {
+  return std::find_if(entries_.begin(), entries_.end(),
+                      [t](const auto& item) { return item.second.number == t; });
+}
+
+void peer_table::remove(entries::iterator at, error why) {
+  auto gone = kj::mv(at->second);
+  entries_.erase(at);
+  if (gone.up.get() != nullptr) {
+    routes_.remove(gone.identity.uuid);
+    context_.events.on_peer_down(gone.up->who(), why);
+  }
+  // The caller may be a task of the entry, and a task must not destroy itself.
+  graveyard_.add(kj::evalLater([buried = kj::mv(gone)] {}));
+  if (entries_.empty() && emptied_.get() != nullptr) emptied_->fulfill();
+}
+
+void peer_table::taskFailed(kj::Exception&& e) {
+  context_.log("closing a connection failed: " + reason_of(e));
+}
+
+} // namespace gradmesh::env

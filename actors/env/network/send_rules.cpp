@@ -1,0 +1,31 @@
+#include "actors/env/network/send_rules.hpp"
+
+#include "actors/env/network/handshake.hpp"
+
+namespace gradmesh::env {
+
+result<void> check_sendable(const mesh::frame& f, const mesh::node_identity& self) {
+  const auto kind = f.header.kind;
+  if (is_handshake_kind(kind) || !is_known_kind(kind))
+    return {errc::invalid_argument, "frame of kind " + std::to_string(kind) +
+                                        ", which no actor may send (see message.capnp)"};
+  if (f.header.from != self)
+    return {errc::invalid_argument, "frame from node " + mesh::short_name(f.header.from.uuid) +
+                                        " handed to the network of node " +
+                                        mesh::short_name(self.uuid)};
+  return mesh::check_lengths(f);
+}
+
+error no_such_peer(const mesh::node_uuid& to) {
+  return {errc::unreachable, "no link to node " + mesh::short_name(to) + " is up"};
+}
+
+error queue_full(const mesh::node_uuid& to, mesh::lane l, std::size_t bytes,
+                 std::size_t bytes_max) {
+  return {errc::limit_exceeded, "node " + mesh::short_name(to) + " does not read: a frame of " +
+                                    std::to_string(bytes) + " bytes finds no room in the " +
+                                    (l == mesh::lane::control ? "control" : "bulk") + " queue of " +
+                                    std::to_string(bytes_max) + " bytes; the link is dropped"};
+}
+
+} // namespace gradmesh::env

@@ -1,0 +1,44 @@
+#include "actors/env/network/socket_loop.hpp"
+
+namespace gradmesh::env {
+namespace {
+
+network_events silent_events() {
+  return {[](mesh::frame_ptr) {}, [](const peer&) {}, [](const peer&, const error&) {},
+          [](const config::endpoint&, const error&) {}};
+}
+
+} // namespace
+
+socket_loop::socket_loop(kj::AsyncIoContext& io, const network_options& options,
+                         network_events events, traffic& counters, routes& up)
+    : context_{*io.provider, *io.lowLevelProvider, io.provider->getTimer(),
+               options,      greeting_of(options), std::move(events),
+               counters},
+      stopped_(kj::newPromiseAndFulfiller<void>()), peers_(context_, up),
+      listener_(kj::heap<listener>(context_, peers_)), dialer_(kj::heap<dialer>(context_, peers_)) {
+}
+
+void socket_loop::run(loop_tasks& tasks, kj::AsyncIoContext& io) {
+  tasks.run(io.unixEventPort, *this).exclusiveJoin(kj::mv(stopped_.promise)).wait(io.waitScope);
+}
+
+void socket_loop::serve(kj::AutoCloseFd listening) {
+  if (listener_.get() != nullptr) listener_->serve(kj::mv(listening));
+}
+
+void socket_loop::dial(const config::endpoint& to) {
+  if (dialer_.get() != nullptr) dialer_->dial(to);
+}
+
+void socket_loop::stop(std::chrono::milliseconds linger) {
+  context_.events = silent_events();
+  listener_ = nullptr;
+  dialer_ = nullptr;
+  stopping_ = peers_.finish()
+                  .exclusiveJoin(context_.after(linger))
+                  .then([this] { stopped_.fulfiller->fulfill(); })
+                  .eagerlyEvaluate(nullptr);
+}
+
+} // namespace gradmesh::env

@@ -1,0 +1,38 @@
+#pragma once
+
+/// The part of the socket network that lives on the loop thread.
+
+#include "actors/env/network/dialer.hpp"
+#include "actors/env/network/listener.hpp"
+#include "actors/env/network/loop_tasks.hpp"
+#include "actors/env/network/peer_table.hpp"
+
+namespace gradmesh::env {
+
+class socket_loop {
+public:
+  socket_loop(kj::AsyncIoContext& io, const network_options& options, network_events events,
+              traffic& counters, routes& up);
+
+  /// Runs until `stop` has done its work.
+  void run(loop_tasks& tasks, kj::AsyncIoContext& io);
+
+  /// These two do nothing after `stop`.
+  void serve(kj::AutoCloseFd listening);
+  void dial(const config::endpoint& to);
+  peer_table& peers() { return peers_; }
+
+  /// Silences the events, gives handshakes up, and lets `run` return when all links have finished
+  /// or `linger` is over.
+  void stop(std::chrono::milliseconds linger);
+
+private:
+  loop_context context_;
+  kj::PromiseFulfillerPair<void> stopped_;
+  peer_table peers_;
+  kj::Own<listener> listener_;
+  kj::Own<dialer> dialer_;
+  kj::Promise<void> stopping_ = nullptr;
+};
+
+} // namespace gradmesh::env

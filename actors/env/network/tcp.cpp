@@ -1,0 +1,94 @@
+#include "actors/env/network/tcp.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
+
+namespace gradmesh::env {
+namespace {
+
+constexpr int pending_connections_max = 128;
+constexpr int keepalive_idle_s = 30;
+constexpr int keepalive_interval_s = 10;
+constexpr int keepalive_probes = 3;
+
+config::endpoint numeric(const sockaddr* address, socklen_t length) {
+  char host[NI_MAXHOST];
+  char port[NI_MAXSERV];
+  if (getnameinfo(address, length, host, sizeof(host), port, sizeof(port),
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return {};
+  return {host, static_cast<std::uint16_t>(std::stoul(port))};
+}
+
+error cannot_listen(const config::endpoint& at, const std::string& reason) {
+  return {errc::io_failed, "cannot listen on " + config::to_string(at) + ": " + reason +
+                               "; choose another address, or port 0 for any free one"};
+}
+
+std::string system_reason() {
+  return std::system_category().message(errno);
+}
+
+void set_option(kj::AsyncIoStream& stream, int level, int name, int value) {
+  stream.setsockopt(level, name, &value, sizeof(value));
+}
+
+} // namespace
+
+result<listening_socket> open_listening(const config::endpoint& at) {
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int failed =
+          getaddrinfo(at.host.c_str(), std::to_string(at.port).c_str(), &wanted, &found))
+    return cannot_listen(at, gai_strerror(failed));
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> address(found, &freeaddrinfo);
+
+  const int raw = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (raw < 0) return cannot_listen(at, system_reason());
+  kj::AutoCloseFd descriptor(raw);
+  // A restarted node gets its port back while the connections of the old one are still fading.
+  const int on = 1;
+  setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (bind(raw, address->ai_addr, address->ai_addrlen) != 0 ||
+      ::listen(raw, pending_connections_max) != 0)
+    return cannot_listen(at, system_reason());
+
+  sockaddr_storage bound{};
+  socklen_t length = sizeof(bound);
+  if (getsockname(raw, reinterpret_cast<sockaddr*>(&bound), &length) != 0)
+    return cannot_listen(at, system_reason());
+  return listening_socket{kj::mv(descriptor), numeric(reinterpret_cast<sockaddr*>(&bound), length)};
+}
+
+void set_link_options(kj::AsyncIoStream& stream) {
+  set_option(stream, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(stream, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(stream, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
+  set_option(stream, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
+  set_option(stream, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+}
+
+config::endpoint remote_of(kj::AsyncIoStream& stream) {
+  sockaddr_storage address{};
+  kj::uint length = sizeof(address);
+  try {
+    stream.getpeername(reinterpret_cast<sockaddr*>(&address), &length);
+  } catch (const kj::Exception&) {
+    return {}; // the peer has gone already; reading will tell
+  }
+  return numeric(reinterpret_cast<sockaddr*>(&address), length);
+}
+
+std::string reason_of(const kj::Exception& e) {
+  return e.getDescription().cStr();
+}
+
+} // namespace gradmesh::env

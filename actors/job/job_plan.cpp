@@ -1,0 +1,182 @@
+#include "actors/job/job_plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradmesh::job {
+namespace {
+
+void encode_places(const std::vector<place>& places, capnp::List<schema::Place>::Builder out) {
+  for (unsigned i = 0; i < out.size(); ++i) {
+    out[i].setUuid(mesh::to_data(places[i].where.node));
+    out[i].setService(places[i].where.service.to_wire());
+    out[i].setName(places[i].name);
+  }
+}
+
+result<std::vector<place>> decode_places(capnp::List<schema::Place>::Reader in,
+                                         mesh::service_kind kind, const char* what) {
+  std::vector<place> places;
+  for (const auto entry : in) {
+    const auto uuid = mesh::to_uuid(entry.getUuid());
+    const auto service = mesh::service_id::from_wire(entry.getService());
+    if (!uuid || service.kind != kind)
+      return error{errc::malformed_message, std::string("a job plan's ") + what + " number " +
+                                                std::to_string(places.size()) +
+                                                " is no such service"};
+    places.push_back({{*uuid, service}, mesh::text(entry.getName())});
+  }
+  if (places.empty())
+    return error{errc::malformed_message, std::string("a job plan has no ") + what};
+  return places;
+}
+
+} // namespace
+
+piece_range pieces_of_worker(const job_plan& plan, std::uint32_t rank) {
+  const auto workers = static_cast<std::uint64_t>(plan.workers.size());
+  return {static_cast<std::uint32_t>(rank * std::uint64_t{plan.pieces} / workers),
+          static_cast<std::uint32_t>((rank + 1) * std::uint64_t{plan.pieces} / workers)};
+}
+
+std::vector<place> data_servers_of_worker(const job_plan& plan, std::uint32_t rank) {
+  if (plan.partitioned()) return {plan.data_servers[rank]};
+  auto ordered = plan.data_servers;
+  std::rotate(ordered.begin(),
+              ordered.begin() + static_cast<std::ptrdiff_t>(rank % ordered.size()), ordered.end());
+  return ordered;
+}
+
+mesh::draft<schema::JobPlan> encode(const job_plan& plan) {
+  mesh::draft<schema::JobPlan> out;
+  out->setJobId(plan.job_id);
+  out->setConfig(config::dump_job(plan.config));
+  out->setSparse(plan.shape.kind == learning::layout::sparse);
+  out->setFeatures(plan.shape.features);
+  out->setClasses(plan.shape.classes);
+  auto tables = out->initTables(static_cast<unsigned>(plan.tables.size()));
+  for (unsigned i = 0; i < tables.size(); ++i) {
+    const auto& table = plan.tables[i];
+    tables[i].setName(table.name);
+    tables[i].setSparse(table.kind == learning::table_kind::sparse);
+    tables[i].setWidth(table.width);
+    tables[i].setUniformLimit(table.init == learning::initializer::uniform ? table.init_limit : 0);
+  }
+  out->setPartitions(plan.partitions);
+  encode_places(plan.shards, out->initShards(static_cast<unsigned>(plan.shards.size())));
+  encode_places(plan.workers, out->initWorkers(static_cast<unsigned>(plan.workers.size())));
+  encode_places(plan.data_servers,
+                out->initDataServers(static_cast<unsigned>(plan.data_servers.size())));
+  out->setPieces(plan.pieces);
+  out->setStepsPerEpoch(plan.steps_per_epoch);
+  out->setSteps(plan.steps);
+  return out;
+}
+
+result<job_plan> decode(schema::JobPlan::Reader in) {
+  job_plan plan;
+  plan.job_id = in.getJobId();
+  auto config = parse_config(mesh::text(in.getConfig()));
+  if (!config) return config.failure();
+  plan.config = std::move(*config);
+  plan.shape = {in.getSparse() ? learning::layout::sparse : learning::layout::dense,
+                in.getFeatures(), in.getClasses()};
+  for (const auto table : in.getTables()) {
+    const float limit = table.getUniformLimit();
+    if (!std::isfinite(limit) || limit < 0)
+      return error{errc::malformed_message, "table '" + mesh::text(table.getName()) +
+                                                "' has an initial limit of " +
+                                                std::to_string(limit)};
+    plan.tables.push_back(
+        {mesh::text(table.getName()),
+         table.getSparse() ? learning::table_kind::sparse : learning::table_kind::dense,
+         table.getWidth(),
+         limit > 0 ? learning::initializer::uniform : learning::initializer::zeros, limit});
+  }
+  if (auto checked = parameters::check_tables(plan.tables); !checked) return checked.failure();
+  plan.partitions = in.getPartitions();
+  if (plan.partitions == 0 || plan.partitions > parameters::partitions_max)
+    return error{errc::malformed_message,
+                 "a job plan has " + std::to_string(plan.partitions) + " partitions"};
+  auto shards = decode_places(in.getShards(), mesh::service_kind::server_shard, "server shard");
+  if (!shards) return shards.failure();
+  auto workers = decode_places(in.getWorkers(), mesh::service_kind::worker, "worker");
+  if (!workers) return workers.failure();
+  auto servers = decode_places(
+      in.getDataServers(),
+      plan.partitioned() ? mesh::service_kind::local_data : mesh::service_kind::data_server,
+      "data server");
+  if (!servers) return servers.failure();
+  if (plan.partitioned() && servers->size() != workers->size())
+    return error{errc::malformed_message,
+                 "a job plan with partitioned data has " + std::to_string(workers->size()) +
+                     " workers and data for " + std::to_string(servers->size())};
+  plan.shards = std::move(*shards);
+  plan.workers = std::move(*workers);
+  plan.data_servers = std::move(*servers);
+  plan.pieces = in.getPieces();
+  plan.steps_per_epoch = in.getStepsPerEpoch();
+  plan.steps = in.getSteps();
+  if (plan.pieces < plan.workers.size() || plan.steps_per_epoch == 0 || plan.steps == 0)
+    return error{errc::malformed_message, "a job plan has " + std::to_string(plan.pieces) +
+                                              " pieces for " + std::to_string(plan.workers.size()) +
+                                              " workers and " + std::to_string(plan.steps) +
+                                              " steps"};
+  return plan;
+}
+
+std::size_t index_of(const std::vector<place>& places, const mesh::address& who) {
+  const auto found =
+      std::find_if(places.begin(), places.end(), [&](const place& p) { return p.where == who; });
+  return static_cast<std::size_t>(found - places.begin());
+}
+
+result<parameters::partition_map> make_partition_map(const job_plan& plan) {
+  const auto shards = static_cast<std::uint32_t>(plan.shards.size());
+  return parameters::partition_map::make(learning::dense_size(plan.tables),
+                                         parameters::contiguous_owners(plan.partitions, shards),
+                                         shards);
+}
+
+learning::data_source data_source_of(const config::job_config& config) {
+  const auto& data = config.data;
+  return {.format = std::string(config::to_string(data.format)),
+          .train = data.train,
+          .test = data.test,
+          .train_labels = data.train_labels,
+          .test_labels = data.test_labels,
+          .test_last = data.test_last,
+          .test_fraction = data.test_fraction,
+          .seed = config.job.seed,
+          .features = data.features,
+          .classes = data.classes,
+          .class_names = {},
+          .label_column = data.label_column,
+          .header = data.header,
+          .scale = static_cast<float>(data.scale),
+          .cache = data.cache};
+}
+
+learning::model_options model_options_of(const config::job_config& config) {
+  return {.kind = std::string(config::to_string(config.model.type)),
+          .hidden = config.model.hidden,
+          .l2 = static_cast<float>(config.model.l2)};
+}
+
+parameters::optimizer_options optimizer_options_of(const config::job_config& config) {
+  const auto& optimizer = config.optimizer;
+  return {.kind = std::string(config::to_string(optimizer.type)),
+          .learning_rate = static_cast<float>(optimizer.learning_rate),
+          .momentum = static_cast<float>(optimizer.momentum),
+          .beta1 = static_cast<float>(optimizer.beta1),
+          .beta2 = static_cast<float>(optimizer.beta2),
+          .epsilon = static_cast<float>(optimizer.epsilon)};
+}
+
+result<config::job_config> parse_config(const std::string& text) {
+  auto loaded = config::parse_job(text, "job");
+  if (loaded) return std::move(*loaded.value);
+  return error{errc::invalid_config, to_string(loaded.diagnostics)};
+}
+
+} // namespace gradmesh::job

@@ -1,0 +1,77 @@
+#pragma once
+
+/// What every member of a job must agree on: the job file, the shape of the data, the tables, who
+/// takes part, and how a step is cut into pieces. The coordinator makes it, the wire form is
+/// schema::JobPlan.
+
+#include "actors/error.hpp"
+#include "actors/learning/data/load.hpp"
+#include "actors/learning/dataset.hpp"
+#include "actors/learning/model.hpp"
+#include "actors/mesh/message.hpp"
+#include "actors/parameters/body_layout.hpp"
+#include "actors/parameters/optimizer.hpp"
+#include "actors/parameters/partition_map.hpp"
+#include "config/job_config.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gradmesh::job {
+
+/// A member actor and the name of its node, for error messages.
+struct place {
+  mesh::address where;
+  std::string name;
+};
+
+struct job_plan {
+  std::uint64_t job_id = 0;
+  config::job_config config;
+  learning::data_shape shape;
+  std::vector<learning::table_spec> tables;
+  std::uint32_t partitions = 0;
+  std::vector<place> shards;       // in order of their partitions
+  std::vector<place> workers;      // in rank order
+  /// Data server d serves the workers r with r % D == d first. With partitioned data, d is worker
+  /// d's own and serves nobody else.
+  std::vector<place> data_servers;
+  std::uint32_t pieces = 0;        // of a step; see schema/data.capnp
+  std::uint64_t steps_per_epoch = 0;
+  std::uint64_t steps = 0;
+
+  bool synchronous() const { return config.job.strategy == config::strategy::bsp; }
+  bool partitioned() const {
+    return config.data.served_by == config::data_service::partitioned;
+  }
+};
+
+/// The pieces [first, last) of each step that a worker owns under a synchronous strategy.
+struct piece_range {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+piece_range pieces_of_worker(const job_plan& plan, std::uint32_t rank);
+
+/// The data servers that a worker leases from, in the order in which it asks them.
+std::vector<place> data_servers_of_worker(const job_plan& plan, std::uint32_t rank);
+
+mesh::draft<schema::JobPlan> encode(const job_plan& plan);
+
+/// Errors: `malformed_message` with the field that makes no sense.
+result<job_plan> decode(schema::JobPlan::Reader plan);
+
+/// Where a service stands in a list of the plan, or the list's size if it does not take part.
+std::size_t index_of(const std::vector<place>& places, const mesh::address& who);
+
+result<parameters::partition_map> make_partition_map(const job_plan& plan);
+
+learning::data_source data_source_of(const config::job_config& config);
+learning::model_options model_options_of(const config::job_config& config);
+parameters::optimizer_options optimizer_options_of(const config::job_config& config);
+
+/// A job file that came as text. Errors: `invalid_config` with all diagnostics.
+result<config::job_config> parse_config(const std::string& text);
+
+} // namespace gradmesh::job

@@ -1,0 +1,26 @@
+#pragma once
+
+/// What every actor of a node is given: its way to the mesh and to the outside world.
+
+#include "actors/env/environment.hpp"
+#include "actors/mesh/router.hpp"
+#include "actors/node/service_board.hpp"
+
+#include <memory>
+#include <string>
+
+namespace gradmesh::node {
+
+struct context {
+  std::shared_ptr<mesh::router> router;
+  std::shared_ptr<env::disk> disk;
+  env::command_runner run_command;
+  env::log_sink log;
+  std::shared_ptr<service_board> board;
+  env::placement place = env::placement::detached;
+  std::string node_name;
+  std::string cache_folder;
+};
+using context_ptr = std::shared_ptr<const context>;
+
+} // namespace gradmesh::node

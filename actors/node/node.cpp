@@ -1,0 +1,156 @@
+#include "actors/node/node.hpp"
+
+#include "actors/coordinator/coordinator.hpp"
+#include "actors/data_server/data_server.hpp"
+#include "actors/node/node_agent.hpp"
+#include "actors/node/spawn.hpp"
+#include "actors/server_shard/server_shard.hpp"
+#include "actors/worker/worker.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <cstring>
+
+namespace gradmesh::node {
+namespace {
+
+mesh::node_identity draw_identity(const std::function<std::uint64_t()>& entropy) {
+  mesh::node_identity identity;
+  const std::uint64_t halves[2] = {entropy(), entropy()};
+  std::memcpy(identity.uuid.data(), halves, sizeof halves);
+  identity.incarnation = 1;
+  return identity;
+}
+
+} // namespace
+
+struct node::parts {
+  std::shared_ptr<env::network> network;
+  std::shared_ptr<mesh::router> router;
+  std::vector<mesh::service_id> services;
+  std::vector<caf::strong_actor_ptr> actors;
+  bool stopped = false;
+
+  template <class Handle>
+  void offer(mesh::service_id service, const Handle& handle) {
+    router->bind(service, mesh::deliver_to(handle));
+    services.push_back(service);
+    actors.push_back(caf::actor_cast<caf::strong_actor_ptr>(handle));
+  }
+};
+
+node::node(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
+
+node::~node() {
+  stop();
+}
+
+const mesh::node_identity& node::identity() const {
+  return parts_->router->self();
+}
+
+result<std::unique_ptr<node>> node::start(caf::actor_system& system,
+                                          const config::node_config& config,
+                                          const env::environment& environment,
+                                          std::function<void(error)> on_end) {
+  const auto& settings = config.node;
+  if (settings.listen && !config::is_loopback(*settings.listen) && !settings.insecure)
+    return error{errc::refused, "node.listen = " + to_string(*settings.listen) +
+                                    " is open to other machines, and links are not encrypted or "
+                                    "authenticated yet. Listen on 127.0.0.1, or set node.insecure "
+                                    "= true in a network that you trust"};
+
+  auto p = std::make_unique<parts>();
+  const auto identity = draw_identity(environment.entropy);
+  env::network_options links;
+  links.self = identity;
+  links.node_name = settings.name;
+  links.cluster = settings.cluster;
+  links.queue_bytes_max = settings.queue_mib << 20;
+  links.log = [log = environment.log](const std::string& line) { log(env::severity::info, line); };
+  p->network = environment.make_network(std::move(links));
+  p->router = std::make_shared<mesh::router>(identity, p->network);
+  const auto context = std::make_shared<const gradmesh::node::context>(
+      gradmesh::node::context{.router = p->router,
+                              .disk = environment.disk,
+                              .run_command = environment.run_command,
+                              .log = environment.log,
+                              .board = std::make_shared<service_board>(),
+                              .place = environment.place,
+                              .node_name = settings.name,
+                              .cache_folder = environment.cache_folder});
+  auto& parts = *p;
+  std::unique_ptr<node> made(new node(std::move(p)));
+
+  const auto place = environment.place;
+  local_actors locals;
+  using mesh::service_kind;
+  if (config.has(config::role::coordinator)) {
+    locals.coordinator =
+        spawn(system, place, coordinator::coordinator, context,
+              coordinator::coordinator_options{.heartbeat = settings.heartbeat,
+                                               .node_timeout = settings.node_timeout});
+    parts.offer({service_kind::coordinator, 0}, locals.coordinator);
+  }
+  if (config.has(config::role::server))
+    for (std::uint16_t i = 0; i < config.server.shards; ++i) {
+      const mesh::service_id service{service_kind::server_shard, i};
+      parts.offer(service, spawn(system, place, server_shard::server_shard, context, service));
+    }
+  if (config.has(config::role::data_server)) {
+    const mesh::service_id service{service_kind::data_server, 0};
+    parts.offer(service, spawn(system, place, data_server::data_server, context, service));
+  }
+  if (config.has(config::role::worker)) {
+    const mesh::service_id service{service_kind::worker, 0};
+    locals.workers.push_back(
+        spawn(system, place, worker::worker, context, service,
+              worker::pipeline_options{.prefetch = config.worker.prefetch,
+                                       .pushes_in_flight = config.worker.pushes_in_flight}));
+    parts.offer(service, locals.workers.back());
+    // For jobs with partitioned data; idle otherwise.
+    const mesh::service_id data{service_kind::local_data, 0};
+    parts.offer(data, spawn(system, place, data_server::data_server, context, data));
+  }
+
+  const auto agent = spawn(system, place, node_agent, context,
+                           agent_options{.config = config,
+                                         .services = parts.services,
+                                         .locals = std::move(locals),
+                                         .on_end = std::move(on_end)});
+  parts.offer({service_kind::node, 0}, agent);
+
+  auto started = parts.router->start({
+      .up = [agent](const env::peer& who) { caf::anon_send(agent, peer_up{who}); },
+      .down =
+          [agent](const env::peer& who, const error& why) {
+            caf::anon_send(agent, peer_down{who, why});
+          },
+      .connect_failed =
+          [agent](const config::endpoint& to, const error& why) {
+            caf::anon_send(agent, connect_failed{to, why});
+          },
+  });
+  if (!started) return started.failure();
+  if (settings.listen) {
+    auto bound = parts.network->listen(*settings.listen);
+    if (!bound) return bound.failure();
+    made->endpoint_ = *bound;
+  }
+  caf::anon_send(agent, join_mesh{settings.listen ? to_string(made->endpoint_) : std::string()});
+  return made;
+}
+
+void node::stop(std::chrono::milliseconds linger) {
+  if (std::exchange(parts_->stopped, true)) return;
+  for (const auto service : parts_->services)
+    parts_->router->unbind(service);
+  for (const auto& actor : parts_->actors)
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  parts_->network->stop(linger);
+  parts_->actors.clear();
+}
+
+} // namespace gradmesh::node

@@ -1,0 +1,99 @@
+#include "actors/server_shard/server_shard.hpp"
+
+#include "actors/mesh/receive.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace gradmesh::server_shard {
+
+result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
+  auto decoded = job::decode(*plan);
+  if (!decoded) return decoded.failure();
+  const auto index = job::index_of(decoded->shards, context->router->local(service));
+  if (index == decoded->shards.size())
+    return error{errc::refused, "the plan of job " + std::to_string(decoded->job_id) +
+                                    " does not name " + to_string(service) + " of " +
+                                    context->node_name};
+  if (!job || job->id() != decoded->job_id) {
+    auto made = shard_job::make(std::move(*decoded), index, context->router);
+    if (!made) return made.failure();
+    job = std::move(*made);
+    report();
+  }
+  mesh::draft<schema::PlanReady> ready;
+  ready->setJobId(job->id());
+  (void)context->router->reply(plan, ready);
+  return {};
+}
+
+result<shard_job*> server_shard_state::current() {
+  if (!job) return error{errc::refused, to_string(service) + " has no job"};
+  return job.get();
+}
+
+void server_shard_state::report() const {
+  node::service_status status;
+  status.state = job ? "serving" : "idle";
+  if (job) {
+    const auto& counters = job->counters();
+    status.gauges = {{"clock", static_cast<double>(counters.updates)},
+                     {"pulls_total", static_cast<double>(counters.pulls)},
+                     {"pushes_total", static_cast<double>(counters.pushes)},
+                     {"pushes_repeated_total", static_cast<double>(counters.repeated_pushes)},
+                     {"requests_refused_total", static_cast<double>(counters.refused)},
+                     {"pulls_waiting", static_cast<double>(job->waiting_pulls())},
+                     {"sparse_keys", static_cast<double>(job->sparse_keys())}};
+  }
+  context->board->set(service, std::move(status));
+}
+
+server_shard_actor::behavior_type
+server_shard(server_shard_actor::stateful_pointer<server_shard_state> self,
+             node::context_ptr context, mesh::service_id service) {
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.service = service;
+  state.report();
+  const auto& router = state.context->router;
+  return {
+      mesh::receive<schema::JobPlan>(
+          router, [self](const auto& plan) { return self->state.prepare(plan); }),
+      mesh::receive<schema::EndJob>(router,
+                                    [self](const auto& end) -> result<void> {
+                                      if (self->state.job &&
+                                          self->state.job->id() == (*end).getJobId())
+                                        self->state.job.reset();
+                                      self->state.report();
+                                      return {};
+                                    }),
+      mesh::receive<schema::Pull>(router,
+                                  [self](const auto& pull) -> result<void> {
+                                    auto job = self->state.current();
+                                    return job ? (*job)->pull(pull) : job.failure();
+                                  }),
+      mesh::receive<schema::Push>(router,
+                                  [self](const auto& push) -> result<void> {
+                                    auto job = self->state.current();
+                                    if (!job) return job.failure();
+                                    auto pushed = (*job)->push(push);
+                                    self->state.report();
+                                    return pushed;
+                                  }),
+      mesh::receive<schema::ExportPartition>(router,
+                                             [self](const auto& request) -> result<void> {
+                                               auto job = self->state.current();
+                                               return job ? (*job)->export_partition(request)
+                                                          : job.failure();
+                                             }),
+      mesh::receive<schema::Refusal>(router,
+                                     [self](const auto& refusal) -> result<void> {
+                                       self->state.context->log(
+                                           env::severity::warning,
+                                           "refused: " + to_string(mesh::to_error(*refusal)));
+                                       return {};
+                                     }),
+  };
+}
+
+} // namespace gradmesh::server_shard

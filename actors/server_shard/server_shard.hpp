@@ -1,0 +1,30 @@
+#pragma once
+
+/// A server shard: the only owner of its partitions, so it needs no locks. Interface and messages:
+/// actors.hpp; what it does with pushes and pulls: strategies.hpp.
+///
+/// Failure: a request that it cannot carry out is refused to its sender and counted; the shard goes
+/// on. It holds the parameters of one job; a new plan replaces the old.
+
+#include "actors/actors.hpp"
+#include "actors/node/context.hpp"
+#include "actors/server_shard/shard_job.hpp"
+
+namespace gradmesh::server_shard {
+
+struct server_shard_state {
+  node::context_ptr context;
+  mesh::service_id service;
+  std::unique_ptr<shard_job> job;
+
+  result<void> prepare(const message<schema::JobPlan>& plan);
+  /// The job that a request must be for.
+  result<shard_job*> current();
+  void report() const;
+};
+
+server_shard_actor::behavior_type
+server_shard(server_shard_actor::stateful_pointer<server_shard_state> self,
+             node::context_ptr context, mesh::service_id service);
+
+} // namespace gradmesh::server_shard

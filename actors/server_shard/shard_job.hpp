@@ -1,0 +1,73 @@
+#pragma once
+
+/// One job on one shard: its parameters, its clock, and the rule by which pushes are applied and
+/// pulls answered. Plain code; the actor around it only passes messages on.
+///
+/// Every message is checked before anything is changed. An error that a function returns is what
+/// the sender is told; it leaves the job as it was.
+
+#include "actors/job/job_plan.hpp"
+#include "actors/mesh/router.hpp"
+#include "actors/parameters/gradient_sum.hpp"
+#include "actors/parameters/parameter_store.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace gradmesh::server_shard {
+
+using mesh::message;
+
+/// Counted over the job, for status.
+struct shard_counters {
+  std::uint64_t pulls = 0;   // answered
+  std::uint64_t pushes = 0;  // acknowledged for the first time
+  std::uint64_t updates = 0; // applied; the shard's clock
+  std::uint64_t repeated_pushes = 0;
+  std::uint64_t refused = 0;
+};
+
+class shard_job {
+public:
+  /// Creates the initial parameters of the shard that stands at `index` in the plan.
+  static result<std::unique_ptr<shard_job>> make(job::job_plan plan, std::size_t index,
+                                                 std::shared_ptr<mesh::router> router);
+  virtual ~shard_job() = default;
+
+  std::uint64_t id() const { return plan_.job_id; }
+  const shard_counters& counters() const { return counters_; }
+  std::uint64_t sparse_keys() const { return store_.sparse_keys(); }
+  virtual std::size_t waiting_pulls() const = 0;
+
+  result<void> pull(const message<schema::Pull>& request);
+  result<void> push(const message<schema::Push>& request);
+  result<void> export_partition(const message<schema::ExportPartition>& request);
+
+protected:
+  shard_job(job::job_plan plan, parameters::parameter_store store,
+            std::shared_ptr<mesh::router> router);
+
+  /// The strategy's part, for requests whose sender and layout have been checked.
+  virtual result<void> strategy_pull(const message<schema::Pull>& request) = 0;
+  virtual result<void> strategy_push(const message<schema::Push>& request,
+                                     const parameters::gradient& change) = 0;
+
+  /// Reads the parameters now and sends them.
+  result<void> answer(const message<schema::Pull>& request);
+  void refuse(const message<schema::Pull>& request, const error& why);
+  void acknowledge(const message<schema::Push>& request, std::uint64_t staleness);
+  result<parameters::gradient> gradient_of(const message<schema::Push>& request) const;
+
+  const job::job_plan plan_;
+  parameters::parameter_store store_;
+  shard_counters counters_;
+
+private:
+  result<void> check_worker(std::uint64_t job_id, std::uint32_t rank,
+                            const mesh::address& sender) const;
+
+  const std::shared_ptr<mesh::router> router_;
+};
+
+} // namespace gradmesh::server_shard

@@ -1,0 +1,52 @@
+#pragma once
+
+/// The compute actor of a worker: one backend, one model, one step at a time, on a thread of its
+/// own so that computing never delays communication.
+///
+/// The gradients of a step's pieces are computed one by one and summed as a fixed binary tree, so
+/// that the sum over a step has the same bits however its pieces are spread over workers.
+/// Failure: an error is put into the step and handed back; the actor goes on with the next.
+
+#include "actors/actors.hpp"
+#include "actors/job/job_plan.hpp"
+#include "actors/node/context.hpp"
+#include "actors/parameters/gradient_sum.hpp"
+#include "actors/parameters/slicer.hpp"
+#include "actors/worker/step_work.hpp"
+#include "gpu/backend.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace gradmesh::worker {
+
+/// What is needed to compute steps of a job. Not an actor, so that it can be used and tested alone.
+class step_computer {
+public:
+  static result<std::unique_ptr<step_computer>> make(const job::job_plan& plan);
+
+  /// Fills in metrics and, unless the step is an evaluation, the bodies to push.
+  result<void> compute(step_work& work);
+
+private:
+  step_computer(std::unique_ptr<gpu::backend> backend, std::unique_ptr<learning::model> model,
+                parameters::slicer slicer);
+
+  result<parameters::gradient> gradient_of_piece(step_work& work, std::size_t piece,
+                                                 const learning::parameter_view& values);
+  void fill_pushes(step_work& work, const parameters::gradient& total) const;
+
+  std::unique_ptr<gpu::backend> backend_;
+  std::unique_ptr<learning::model> model_;
+  parameters::slicer slicer_;
+  parameters::gradient_sum sum_;
+  // Kept from step to step.
+  std::vector<std::vector<float>> piece_gradients_; // dense, then rows of each sparse table
+  learning::step_plan piece_plan_;
+};
+
+/// `computer` is used by nobody else.
+compute_actor::behavior_type compute(compute_actor::pointer self, worker_actor worker,
+                                     std::shared_ptr<step_computer> computer);
+
+} // namespace gradmesh::worker

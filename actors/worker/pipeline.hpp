@@ -1,0 +1,123 @@
+#pragma once
+
+/// One phase of a job on one worker: a pipeline of bounded windows.
+///
+///   lease -> (plan) -> pull -> compute -> push
+///
+/// While step t is computed, the parameters of t + 1 are on their way, the batches after it are
+/// leased, and the gradients of t - 1 leave. Steps are computed in the order in which they were
+/// leased. Under bsp the pull of step t + 1 waits at the shard until step t is applied there.
+///
+/// Plain code: time comes in by argument, messages go out by the router, steps to be computed by a
+/// function. An error that a function returns ends the job.
+
+#include "actors/env/clock.hpp"
+#include "actors/job/job_plan.hpp"
+#include "actors/learning/model.hpp"
+#include "actors/mesh/router.hpp"
+#include "actors/parameters/slicer.hpp"
+#include "actors/worker/progress.hpp"
+#include "actors/worker/step_work.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace gradmesh::worker {
+
+using mesh::message;
+
+enum class pass : std::uint8_t { train, evaluate };
+
+struct pipeline_options {
+  std::size_t prefetch = 2;         // batches leased ahead of the one that is computed
+  std::size_t pushes_in_flight = 2; // steps pushed but not acknowledged
+};
+
+/// What a pipeline works with; it outlives the pipeline.
+struct pipeline_tools {
+  const job::job_plan& plan;
+  std::uint32_t rank;
+  const std::vector<job::place>& data_servers; // to lease from, one after the other
+  mesh::service_id service; // of the worker
+  mesh::router& router;
+  const parameters::slicer& slicer;
+  const learning::model& model; // for planning only
+  /// Has a step computed; it comes back by `on_computed`.
+  std::function<void(std::shared_ptr<step_work>)> compute;
+};
+
+class pipeline {
+public:
+  pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipeline_options options,
+           env::time_point now);
+
+  std::uint32_t phase() const { return phase_; }
+
+  /// Starts whatever the windows allow. Called after each event, and once to begin.
+  result<void> advance(env::time_point now);
+
+  result<void> on_batch(const message<schema::Batch>& batch);
+  result<void> on_pulled(const message<schema::Pulled>& pulled);
+  result<void> on_computed(std::shared_ptr<step_work> work);
+  result<void> on_pushed(const message<schema::Pushed>& pushed);
+  /// What was refused, in words.
+  error explain(const message<schema::Refusal>& refusal) const;
+
+  /// Everything was leased, computed and acknowledged.
+  bool done() const;
+  phase_progress& progress() { return progress_; }
+  /// The request that has been without an answer for longest, if for longer than `limit`.
+  std::optional<error> overdue(env::time_point now, std::chrono::seconds limit) const;
+
+private:
+  enum class request_kind : std::uint8_t { lease, pull, push };
+  struct request {
+    request_kind kind;
+    std::size_t place; // data server or shard
+    std::uint64_t step;
+    std::shared_ptr<step_work> work; // pull
+    env::time_point since;
+  };
+  struct push_state {
+    std::uint64_t step;
+    std::size_t missing;
+  };
+
+  std::string describe(const request& r) const;
+  template <class Answer>
+  result<request> take_request(const message<Answer>& answer, request_kind kind);
+  template <class T>
+  result<void> send(const job::place& to, const mesh::draft<T>& what, request r);
+
+  result<void> lease_more(env::time_point now);
+  result<void> pull_more(env::time_point now);
+  result<void> pull(const std::shared_ptr<step_work>& work, env::time_point now);
+  result<void> push_computed(env::time_point now);
+  void compute_next();
+  stall waiting_for() const;
+  std::shared_ptr<step_work> fresh_work();
+
+  const pipeline_tools tools_;
+  const std::uint32_t phase_;
+  const pass pass_;
+  const pipeline_options options_;
+  phase_progress progress_;
+
+  std::unordered_map<std::uint64_t, request> requests_; // by message id
+  std::size_t data_server_ = 0;      // present one, in `tools_.data_servers`
+  std::uint64_t lease_sequence_ = 0; // there
+  std::size_t leases_missing_ = 0;
+  bool exhausted_ = false;
+  std::deque<std::shared_ptr<step_work>> leased_; // in lease order; not yet pulled
+  std::deque<std::shared_ptr<step_work>> pulled_; // pulls asked for, in lease order
+  bool computing_ = false;
+  std::shared_ptr<step_work> computed_; // to be pushed
+  std::uint64_t pushed_steps_ = 0;
+  std::unordered_map<std::uint64_t, std::size_t> acks_missing_; // by push sequence
+  std::vector<std::shared_ptr<step_work>> spare_;               // buffers to use again
+};
+
+} // namespace gradmesh::worker

@@ -1,0 +1,50 @@
+#include "actors/worker/progress.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace gradmesh::worker {
+
+void phase_progress::account(env::time_point now, stall why) {
+  stalled_seconds_[static_cast<std::size_t>(waiting_for_)] += env::seconds_between(since_, now);
+  since_ = now;
+  waiting_for_ = why;
+}
+
+void phase_progress::add_step(const learning::step_metrics& metrics, double compute_seconds,
+                              std::uint32_t epoch) {
+  total_ += metrics;
+  recent_ += metrics;
+  ++steps_;
+  compute_seconds_ += compute_seconds;
+  epoch_ = epoch;
+}
+
+void phase_progress::add_acknowledged_push(std::uint64_t staleness) {
+  ++pushes_;
+  staleness_sum_ += staleness;
+  staleness_max_ = std::max(staleness_max_, staleness);
+}
+
+void phase_progress::report(schema::WorkerProgress::Builder out) {
+  out.setSteps(steps_);
+  out.setExamples(total_.examples);
+  out.setLossSum(total_.loss_sum);
+  out.setCorrect(total_.correct);
+  out.setRecentLoss(recent_.examples > 0 ? recent_.loss_sum / static_cast<double>(recent_.examples)
+                                         : std::numeric_limits<double>::quiet_NaN());
+  out.setStalenessSum(staleness_sum_);
+  out.setStalenessMax(staleness_max_);
+  out.setPushes(pushes_);
+  out.setPulls(pulls_);
+  out.setBytesSent(bytes_sent_);
+  out.setBytesReceived(bytes_received_);
+  out.setComputeSeconds(compute_seconds_);
+  out.setStalledLeaseSeconds(stalled_seconds_[static_cast<std::size_t>(stall::lease)]);
+  out.setStalledPullSeconds(stalled_seconds_[static_cast<std::size_t>(stall::pull)]);
+  out.setStalledPushSeconds(stalled_seconds_[static_cast<std::size_t>(stall::push)]);
+  out.setEpoch(epoch_);
+  recent_ = {};
+}
+
+} // namespace gradmesh::worker

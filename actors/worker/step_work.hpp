@@ -1,0 +1,40 @@
+#pragma once
+
+/// One step on its way through a worker: leased, pulled, computed, pushed. Used by one actor at a
+/// time: the worker, then the compute actor, then the worker again.
+
+#include "actors/learning/model.hpp"
+#include "actors/mesh/message.hpp"
+#include "actors/parameters/slicer.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace gradmesh::worker {
+
+struct step_work {
+  // Filled in when the batch has come.
+  mesh::message<schema::Batch> batch;
+  learning::example_view examples; // looks into `batch`
+  std::vector<std::uint32_t> piece_ends;
+  std::uint32_t epoch = 0;
+  std::uint64_t step = 0;
+  float scale = 0; // of this step's gradients; 0: evaluate only
+  learning::step_plan plan;
+  std::vector<parameters::slice> slices; // by shard
+
+  // Filled in as pulls are answered.
+  std::vector<float> dense;
+  std::vector<std::vector<float>> rows;  // by sparse table
+  std::vector<std::uint64_t> read_clock; // by shard
+  std::size_t pulls_missing = 0;
+
+  // Filled in by the compute actor.
+  learning::step_metrics metrics;
+  std::vector<mesh::writable_body> pushes; // by shard: bodies of Push; empty when evaluating
+  double compute_seconds = 0;
+  std::optional<error> failure;
+};
+
+} // namespace gradmesh::worker

@@ -1,0 +1,253 @@
+#include "actors/worker/worker.hpp"
+
+#include "actors/defaults.hpp"
+#include "actors/mesh/receive.hpp"
+#include "actors/node/spawn.hpp"
+#include "gpu/cpu_backend.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace gradmesh::worker {
+
+result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
+  auto plan = job::decode(*request);
+  if (!plan) return plan.failure();
+  const auto rank = job::index_of(plan->workers, context->router->local(service));
+  if (rank == plan->workers.size())
+    return error{errc::refused, "the plan of job " + std::to_string(plan->job_id) +
+                                    " does not name " + to_string(service) + " of " +
+                                    context->node_name};
+  auto map = job::make_partition_map(*plan);
+  if (!map) return map.failure();
+  auto computer = step_computer::make(*plan);
+  if (!computer) return computer.failure();
+
+  end_job();
+  job = std::make_unique<worker_job>();
+  job->plan = std::move(*plan);
+  job->rank = static_cast<std::uint32_t>(rank);
+  job->data_servers = job::data_servers_of_worker(job->plan, job->rank);
+  job->coordinator = request.sender();
+  job->plan_request = request.header();
+  job->links_needed_by = env::now(*self) + defaults::worker::link_timeout;
+  job->slicer.emplace(job->plan.tables, std::move(*map));
+  job->backend = gpu::make_cpu_backend();
+  auto planner =
+      learning::make_model(job::model_options_of(job->plan.config), job->plan.shape, *job->backend);
+  if (!planner) return planner.failure();
+  job->planner = std::move(*planner);
+  job->compute = node::spawn(self->system(), context->place, compute, worker_actor(self),
+                             std::shared_ptr<step_computer>(std::move(*computer)));
+  self->monitor(job->compute);
+  ready_if_linked();
+  return {};
+}
+
+std::string worker_state::missing_links() const {
+  std::string missing;
+  const auto add = [&](const std::vector<job::place>& places) {
+    for (const auto& place : places)
+      if (place.where.node != context->router->self().uuid && !peers.contains(place.where.node))
+        missing += (missing.empty() ? "" : ", ") + place.name;
+  };
+  add(job->plan.shards);
+  add(job->data_servers);
+  return missing;
+}
+
+void worker_state::ready_if_linked() {
+  if (!missing_links().empty()) {
+    report("linking");
+    return;
+  }
+  job->ready = true;
+  report("ready");
+  mesh::draft<schema::PlanReady> ready;
+  ready->setJobId(job->plan.job_id);
+  (void)context->router->reply_to(job->plan_request, ready);
+}
+
+result<void> worker_state::start(const message<schema::StartPhase>& request) {
+  const auto start = *request;
+  if (!job || !job->ready || job->plan.job_id != start.getJobId())
+    return error{errc::refused,
+                 "this worker is not ready for job " + std::to_string(start.getJobId())};
+  if (job->phase && job->phase->phase() == start.getPhase()) return {};
+  const auto what = start.getKind() == schema::PhaseKind::TRAIN ? pass::train : pass::evaluate;
+  report(what == pass::train ? "training" : "evaluating");
+  job->phase.emplace(pipeline_tools{.plan = job->plan,
+                                    .rank = job->rank,
+                     .data_servers = job->data_servers,
+                                    .service = service,
+                                    .router = *context->router,
+                                    .slicer = *job->slicer,
+                                    .model = *job->planner,
+                                    .compute =
+                                        [this](std::shared_ptr<step_work> work) {
+                                          self->send(job->compute,
+                                                     compute_request{std::move(work)});
+                                        }},
+                     start.getPhase(), what, options, env::now(*self));
+  return run([](pipeline&) { return result<void>(); });
+}
+
+template <class Event>
+result<void> worker_state::run(Event event) {
+  // Late messages of a phase that has ended or failed are of no interest to anybody.
+  if (!job || !job->phase || job->failed) return {};
+  auto& phase = *job->phase;
+  // Guarded here already, so that what does not decode ends the job and not only the message.
+  auto went = mesh::guarded([&] { return result<void>(event(phase)); });
+  if (went) went = phase.advance(env::now(*self));
+  if (!went)
+    fail(went.failure());
+  else if (phase.done()) {
+    report_progress();
+    job->phase.reset();
+    report("ready");
+  }
+  return {};
+}
+
+void worker_state::report_progress() {
+  auto& phase = *job->phase;
+  mesh::draft<schema::PhaseProgress> message;
+  message->setJobId(job->plan.job_id);
+  message->setPhase(phase.phase());
+  message->setDone(phase.done());
+  auto progress = message->initProgress();
+  progress.setRank(job->rank);
+  progress.setName(context->node_name);
+  phase.progress().report(progress);
+  (void)context->router->send(job->coordinator, service, message);
+}
+
+void worker_state::fail(const error& why) {
+  job->failed = true;
+  job->phase.reset();
+  report("failed");
+  context->log(env::severity::error,
+               "job " + std::to_string(job->plan.job_id) + " failed: " + to_string(why));
+  mesh::draft<schema::JobFailed> failed;
+  failed->setJobId(job->plan.job_id);
+  failed->setCode(static_cast<std::uint16_t>(why.code));
+  failed->setText("worker '" + context->node_name + "': " + why.text);
+  (void)context->router->send(job->coordinator, service, failed);
+}
+
+void worker_state::peer_came(const env::peer& who) {
+  peers.insert(who.identity.uuid);
+  if (job && !job->ready && !job->failed) ready_if_linked();
+}
+
+void worker_state::peer_went(const env::peer& who, const error& why) {
+  peers.erase(who.identity.uuid);
+  if (!job || !job->phase || job->failed) return;
+  const auto concerns = [&](const std::vector<job::place>& places) {
+    for (const auto& place : places)
+      if (place.where.node == who.identity.uuid) return true;
+    return false;
+  };
+  if (concerns(job->plan.shards) || concerns(job->data_servers))
+    fail({errc::node_lost, "lost the link to '" + who.name + "': " + why.text});
+}
+
+void worker_state::on_tick() {
+  self->delayed_send(self, defaults::worker::progress_interval, tick{});
+  if (!job || job->failed) return;
+  const auto now = env::now(*self);
+  if (!job->ready && now > job->links_needed_by) {
+    (void)context->router->reply_to(
+        job->plan_request,
+        mesh::make_refusal(
+            {errc::timed_out, "worker '" + context->node_name + "' has no link to " +
+                                  missing_links() + " after " +
+                                  std::to_string(defaults::worker::link_timeout.count()) + " s"}));
+    job->failed = true;
+  }
+  if (!job->phase) return;
+  if (auto late = job->phase->overdue(now, job->plan.config.job.request_timeout))
+    fail(*late);
+  else
+    report_progress();
+}
+
+worker_job::~worker_job() {
+  if (compute) caf::anon_send_exit(compute, caf::exit_reason::user_shutdown);
+}
+
+void worker_state::end_job() {
+  job.reset();
+  report("idle");
+}
+
+void worker_state::report(const std::string& state) const {
+  node::service_status status{state, {}};
+  if (job && job->phase) {
+    auto& progress = job->phase->progress();
+    status.gauges = {{"steps_total", static_cast<double>(progress.steps())},
+                     {"examples_total", static_cast<double>(progress.total().examples)},
+                     {"staleness_max", static_cast<double>(progress.staleness_max())}};
+  }
+  context->board->set(service, std::move(status));
+}
+
+worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr context,
+                                   mesh::service_id service, pipeline_options options) {
+  auto& state = self->state;
+  state.self = self;
+  state.context = std::move(context);
+  state.service = service;
+  state.options = options;
+  state.end_job();
+  self->set_down_handler([self](const caf::down_msg& down) {
+    auto& job = self->state.job;
+    if (job && job->phase && job->compute == down.source)
+      self->state.fail(
+          {errc::io_failed, "its compute actor ended: " + caf::to_string(down.reason)});
+  });
+  self->send(self, tick{});
+  const auto& router = state.context->router;
+  return {
+      mesh::receive<schema::JobPlan>(router,
+                                     [self](const auto& m) { return self->state.prepare(m); }),
+      mesh::receive<schema::StartPhase>(router,
+                                        [self](const auto& m) { return self->state.start(m); }),
+      mesh::receive<schema::EndJob>(router,
+                                    [self](const auto& m) -> result<void> {
+                                      auto& job = self->state.job;
+                                      if (job && job->plan.job_id == (*m).getJobId())
+                                        self->state.end_job();
+                                      return {};
+                                    }),
+      mesh::receive<schema::Batch>(router,
+                                   [self](const auto& m) {
+                                     return self->state.run(
+                                         [&](pipeline& p) { return p.on_batch(m); });
+                                   }),
+      mesh::receive<schema::Pulled>(router,
+                                    [self](const auto& m) {
+                                      return self->state.run(
+                                          [&](pipeline& p) { return p.on_pulled(m); });
+                                    }),
+      mesh::receive<schema::Pushed>(router,
+                                    [self](const auto& m) {
+                                      return self->state.run(
+                                          [&](pipeline& p) { return p.on_pushed(m); });
+                                    }),
+      mesh::receive<schema::Refusal>(router,
+                                     [self](const auto& m) {
+                                       return self->state.run(
+                                           [&](pipeline& p) { return result<void>(p.explain(m)); });
+                                     }),
+      [self](const compute_done& done) {
+        (void)self->state.run([&](pipeline& p) { return p.on_computed(done.work); });
+      },
+      [self](const peer_up& up) { self->state.peer_came(up.who); },
+      [self](const peer_down& down) { self->state.peer_went(down.who, down.why); },
+      [self](tick) { self->state.on_tick(); },
+  };
+}
+
+} // namespace gradmesh::worker

@@ -1,0 +1,76 @@
+#pragma once
+
+/// A worker: takes part in a job as one rank. Interface and messages: actors.hpp; how a step goes
+/// through it: pipeline.hpp.
+///
+/// Failure: whatever keeps the job from going on (a lost link, a refusal, a request without an
+/// answer, a compute error) is told to the coordinator as JobFailed, once; the worker then waits
+/// for the next plan.
+
+#include "actors/actors.hpp"
+#include "actors/job/job_plan.hpp"
+#include "actors/node/context.hpp"
+#include "actors/worker/compute.hpp"
+#include "actors/worker/pipeline.hpp"
+
+#include <memory>
+#include <optional>
+#include <set>
+
+namespace gradmesh::worker {
+
+/// What a worker holds for a job.
+struct worker_job {
+  worker_job() = default;
+  worker_job(const worker_job&) = delete;
+  worker_job& operator=(const worker_job&) = delete;
+  ~worker_job(); // ends the compute actor
+
+  job::job_plan plan;
+  std::uint32_t rank = 0;
+  std::vector<job::place> data_servers; // that it leases from, in this order
+  mesh::address coordinator; // who sent the plan, and is told how it goes
+  mesh::frame_header plan_request;
+  bool ready = false; // all links are up and PlanReady is sent
+  env::time_point links_needed_by;
+  std::unique_ptr<gpu::backend> backend;
+  std::unique_ptr<learning::model> planner;
+  std::optional<parameters::slicer> slicer;
+  compute_actor compute;
+  std::optional<pipeline> phase;
+  bool failed = false;
+};
+
+struct worker_state {
+  using pointer = worker_actor::stateful_pointer<worker_state>;
+
+  pointer self = nullptr;
+  node::context_ptr context;
+  mesh::service_id service;
+  pipeline_options options;
+  std::set<mesh::node_uuid> peers;
+  std::unique_ptr<worker_job> job;
+
+  result<void> prepare(const message<schema::JobPlan>& request);
+  result<void> start(const message<schema::StartPhase>& request);
+  /// Runs a pipeline event; an error that it returns ends the job.
+  template <class Event>
+  result<void> run(Event event);
+  void peer_came(const env::peer& who);
+  void peer_went(const env::peer& who, const error& why);
+  void on_tick();
+  void end_job();
+  /// Tells the coordinator that the job cannot go on.
+  void fail(const error& why);
+
+private:
+  std::string missing_links() const;
+  void ready_if_linked();
+  void report_progress();
+  void report(const std::string& state) const;
+};
+
+worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr context,
+                                   mesh::service_id service, pipeline_options options);
+
+} // namespace gradmesh::worker

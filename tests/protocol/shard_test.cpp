@@ -1,0 +1,211 @@
+/// What a shard does with requests that it should not carry out.
+
+#include "actors/server_shard/shard_job.hpp"
+
+#include "actors/env/network/memory_network.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <deque>
+#include <limits>
+
+using namespace gradmesh;
+using mesh::message;
+
+namespace {
+
+constexpr mesh::service_id worker_service{mesh::service_kind::worker, 0};
+constexpr mesh::service_id shard_service{mesh::service_kind::server_shard, 0};
+
+/// One shard and its workers, all on one router, so that answers come back at once.
+struct shard_bench {
+  static std::shared_ptr<mesh::router> lone_router() {
+    env::network_options links;
+    links.self = {{1}, 1};
+    links.node_name = "test";
+    const auto hub = std::make_shared<env::memory_hub>();
+    return std::make_shared<mesh::router>(
+        links.self, std::shared_ptr<env::network>(env::make_memory_network(hub, links)));
+  }
+
+  explicit shard_bench(config::strategy strategy, std::size_t workers = 2)
+      : router(lone_router()) {
+    job::job_plan plan;
+    plan.job_id = 1;
+    plan.config = *config::parse_job("[data]\nformat = debian-packages\n[optimizer]\ntype = sgd\n"
+                                     "learning_rate = 1\n",
+                                     "test")
+                       .value;
+    plan.config.job.strategy = strategy;
+    plan.shape = {learning::layout::sparse, 100, 2};
+    plan.tables = {{"weights", learning::table_kind::sparse, 2},
+                   {"bias", learning::table_kind::dense, 2}};
+    plan.partitions = 4;
+    plan.shards = {{router->local(shard_service), "shard"}};
+    for (std::uint16_t w = 0; w < workers; ++w) {
+      const mesh::service_id service{mesh::service_kind::worker, w};
+      plan.workers.push_back({router->local(service), "worker"});
+      router->bind(service, [this](const mesh::frame_ptr& f) {
+        answers.push_back(f);
+        return result<void>();
+      });
+    }
+    plan.data_servers = {{router->local({mesh::service_kind::data_server, 0}), "data"}};
+    plan.pieces = static_cast<std::uint32_t>(workers);
+    plan.steps_per_epoch = plan.steps = 10;
+    auto made = server_shard::shard_job::make(plan, 0, router);
+    REQUIRE(made);
+    shard = std::move(*made);
+  }
+
+  struct push_content {
+    std::uint32_t rank = 0;
+    std::uint64_t sequence = 0;
+    std::vector<std::uint64_t> keys{5};
+    std::vector<float> values{1, 1, 2, 2}; // bias, then the row
+    std::uint64_t read_clock = 0;
+    std::uint64_t job_id = 1;
+  };
+
+  template <class T>
+  message<T> as_received(mesh::draft<T>& draft, std::uint32_t rank) {
+    const mesh::service_id from{mesh::service_kind::worker, static_cast<std::uint16_t>(rank)};
+    auto frame = draft.build(router->local(shard_service), from, 0, mesh::lane::bulk);
+    frame.header.from = router->self();
+    frame.header.message_id = 1;
+    auto decoded = message<T>::decode(std::make_shared<const mesh::frame>(std::move(frame)));
+    REQUIRE(decoded);
+    return *decoded;
+  }
+
+  result<void> push(const push_content& p) {
+    mesh::draft<schema::Push> draft;
+    draft->setJobId(p.job_id);
+    draft->setRank(p.rank);
+    draft->setSequence(p.sequence);
+    draft->setReadClock(p.read_clock);
+    draft->setDense(true);
+    draft->setKeyCount(p.keys.size());
+    const auto body = mesh::allocate_body(p.keys.size() * 8 + p.values.size() * 4);
+    std::copy(p.keys.begin(), p.keys.end(), body.as<std::uint64_t>(0, p.keys.size()).begin());
+    std::copy(p.values.begin(), p.values.end(),
+              body.as<float>(p.keys.size() * 8, p.values.size()).begin());
+    draft.body = body.share();
+    return shard->push(as_received(draft, p.rank));
+  }
+
+  result<void> pull(std::uint64_t clock, const std::vector<std::uint64_t>& keys,
+                    std::uint64_t claimed_keys) {
+    mesh::draft<schema::Pull> draft;
+    draft->setJobId(1);
+    draft->setClock(clock);
+    draft->setDense(true);
+    draft->setKeyCount(claimed_keys);
+    const auto body = mesh::allocate_body(keys.size() * 8);
+    std::copy(keys.begin(), keys.end(), body.as<std::uint64_t>(0, keys.size()).begin());
+    draft.body = body.share();
+    return shard->pull(as_received(draft, 0));
+  }
+
+  /// Bias and row 5 as a pull sees them now.
+  std::vector<float> values() {
+    answers.clear();
+    REQUIRE(pull(0, {5}, 1));
+    REQUIRE(answers.size() == 1);
+    const auto bytes = answers.front()->body.bytes;
+    const auto* first = reinterpret_cast<const float*>(bytes.data());
+    return {first, first + bytes.size() / sizeof(float)};
+  }
+
+  std::deque<mesh::frame_ptr> answers;
+  std::shared_ptr<mesh::router> router;
+  std::unique_ptr<server_shard::shard_job> shard;
+};
+
+using strategy = config::strategy;
+
+} // namespace
+
+TEST_CASE("bsp applies a step when all workers have pushed it, and not before") {
+  shard_bench bench(strategy::bsp);
+  REQUIRE(bench.push({.rank = 1}));
+  CHECK(bench.values() == std::vector<float>{0, 0, 0, 0});
+  REQUIRE(bench.push({.rank = 0}));
+  CHECK(bench.values() == std::vector<float>{-2, -2, -4, -4});
+  CHECK(bench.shard->counters().updates == 1);
+}
+
+TEST_CASE("bsp holds a pull for a later clock until that step is applied") {
+  shard_bench bench(strategy::bsp);
+  REQUIRE(bench.pull(1, {5}, 1));
+  CHECK(bench.answers.empty());
+  CHECK(bench.shard->waiting_pulls() == 1);
+  REQUIRE(bench.push({.rank = 0}));
+  REQUIRE(bench.push({.rank = 1}));
+  CHECK(bench.shard->waiting_pulls() == 0);
+}
+
+TEST_CASE("a repeated push is acknowledged again and not applied again") {
+  for (const auto s : {strategy::bsp, strategy::async}) {
+    shard_bench bench(s, 1);
+    REQUIRE(bench.push({}));
+    const auto before = bench.values();
+    bench.answers.clear();
+    REQUIRE(bench.push({}));
+    CHECK(bench.answers.size() == 1);
+    CHECK(bench.answers.front()->header.kind == mesh::message_traits<schema::Pushed>::kind);
+    CHECK(bench.values() == before);
+    CHECK(bench.shard->counters().repeated_pushes == 1);
+  }
+}
+
+TEST_CASE("a push from the future is refused and counted") {
+  for (const auto s : {strategy::bsp, strategy::async}) {
+    shard_bench bench(s, 1);
+    const auto pushed = bench.push({.sequence = 3});
+    CHECK_FALSE(pushed);
+    CHECK(pushed.failure().code == errc::refused);
+    CHECK(bench.shard->counters().refused == 1);
+    CHECK(bench.values() == std::vector<float>{0, 0, 0, 0});
+  }
+}
+
+TEST_CASE("async divides the learning rate by the number of workers") {
+  shard_bench bench(strategy::async, 4);
+  REQUIRE(bench.push({.rank = 2}));
+  CHECK(bench.values() == std::vector<float>{-0.25F, -0.25F, -0.5F, -0.5F});
+}
+
+TEST_CASE("a gradient that is not finite is refused and changes nothing") {
+  for (const auto s : {strategy::bsp, strategy::async})
+    for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+      shard_bench bench(s, 1);
+      const auto pushed = bench.push({.values = {1, 1, 2, bad}});
+      CHECK_FALSE(pushed);
+      CHECK(pushed.failure().code == errc::invalid_argument);
+      CHECK(bench.values() == std::vector<float>{0, 0, 0, 0});
+    }
+}
+
+TEST_CASE("a push whose body does not fit what it claims is refused") {
+  shard_bench bench(strategy::bsp, 1);
+  CHECK_FALSE(bench.push({.values = {1, 1, 2}}));
+  CHECK_FALSE(bench.push({.values = {1, 1, 2, 2, 2}}));
+  CHECK_FALSE(bench.push({.keys = {5, 5}, .values = {1, 1, 2, 2, 2, 2}}));
+  CHECK_FALSE(bench.push({.keys = {7, 5}, .values = {1, 1, 2, 2, 2, 2}}));
+  CHECK(bench.shard->counters().pushes == 0);
+}
+
+TEST_CASE("a pull whose body does not fit what it claims is refused") {
+  shard_bench bench(strategy::bsp, 1);
+  CHECK_FALSE(bench.pull(0, {5}, 2));
+  CHECK_FALSE(bench.pull(0, {5}, std::uint64_t{1} << 61));
+  CHECK_FALSE(bench.pull(0, {5, 5}, 2));
+}
+
+TEST_CASE("who is not a worker of the job may not push") {
+  shard_bench bench(strategy::bsp, 2);
+  CHECK_FALSE(bench.push({.rank = 7}));
+  CHECK_FALSE(bench.push({.job_id = 2}));
+}

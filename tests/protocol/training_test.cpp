@@ -1,0 +1,252 @@
+/// Whole jobs on meshes in virtual time: what comes out of training does not depend on how the mesh
+/// is cut, and is what a sequential float64 program computes.
+
+#include "actors/data_server/batch_schedule.hpp"
+#include "actors/learning/initialize.hpp"
+#include "tests/support/job_files.hpp"
+#include "tests/support/oracle.hpp"
+#include "tests/support/random_data.hpp"
+#include "tests/support/virtual_mesh.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace gradmesh;
+using testing::test_job;
+using testing::virtual_mesh;
+
+namespace {
+
+constexpr std::uint64_t data_seed = 20261121;
+
+learning::dataset sparse_examples(std::size_t count) {
+  return testing::random_sparse(data_seed, count, 300, 4, 8, false);
+}
+
+void put_sparse_data(virtual_mesh& mesh, std::size_t train = 1000) {
+  REQUIRE(mesh.disk().write("train.libsvm", testing::libsvm_text(sparse_examples(train))));
+  REQUIRE(mesh.disk().write("test.libsvm", testing::libsvm_text(sparse_examples(200))));
+}
+
+test_job sparse_job() {
+  return {.features = 300, .classes = 4};
+}
+
+test_job dense_job() {
+  return {.format = "csv",
+          .train = "train.csv",
+          .test = "",
+          .features = 20,
+          .classes = 3,
+          .model = "mlp",
+          .hidden = "16,8"};
+}
+
+/// The hash of the parameters that a mesh of this size trains.
+std::string hash_of(const test_job& job, std::size_t servers, std::size_t workers,
+                    std::size_t data_servers = 1) {
+  virtual_mesh mesh;
+  mesh.add_roles(servers, workers, data_servers);
+  put_sparse_data(mesh);
+  REQUIRE(mesh.disk().write("train.csv",
+                            testing::csv_text(testing::random_dense(data_seed, 500, 20, 3))));
+  mesh.submit(job.text());
+  const auto outcome = mesh.finish();
+  REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text << mesh.refusal().text);
+  REQUIRE(outcome.parameters_sha256.size() == 64);
+  return outcome.parameters_sha256;
+}
+
+/// Dense parameters and sparse rows in the oracle's order: weights by feature, then bias.
+std::vector<double> flat_parameters(const store::model_content& model) {
+  std::vector<double> flat;
+  if (!model.sparse.empty()) {
+    const auto width = model.tables[0].width;
+    flat.resize(model.shape.features * width, 0.0);
+    const auto& table = model.sparse[0];
+    for (std::size_t r = 0; r < table.keys.size(); ++r)
+      for (std::size_t c = 0; c < width; ++c)
+        flat[table.keys[r] * width + c] = table.rows[r * width + c];
+  }
+  flat.insert(flat.end(), model.dense.begin(), model.dense.end());
+  return flat;
+}
+
+/// Trains the same steps one after the other in float64.
+std::vector<double> oracle_parameters(const learning::dataset& data, const test_job& job,
+                                      const std::vector<std::uint32_t>& hidden,
+                                      const std::vector<double>& initial) {
+  testing::oracle oracle(
+      data.shape, hidden,
+      {.kind = job.optimizer, .learning_rate = static_cast<float>(job.learning_rate)});
+  if (!initial.empty()) oracle.parameters() = initial;
+  data_server::batch_schedule schedule({.examples = data.size(),
+                                        .batch = static_cast<std::uint32_t>(job.batch_size),
+                                        .pieces = 1,
+                                        .seed = 7});
+  for (std::size_t step = 0; step < job.steps; ++step) {
+    const auto chosen = schedule.choose(step, 0, 1);
+    learning::dataset batch{
+        .shape = data.shape, .labels = {}, .offsets = {}, .indices = {}, .values = {}};
+    batch.offsets.push_back(0);
+    for (const auto i : chosen.examples) {
+      const auto one = data.view().slice(i, i + 1);
+      batch.labels.push_back(one.labels[0]);
+      if (data.shape.kind == learning::layout::sparse) {
+        for (auto e = one.offsets[0]; e < one.offsets[1]; ++e) {
+          batch.indices.push_back(one.indices[e]);
+          batch.values.push_back(one.values[e]);
+        }
+        batch.offsets.push_back(static_cast<std::uint32_t>(batch.indices.size()));
+      } else {
+        batch.values.insert(batch.values.end(), one.values.begin(), one.values.end());
+      }
+    }
+    if (data.shape.kind == learning::layout::dense) batch.offsets.clear();
+    oracle.step(batch.view(), 1.0 / chosen.step_examples);
+  }
+  return oracle.parameters();
+}
+
+} // namespace
+
+TEST_CASE("a job trains, is evaluated and saved") {
+  virtual_mesh mesh;
+  mesh.add_roles(2, 2, 1);
+  put_sparse_data(mesh);
+  auto job = sparse_job();
+  job.epochs = 20;
+  job.learning_rate = 2;
+  mesh.submit(job.text());
+  const auto outcome = mesh.finish();
+  REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text);
+  CHECK(outcome.examples_done == 20 * 1000);
+  CHECK(outcome.test_done == 200);
+  // The test examples begin like the training examples, so they can be learned by heart.
+  CHECK(outcome.test_correct > 180);
+  CHECK(outcome.model_file == "model.gmm");
+  const auto model = mesh.read_model("model.gmm");
+  CHECK(model.shape.features == 300);
+  CHECK(model.dense.size() == 4);
+}
+
+TEST_CASE("deterministic bsp gives the same bits from 1, 2 and 4 workers") {
+  for (const std::string optimizer : {"sgd", "momentum", "adagrad", "adam"}) {
+    CAPTURE(optimizer);
+    auto job = sparse_job();
+    job.optimizer = optimizer;
+    job.l2 = 0.01;
+    const auto one = hash_of(job, 2, 1);
+    CHECK(hash_of(job, 2, 1) == one);
+    CHECK(hash_of(job, 2, 2) == one);
+    CHECK(hash_of(job, 2, 4) == one);
+  }
+  const auto one = hash_of(dense_job(), 2, 1);
+  CHECK(hash_of(dense_job(), 2, 2) == one);
+  CHECK(hash_of(dense_job(), 2, 4) == one);
+}
+
+TEST_CASE("bsp gives the same bits from any number of shards") {
+  for (const auto& job : {sparse_job(), dense_job()}) {
+    const auto one = hash_of(job, 1, 2);
+    CHECK(hash_of(job, 2, 2) == one);
+    CHECK(hash_of(job, 3, 2) == one);
+    CHECK(hash_of(job, 7, 2) == one);
+  }
+}
+
+TEST_CASE("bsp gives the same bits whoever hands out the data") {
+  auto job = sparse_job();
+  const auto one = hash_of(job, 2, 3, 1);
+  CHECK(hash_of(job, 2, 3, 2) == one);
+  CHECK(hash_of(job, 2, 3, 5) == one);
+  job.served_by = "partitioned";
+  CHECK(hash_of(job, 2, 3, 0) == one);
+}
+
+TEST_CASE("another seed gives other bits") {
+  const auto job = sparse_job();
+  auto other = job;
+  other.learning_rate = 0.2;
+  CHECK(hash_of(job, 1, 1) != hash_of(other, 1, 1));
+}
+
+TEST_CASE("200 steps of deterministic bsp are those of a sequential float64 program") {
+  for (const std::string optimizer : {"sgd", "momentum", "adagrad", "adam"}) {
+    for (const std::size_t workers : {1, 2, 4}) {
+      CAPTURE(optimizer);
+      CAPTURE(workers);
+      auto job = sparse_job();
+      job.optimizer = optimizer;
+      job.learning_rate = optimizer == "adam" ? 0.01 : 0.1;
+      job.epochs = 100;
+      job.steps = 200;
+      virtual_mesh mesh;
+      mesh.add_roles(2, workers, 1);
+      put_sparse_data(mesh);
+      mesh.submit(job.text());
+      REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
+      const auto trained = flat_parameters(mesh.read_model("model.gmm"));
+      const auto expected = oracle_parameters(sparse_examples(1000), job, {}, {});
+      CHECK(testing::relative_error(trained, expected) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("200 steps of an mlp are those of a sequential float64 program") {
+  auto job = dense_job();
+  job.epochs = 100;
+  job.steps = 200;
+  const auto data = testing::random_dense(data_seed, 500, 20, 3);
+  virtual_mesh mesh;
+  mesh.add_roles(3, 2, 1);
+  REQUIRE(mesh.disk().write("train.csv", testing::csv_text(data)));
+  mesh.submit(job.text());
+  REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
+  const auto model = mesh.read_model("model.gmm");
+  std::vector<float> initial(model.dense.size());
+  learning::fill_initial_dense(model.tables, 7, 0, initial);
+  const auto expected = oracle_parameters(data, job, {16, 8}, {initial.begin(), initial.end()});
+  CHECK(testing::relative_error(flat_parameters(model), expected) < 1e-5);
+}
+
+TEST_CASE("async trains as well as bsp, and its staleness is counted") {
+  const auto correct = [](const std::string& strategy) {
+    virtual_mesh mesh;
+    mesh.add_roles(2, 3, 2);
+    put_sparse_data(mesh);
+    auto job = sparse_job();
+    job.strategy = strategy;
+    job.deterministic = "false";
+    job.epochs = 20;
+    job.learning_rate = 2;
+    mesh.submit(job.text());
+    const auto outcome = mesh.finish();
+    REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text);
+    CHECK(outcome.examples_done == 20 * 1000);
+    CHECK((outcome.staleness_max > 0) == (strategy == "async"));
+    return outcome.test_correct;
+  };
+  CHECK(correct("async") + 4 >= correct("bsp"));
+}
+
+TEST_CASE("every example is handed out once in each epoch, to any number of workers") {
+  for (const std::string served_by : {"data-servers", "partitioned"})
+    for (const std::string strategy : {"bsp", "async"})
+      for (const std::size_t workers : {1, 3, 5}) {
+        CAPTURE(served_by);
+        CAPTURE(strategy);
+        CAPTURE(workers);
+        virtual_mesh mesh;
+        mesh.add_roles(1, workers, 2);
+        put_sparse_data(mesh, 997);
+        auto job = sparse_job();
+        job.strategy = strategy;
+        job.deterministic = "false";
+        job.served_by = served_by;
+        job.epochs = 3;
+        mesh.submit(job.text());
+        REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
+        CHECK(mesh.outcome().examples_done == 3 * 997);
+        CHECK(mesh.outcome().test_done == 200);
+      }
+}

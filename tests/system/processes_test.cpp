@@ -1,0 +1,246 @@
+/// The program as a user meets it: real processes, real sockets, real files. Whatever can be tested
+/// in virtual time is in tests/protocol; here is what cannot.
+
+#include "tests/support/job_files.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/random_data.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+using namespace gradmesh;
+using namespace std::chrono_literals;
+using testing::process;
+using testing::test_job;
+
+namespace {
+
+constexpr auto patience = 60s; // under sanitizers and load; nothing waits for it when all is well
+
+/// A folder of this test, with a job in it; gone when the test ends.
+struct workplace {
+  workplace()
+      : folder(std::filesystem::temp_directory_path() /
+               ("gradmesh-test-" + std::to_string(getpid()) + "-" + std::to_string(count++))) {
+    std::filesystem::create_directories(folder);
+    const auto data = testing::random_sparse(5, 2000, 200, 3, 6, true);
+    write("train.libsvm", testing::libsvm_text(data));
+    put_job({});
+  }
+  ~workplace() { std::filesystem::remove_all(folder); }
+
+  std::string path(const std::string& name) const { return (folder / name).string(); }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name)) << text;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream file(path(name));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void put_job(test_job job) const {
+    job.train = path("train.libsvm");
+    job.test = path("train.libsvm");
+    write("job.ini", job.text());
+  }
+  /// Arguments of `gradmesh run` for the job, with everything it writes inside the folder.
+  std::vector<std::string> run(std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments{GRADMESH_PROGRAM,
+                                       "run",
+                                       path("job.ini"),
+                                       "--set",
+                                       "mesh.log_dir=" + path("logs"),
+                                       "--set",
+                                       "job.model_file=" + path("model.gmm")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  std::filesystem::path folder;
+  static inline int count = 0;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+nlohmann::json summary(const process& p) {
+  return nlohmann::json::parse(p.out(), nullptr, false);
+}
+
+std::string node_file(const std::string& role, const std::string& coordinator,
+                      const std::string& listen) {
+  return "[node]\nname = " + role + "\nroles = " + role + "\n" +
+         (coordinator.empty() ? "" : "coordinator = " + coordinator + "\n") +
+         (listen.empty() ? "" : "listen = " + listen + "\n") + "join_timeout = 2\n";
+}
+
+/// "HOST:PORT" that a node says it listens at.
+std::string listening_at(process& node) {
+  if (!node.wait_for("listening on ", patience) || !node.wait_for("joined the mesh", patience))
+    return {};
+  const auto text = node.all();
+  const auto begin = text.find("listening on ") + 13;
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+} // namespace
+
+TEST_CASE("processes and a single process train the same bits in deterministic bsp") {
+  const workplace here;
+  process separate(here.run({"-o", "json"}));
+  REQUIRE_MESSAGE(separate.wait_end(patience) == 0, separate.all());
+  process together(here.run({"-o", "json", "--in-process"}));
+  REQUIRE_MESSAGE(together.wait_end(patience) == 0, together.all());
+  CHECK(summary(separate)["parameters_sha256"].get<std::string>().size() == 64);
+  CHECK(summary(separate)["parameters_sha256"] == summary(together)["parameters_sha256"]);
+}
+
+TEST_CASE("the report has what machines ask for") {
+  const workplace here;
+  process p(here.run({"--report", here.path("report.json")}));
+  REQUIRE_MESSAGE(p.wait_end(patience) == 0, p.all());
+  const auto report = nlohmann::json::parse(here.read("report.json"));
+  for (const auto* key :
+       {"job", "strategy", "servers", "workers", "data_servers", "epochs", "steps", "samples",
+        "train_seconds", "samples_per_second", "train_loss", "test_loss", "test_accuracy", "pushes",
+        "pulls", "bytes_sent", "bytes_received", "parameters_sha256"})
+    CHECK_MESSAGE(report.contains(key), key);
+  CHECK(report["samples"] == 2 * 2000);
+  CHECK(report["workers"] == 2);
+  CHECK(report["pushes"] == report["steps"].get<int>() * 2 * 2); // 2 workers to 2 shards
+}
+
+TEST_CASE("a saved model can be scored") {
+  const workplace here;
+  process run(here.run());
+  REQUIRE_MESSAGE(run.wait_end(patience) == 0, run.all());
+  process eval({GRADMESH_PROGRAM, "eval", here.path("model.gmm"), "--data",
+                here.path("train.libsvm"), "-o", "json"});
+  REQUIRE_MESSAGE(eval.wait_end(patience) == 0, eval.all());
+  CHECK(summary(eval)["examples"] == 2000);
+}
+
+TEST_CASE("a worker that is killed ends the run with its name and last log lines") {
+  const workplace here;
+  here.put_job({.epochs = 100000});
+  process run(here.run());
+  REQUIRE_MESSAGE(run.wait_for("training", patience), run.all());
+  const auto nodes = testing::children_of(run.pid());
+  REQUIRE(nodes.size() == 6);
+  // Nodes are started in this order: coordinator, servers, data server, workers.
+  kill(*std::max_element(nodes.begin(), nodes.end()), SIGKILL);
+  CHECK(run.wait_end(patience) == 1);
+  CHECK_MESSAGE(contains(run.err(), "node 'worker-1'"), run.err());
+  CHECK(contains(run.err(), "killed by signal 9"));
+  CHECK(contains(run.err(), "joined the mesh"));
+  CHECK(testing::all_end(nodes, patience));
+}
+
+TEST_CASE("Ctrl-C ends a run and all its processes, whenever it comes") {
+  const workplace here;
+  here.put_job({.epochs = 100000});
+  for (const std::string moment : {"mesh:", "training"}) {
+    CAPTURE(moment);
+    process run(here.run());
+    REQUIRE_MESSAGE(run.wait_for(moment, patience), run.all());
+    const auto nodes = testing::children_of(run.pid());
+    run.signal(SIGINT);
+    CHECK(run.wait_end(patience) == 130);
+    CHECK(testing::all_end(nodes, patience));
+  }
+}
+
+TEST_CASE("a run that is killed leaves no process behind") {
+  const workplace here;
+  here.put_job({.epochs = 100000});
+  process run(here.run());
+  REQUIRE_MESSAGE(run.wait_for("training", patience), run.all());
+  const auto nodes = testing::children_of(run.pid());
+  REQUIRE(nodes.size() == 6);
+  run.signal(SIGKILL);
+  CHECK(run.wait_end(patience) == 128 + SIGKILL);
+  CHECK(testing::all_end(nodes, patience));
+}
+
+TEST_CASE("nodes started by hand form a mesh that takes jobs and shows itself") {
+  const workplace here;
+  here.write("coordinator.ini", node_file("coordinator", "", "127.0.0.1:0"));
+  process coordinator({GRADMESH_PROGRAM, "node", here.path("coordinator.ini")});
+  const auto at = listening_at(coordinator);
+  REQUIRE_FALSE(at.empty());
+  here.write("server.ini", node_file("server", at, "127.0.0.1:0"));
+  here.write("data-server.ini", node_file("data-server", at, "127.0.0.1:0"));
+  here.write("worker.ini", node_file("worker", at, ""));
+  process server({GRADMESH_PROGRAM, "node", here.path("server.ini")});
+  process data({GRADMESH_PROGRAM, "node", here.path("data-server.ini")});
+  process worker({GRADMESH_PROGRAM, "node", here.path("worker.ini")});
+
+  process submit({GRADMESH_PROGRAM, "submit", here.path("job.ini"), "--coordinator", at, "--set",
+                  "job.model_file=" + here.path("model.gmm"), "-o", "json"});
+  REQUIRE_MESSAGE(submit.wait_end(patience) == 0, submit.all());
+  CHECK(summary(submit)["workers"] == 1);
+
+  process status({GRADMESH_PROGRAM, "status", "--coordinator", at, "-o", "json"});
+  REQUIRE_MESSAGE(status.wait_end(patience) == 0, status.all());
+  for (const auto* name : {"coordinator", "server", "data-server", "worker"})
+    CHECK_MESSAGE(contains(status.out(), "\"" + std::string(name) + "\""), status.out());
+
+  worker.signal(SIGTERM);
+  CHECK(worker.wait_end(patience) == 130);
+}
+
+TEST_CASE("a port in use is said, with the port") {
+  const workplace here;
+  here.write("coordinator.ini", node_file("coordinator", "", "127.0.0.1:0"));
+  process first({GRADMESH_PROGRAM, "node", here.path("coordinator.ini")});
+  const auto at = listening_at(first);
+  REQUIRE_FALSE(at.empty());
+  process second(
+      {GRADMESH_PROGRAM, "node", here.path("coordinator.ini"), "--set", "node.listen=" + at});
+  CHECK(second.wait_end(patience) == 1);
+  CHECK_MESSAGE(contains(second.err(), at), second.err());
+  CHECK(contains(second.err(), "in use"));
+}
+
+TEST_CASE("without a coordinator, nodes and clients end with exit code 4 and say whom they tried") {
+  const workplace here;
+  here.write("worker.ini", node_file("worker", "127.0.0.1:1", ""));
+  process worker({GRADMESH_PROGRAM, "node", here.path("worker.ini")});
+  CHECK(worker.wait_end(patience) == 4);
+  CHECK_MESSAGE(contains(worker.err(), "no coordinator at 127.0.0.1:1 after 2 s"), worker.err());
+  process status({GRADMESH_PROGRAM, "status", "--coordinator", "127.0.0.1:1"});
+  CHECK(status.wait_end(patience) == 4);
+  CHECK_MESSAGE(contains(status.err(), "127.0.0.1:1"), status.err());
+}
+
+TEST_CASE("wrong usage, configuration and files have exit codes of their own") {
+  const workplace here;
+  const auto code = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), GRADMESH_PROGRAM);
+    process p(arguments);
+    return p.wait_end(patience);
+  };
+  CHECK(code({}) == 2);
+  CHECK(code({"fly"}) == 2);
+  CHECK(code({"run"}) == 2);
+  CHECK(code({"run", "--help"}) == 0);
+  here.write("bad.ini", "[job]\nepochs = many\n");
+  CHECK(code({"run", here.path("bad.ini")}) == 3);
+  CHECK(code({"run", here.path("absent.ini")}) == 3);
+  CHECK(code({"eval", here.path("absent.gmm"), "--data", here.path("train.libsvm")}) == 6);
+}
+
+TEST_CASE("a run on data that cannot be read ends with file and line") {
+  const workplace here;
+  here.write("train.libsvm", "1 1:1\n0 1:nan\n");
+  process run(here.run());
+  CHECK(run.wait_end(patience) == 1);
+  CHECK_MESSAGE(contains(run.err(), "train.libsvm:2"), run.err());
+}

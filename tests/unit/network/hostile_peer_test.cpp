@@ -1,0 +1,358 @@
+// What a peer may do to a socket network: whatever it likes, and it costs only its own connection.
+
+#include "tests/unit/network/raw_peer.hpp"
+#include "tests/unit/network/test_node.hpp"
+
+#include <algorithm>
+#include <random>
+
+using namespace gradmesh;
+using namespace gradmesh::env;
+using namespace gradmesh::env::test;
+using mesh::lane;
+
+namespace {
+
+const greeting stranger{identity(66), {}, "gradmesh", "stranger"};
+
+/// A node that is listening, and the proof that it still serves others.
+struct listening {
+  explicit listening(network_options o = options(1))
+      : node(make_socket_network, std::move(o)), at(node.listen()) {}
+
+  void check_still_serves() {
+    const auto before = node.snapshot().ups.size();
+    test_node friendly(make_socket_network, options(77));
+    friendly->connect(at);
+    CHECK(friendly.wait_for_up());
+    CHECK(node.wait_for_up(before + 1));
+  }
+
+  bool wait_for_log(std::string_view text) {
+    return node.wait_for([&](const record& r) {
+      return std::any_of(r.log.begin(), r.log.end(), [&](const std::string& line) {
+        return line.find(text) != std::string::npos;
+      });
+    });
+  }
+
+  test_node node;
+  config::endpoint at;
+};
+
+mesh::frame with_header(mesh::frame_ptr f, const std::function<void(mesh::frame_header&)>& change) {
+  auto changed = *f;
+  change(changed.header);
+  return changed;
+}
+
+void fill_with_noise(std::span<std::byte> out, std::mt19937_64& random) {
+  for (auto& b : out)
+    b = static_cast<std::byte>(random());
+}
+
+} // namespace
+
+TEST_CASE("a connection that does not speak the protocol is closed, counted and logged") {
+  listening l;
+  raw_peer browser(l.at);
+  browser.send("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+  CHECK(browser.is_closed_by_peer());
+  REQUIRE(l.wait_for_log("no Gradmesh frame"));
+  CHECK(l.node->stats().frames_refused == 1);
+  l.check_still_serves();
+}
+
+TEST_CASE("random bytes end only the connection that they came on") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  listening l;
+  for (int round = 0; round < 50; ++round) {
+    bytes noise(200 + random() % 2'000);
+    fill_with_noise(noise, random);
+    raw_peer peer(l.at);
+    peer.send(noise);
+    REQUIRE(peer.is_closed_by_peer());
+  }
+  l.check_still_serves();
+}
+
+TEST_CASE("a Hello with random metadata never brings a peer up") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  listening l;
+  for (int round = 0; round < 200; ++round) {
+    auto hello = *make_hello(stranger, lane::control);
+    if (round % 2 == 0) {
+      hello.metadata.resize(1 + random() % 20);
+      fill_with_noise(std::as_writable_bytes(std::span(hello.metadata)), random);
+    } else {
+      hello.metadata[random() % hello.metadata.size()] ^= std::uint64_t{1} << random() % 64;
+    }
+    hello.header.metadata_bytes = static_cast<std::uint32_t>(hello.metadata.size() * 8);
+    raw_peer peer(l.at);
+    peer.send(hello);
+    (void)peer.receive(); // a Refuse, a Welcome (the bit was in the name) or nothing
+  }
+  CHECK(l.node.snapshot().ups.empty());
+  l.check_still_serves();
+}
+
+TEST_CASE("a first frame that is no proper Hello is closed without an answer") {
+  const auto hello = make_hello(stranger, lane::control);
+  bytes wire;
+  SUBCASE("wrong checksum") {
+    wire = encode(*hello);
+    wire[91] ^= std::byte{1};
+  }
+  SUBCASE("metadata over the limit of a Hello") {
+    wire = encode(with_header(hello, [](auto& h) { h.metadata_bytes = hello_bytes_max + 8; }));
+  }
+  SUBCASE("a body") {
+    wire = encode(with_header(hello, [](auto& h) { h.body_bytes = 1; }));
+  }
+  SUBCASE("a lane that does not exist") {
+    wire = encode(*hello);
+    wire[8] = std::byte{2};
+  }
+  SUBCASE("another message") {
+    wire = encode(*make_frame(stranger.identity, lane::control, 1));
+  }
+  SUBCASE("a name that is too long") {
+    auto greets = stranger;
+    greets.node_name.assign(256, 'x');
+    wire = encode(*make_hello(greets, lane::control));
+  }
+  listening l;
+  raw_peer peer(l.at);
+  peer.send(wire);
+  CHECK(peer.is_closed_by_peer());
+  REQUIRE(l.wait_for_log("closed a connection"));
+  CHECK(l.node->stats().frames_refused == 1);
+  CHECK(l.node.snapshot().ups.empty());
+}
+
+TEST_CASE("a Hello in another protocol version is refused with both ranges") {
+  listening l;
+  raw_peer peer(l.at);
+  peer.send(with_header(make_hello(stranger, lane::bulk), [](auto& h) { h.protocol = 7; }));
+  const auto answer = peer.receive();
+  REQUIRE(answer);
+  const auto refusal = read_answer(*answer);
+  REQUIRE_FALSE(refusal);
+  CHECK(refusal.failure().code == errc::incompatible_peer);
+  CHECK(refusal.failure().text.find("1..1") != std::string::npos);
+  CHECK(refusal.failure().text.find("7..7") != std::string::npos);
+  CHECK(peer.is_closed_by_peer());
+}
+
+TEST_CASE("names in a Hello cannot carry control characters into logs") {
+  auto greets = stranger;
+  greets.node_name = "evil\x1b[2J\nname";
+  listening l;
+  raw_link link(l.at, greets);
+  REQUIRE(l.node.wait_for_up());
+  CHECK(l.node.snapshot().ups[0].name == "evil?[2J?name");
+}
+
+TEST_CASE("a silent connection is dropped when the handshake takes too long") {
+  auto o = options(1);
+  o.handshake_timeout = std::chrono::milliseconds(50);
+  listening l(o);
+  SUBCASE("before its Hello") {
+    raw_peer peer(l.at);
+    CHECK(peer.is_closed_by_peer());
+    CHECK(l.wait_for_log("no Hello within 50 ms"));
+  }
+  SUBCASE("with one lane only") {
+    raw_peer peer(l.at);
+    peer.send(*make_hello(stranger, lane::bulk));
+    REQUIRE(peer.receive());
+    CHECK(peer.is_closed_by_peer());
+  }
+  CHECK(l.node.snapshot().ups.empty());
+  l.check_still_serves();
+}
+
+TEST_CASE("connections beyond the half-open limit are refused until others are gone") {
+  auto o = options(1);
+  o.half_open_max = 3;
+  listening l(o);
+  {
+    std::vector<raw_peer> silent;
+    for (int i = 0; i < 3; ++i)
+      silent.emplace_back(l.at);
+    test_node late(make_socket_network, options(2));
+    late->connect(l.at);
+    REQUIRE(late.wait_for_failure());
+    const auto why = late.snapshot().failures[0].why;
+    CHECK(why.code == errc::limit_exceeded);
+    CHECK(why.text.find("3 connections") != std::string::npos);
+  }
+  REQUIRE(l.node.wait_for([](const record& r) {
+    return std::count_if(r.log.begin(), r.log.end(), [](const std::string& line) {
+             return line.find("closed a connection") != std::string::npos;
+           }) == 3;
+  }));
+  l.check_still_serves();
+}
+
+TEST_CASE("a lane that is open already is refused, a dialer that gave up may come again") {
+  listening l;
+  {
+    raw_peer first(l.at);
+    first.send(*make_hello(stranger, lane::control));
+    REQUIRE(first.receive());
+    raw_peer second(l.at);
+    second.send(*make_hello(stranger, lane::control));
+    const auto answer = second.receive();
+    REQUIRE(answer);
+    const auto refusal = read_answer(*answer);
+    REQUIRE_FALSE(refusal);
+    CHECK(refusal.failure().code == errc::refused);
+  }
+  // The listener may see the new Hello before the end of the old connection.
+  for (bool open = false; !open;) {
+    raw_peer again(l.at);
+    again.send(*make_hello(stranger, lane::control));
+    const auto answer = again.receive();
+    REQUIRE(answer);
+    open = static_cast<bool>(read_answer(*answer));
+  }
+}
+
+TEST_CASE("a frame that breaks the protocol takes its link down") {
+  const auto f = make_frame(stranger.identity, lane::bulk, 1, 2, 100);
+  bytes wire = encode(*f);
+  auto code = errc::malformed_message;
+  SUBCASE("wrong magic") {
+    wire[0] ^= std::byte{1};
+  }
+  SUBCASE("wrong checksum") {
+    wire[88] ^= std::byte{1};
+  }
+  SUBCASE("changed metadata") {
+    wire[100] ^= std::byte{1};
+  }
+  SUBCASE("wrong checksum in front of a large body") {
+    wire = encode(*make_frame(stranger.identity, lane::bulk, 1, 2, 1u << 20));
+    wire[88] ^= std::byte{1};
+  }
+  SUBCASE("another identity") {
+    wire = encode(with_header(f, [](auto& h) { h.from.incarnation = 2; }));
+  }
+  SUBCASE("the other lane") {
+    wire = encode(with_header(f, [](auto& h) { h.lane = lane::control; }));
+  }
+  SUBCASE("a second Hello") {
+    wire = encode(*make_hello(stranger, lane::bulk));
+  }
+  SUBCASE("an unknown kind") {
+    wire = encode(with_header(f, [](auto& h) { h.kind = 9'999; }));
+  }
+  SUBCASE("metadata of no whole number of words") {
+    wire = encode(with_header(f, [](auto& h) { h.metadata_bytes = 15; }));
+  }
+  SUBCASE("metadata over the limit") {
+    wire = encode(with_header(f, [](auto& h) { h.metadata_bytes = (16u << 20) + 8; }));
+    code = errc::limit_exceeded;
+  }
+  SUBCASE("a body over the limit") {
+    wire = encode(with_header(f, [](auto& h) { h.body_bytes = ~std::uint64_t{0}; }));
+    code = errc::limit_exceeded;
+  }
+  listening l;
+  raw_link link(l.at, stranger);
+  REQUIRE(l.node.wait_for_up());
+  link.bulk.send(wire);
+  REQUIRE(l.node.wait_for_down());
+  CHECK(l.node.snapshot().downs[0].why.code == code);
+  CHECK(l.node.snapshot().frames.empty());
+  CHECK(l.node->stats().frames_refused == 1);
+  CHECK(link.control.is_closed_by_peer());
+  l.check_still_serves();
+}
+
+TEST_CASE("a connection that ends within a frame says so") {
+  listening l;
+  std::size_t rounds = 0;
+  for (const std::size_t cut : {1u, 95u, 100u, 112u, 40'000u}) {
+    CAPTURE(cut);
+    {
+      raw_link link(l.at, stranger);
+      const auto wire = encode(*make_frame(stranger.identity, lane::bulk, 1, 2, 100'000));
+      link.bulk.send(std::span(wire).first(cut));
+    }
+    REQUIRE(l.node.wait_for_down(++rounds));
+    const auto why = l.node.snapshot().downs.back().why;
+    CHECK(why.code == errc::node_lost);
+    CHECK(why.text.find("within a frame") != std::string::npos);
+  }
+  CHECK(l.node.snapshot().frames.empty());
+}
+
+TEST_CASE("frames that trickle in byte by byte arrive intact") {
+  listening l;
+  raw_link link(l.at, stranger);
+  bytes wire;
+  for (std::uint64_t id = 0; id < 3; ++id) {
+    const auto one = encode(*make_frame(stranger.identity, lane::control, id, 2, 200));
+    wire.insert(wire.end(), one.begin(), one.end());
+  }
+  for (const auto b : wire)
+    link.control.send(std::span(&b, 1));
+  REQUIRE(l.node.wait_for_frames(3));
+  for (const auto& f : l.node.snapshot().frames)
+    CHECK(is_intact(*f, 2, 200));
+}
+
+TEST_CASE("flipped bits in a stream of frames never get past the checks") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 30; ++round) {
+    listening l;
+    raw_link link(l.at, stranger);
+    REQUIRE(l.node.wait_for_up());
+    bytes wire;
+    for (std::uint64_t id = 1; id <= 10; ++id) {
+      const auto one = encode(*make_frame(stranger.identity, lane::bulk, id, 3));
+      wire.insert(wire.end(), one.begin(), one.end());
+    }
+    const auto hit = random() % wire.size();
+    CAPTURE(hit);
+    wire[hit] ^= static_cast<std::byte>(1 << random() % 8);
+    {
+      // Closed after it: a length that has grown would otherwise be waited for.
+      auto bulk = std::move(link.bulk);
+      bulk.send(wire);
+    }
+    REQUIRE(l.node.wait_for_down());
+    const auto got = l.node.snapshot().frames;
+    CHECK(got.size() == hit / (wire.size() / 10));
+    for (const auto& f : got)
+      CHECK(is_intact(*f, 3, 0));
+  }
+}
+
+TEST_CASE("a peer that does not read is dropped when its queue is full") {
+  auto o = options(1);
+  o.queue_bytes_max = 8u << 20;
+  listening l(o);
+  raw_link link(l.at, stranger);
+  REQUIRE(l.node.wait_for_up());
+  const auto f = make_frame(l.node.self(), lane::bulk, 1, 2, 1u << 20);
+  result<void> sent;
+  std::size_t accepted = 0;
+  for (; sent && accepted < 1'000; ++accepted) {
+    sent = l.node->send(stranger.identity.uuid, f);
+    CHECK(l.node->stats().queued_bytes <= o.queue_bytes_max);
+  }
+  REQUIRE_FALSE(sent);
+  CHECK(sent.failure().code == errc::limit_exceeded);
+  REQUIRE(l.node.wait_for_down());
+  CHECK(l.node.snapshot().downs[0].why == sent.failure());
+  l.check_still_serves();
+}

@@ -1,0 +1,104 @@
+#include "tools/follow.hpp"
+
+#include "actors/mesh/receive.hpp"
+#include "tools/job_view.hpp"
+#include "tools/options.hpp"
+#include "tools/signals.hpp"
+
+#include <cstdio>
+#include <iostream>
+
+namespace gradmesh::tools {
+namespace {
+
+constexpr std::chrono::milliseconds look_around{100};
+constexpr std::chrono::seconds cancel_limit{5};
+
+bool has_ended(schema::JobPhase phase) {
+  return phase == schema::JobPhase::DONE || phase == schema::JobPhase::FAILED ||
+         phase == schema::JobPhase::CANCELLED;
+}
+
+/// Waits a little for the coordinator's word that the job is cancelled.
+void cancel_job(mesh_client& client, std::uint64_t job_id) {
+  client.cancel(job_id);
+  const auto deadline = std::chrono::steady_clock::now() + cancel_limit;
+  while (std::chrono::steady_clock::now() < deadline) {
+    const auto update = client.next_update(look_around);
+    if (!update || (*update && has_ended((***update).getPhase()))) return;
+  }
+}
+
+exit_code finish(schema::JobUpdate::Reader update, const follow_options& options) {
+  const auto json = summary_json(update) + "\n";
+  if (options.json) std::cout << json;
+  if (!options.report_file.empty())
+    if (auto written = env::make_disk()->write(options.report_file, json); !written)
+      return report_failure(options.verb, written.failure());
+  if (update.getPhase() != schema::JobPhase::DONE)
+    return report_failure(options.verb, {errc::node_lost, summary_text(update)});
+  if (!options.json) std::cout << summary_text(update);
+  return exit_ok;
+}
+
+} // namespace
+
+void add_follow_options(po::options_description& options) {
+  options.add_options()("output,o",
+                        po::value<std::string>()->default_value("table")->value_name("table|json"),
+                        "form of the summary on standard output")(
+      "report", po::value<std::string>()->default_value("")->value_name("FILE.json"),
+      "write the summary to this file too, as JSON");
+}
+
+result<follow_options> parse_follow_options(const std::string& verb,
+                                            const po::variables_map& values) {
+  const auto& form = values["output"].as<std::string>();
+  if (form != "table" && form != "json")
+    return error{errc::invalid_argument, "--output: '" + form + "' is neither table nor json"};
+  follow_options options{verb, form == "json", values["report"].as<std::string>()};
+  // Better now than after an hour of training.
+  if (!options.report_file.empty())
+    if (auto written = env::make_disk()->write(options.report_file, ""); !written)
+      return error{errc::io_failed, "--report: " + written.failure().text};
+  return options;
+}
+
+exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_options& options,
+                     const std::function<std::optional<std::string>()>& casualty) {
+  const auto view = make_job_view(stderr);
+  while (true) {
+    if (interrupted()) {
+      view->close();
+      std::cerr << "gradmesh " << options.verb << ": interrupted; cancelling the job\n";
+      cancel_job(client, job_id);
+      return exit_interrupted;
+    }
+    const auto dead = casualty();
+    const auto update = client.next_update(look_around);
+    // What a lost node was the cause of is less interesting than the node.
+    if (dead) {
+      view->close();
+      return report_failure(options.verb, {errc::node_lost, *dead});
+    }
+    if (!update) {
+      view->close();
+      return report_failure(options.verb, update.failure());
+    }
+    if (!*update) continue;
+    std::optional<exit_code> ended;
+    const auto shown = mesh::guarded([&] {
+      const auto job = ***update;
+      view->update(job);
+      if (has_ended(job.getPhase())) {
+        view->close();
+        ended = finish(job, options);
+      }
+      return result<void>();
+    });
+    if (!shown) return report_failure(options.verb, shown.failure());
+    if (ended) return *ended;
+  }
+}
+
+} // namespace gradmesh::tools

@@ -1,0 +1,73 @@
+#include "tools/local_mesh.hpp"
+
+#include "actors/env/network/memory_network.hpp"
+#include "actors/node/node.hpp"
+#include "tools/actor_system.hpp"
+#include "tools/cache_folder.hpp"
+
+#include <mutex>
+
+namespace gradmesh::tools {
+namespace {
+
+class in_process_mesh final : public local_mesh {
+public:
+  in_process_mesh()
+      : environment_(env::real_environment(env::log_to_stderr(env::severity::warning, "gradmesh"),
+                                           cache_folder())),
+        hub_(std::make_shared<env::memory_hub>()) {
+    environment_.make_network = [hub = hub_](env::network_options options) {
+      return std::shared_ptr<env::network>(env::make_memory_network(hub, std::move(options)));
+    };
+  }
+  ~in_process_mesh() override { stop(); }
+
+  result<void> start(const config::job_config& job) {
+    for (const auto& planned : plan_nodes(job, cluster(), "127.0.0.1:7700")) {
+      const auto loaded = config::parse_node(planned.config, planned.name);
+      if (!loaded) return error{errc::invalid_config, to_string(loaded.diagnostics)};
+      auto started = node::node::start(*system_, *loaded.value, environment_,
+                                       [this, name = planned.name](const error& why) {
+                                         if (!why) return;
+                                         const std::lock_guard lock(mutex_);
+                                         if (!casualty_)
+                                           casualty_ = "node '" + name + "' ended: " + why.text;
+                                       });
+      if (!started) return started.failure();
+      nodes_.push_back(std::move(*started));
+    }
+    return {};
+  }
+
+  const env::environment& environment() const override { return environment_; }
+  config::endpoint coordinator() const override { return nodes_.front()->endpoint(); }
+  std::string cluster() const override { return "gradmesh"; }
+  std::string description() const override { return "all nodes in this process"; }
+  std::optional<std::string> casualty() override {
+    const std::lock_guard lock(mutex_);
+    return casualty_;
+  }
+  void stop() override {
+    for (auto& node : nodes_)
+      node->stop();
+    nodes_.clear();
+  }
+
+private:
+  env::environment environment_;
+  std::shared_ptr<env::memory_hub> hub_;
+  actor_system system_; // outlives the nodes
+  std::mutex mutex_;    // guards casualty_
+  std::optional<std::string> casualty_;
+  std::vector<std::unique_ptr<node::node>> nodes_;
+};
+
+} // namespace
+
+result<std::unique_ptr<local_mesh>> start_in_process(const config::job_config& job) {
+  auto mesh = std::make_unique<in_process_mesh>();
+  if (auto started = mesh->start(job); !started) return started.failure();
+  return std::unique_ptr<local_mesh>(std::move(mesh));
+}
+
+} // namespace gradmesh::tools

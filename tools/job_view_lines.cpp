@@ -1,0 +1,73 @@
+#include "tools/job_view_lines.hpp"
+
+#include "tools/figures.hpp"
+#include "tools/job_figures.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gradmesh::tools {
+namespace {
+
+std::string phase_line(schema::JobUpdate::Reader update) {
+  auto line = fmt::format("{}: {}", shown(update.getName()), phase_name(update.getPhase()));
+  switch (update.getPhase()) {
+  case schema::JobPhase::TRAINING:
+    line += fmt::format(" on {} examples ({} features, {} classes) from {}, {}, {} epochs",
+                        grouped(update.getTrainExamples()), grouped(update.getFeatures()),
+                        grouped(update.getClasses()), shown(update.getSource()),
+                        shown(update.getStrategy()), update.getEpochs());
+    break;
+  case schema::JobPhase::EVALUATING:
+    line += fmt::format(" on {} test examples", grouped(update.getTestExamples()));
+    break;
+  default:
+    if (update.getText().size() > 0) line += ": " + shown(update.getText());
+  }
+  return line;
+}
+
+std::string progress_line(schema::JobUpdate::Reader update, int tenths) {
+  auto line = fmt::format("training {:3}%  loss {}  {} examples/s", tenths * 10,
+                          fixed(update.getLoss(), 4), short_count(examples_per_second(update)));
+  if (!is_synchronous(update)) {
+    const auto stale = staleness_of(update);
+    line += fmt::format("  staleness {} (max {})", fixed(stale.mean, 2), stale.max);
+  }
+  if (tenths < 10) {
+    const auto progress = progress_of(update);
+    line += "  ETA " +
+            short_duration(eta_seconds(progress.done, progress.total, update.getPhaseSeconds()));
+  }
+  return line;
+}
+
+} // namespace
+
+void job_view_lines::update(schema::JobUpdate::Reader update) {
+  const auto phase = update.getPhase();
+  const auto text = shown(update.getText());
+  const bool new_phase = phase_ != phase;
+
+  // The training can end between two updates: its last line is printed when the next phase comes.
+  const bool training_done = new_phase && phase_ == schema::JobPhase::TRAINING &&
+                             phase != schema::JobPhase::FAILED &&
+                             phase != schema::JobPhase::CANCELLED;
+  if (training_done && tenths_ < 10) print(progress_line(update, tenths_ = 10));
+
+  if (new_phase || text_ != text) print(phase_line(update));
+  phase_ = phase;
+  text_ = text;
+
+  if (phase != schema::JobPhase::TRAINING) return;
+  const int tenths = static_cast<int>(std::min(1.0, progress_of(update).fraction()) * 10);
+  if (tenths > tenths_) print(progress_line(update, tenths_ = tenths));
+}
+
+void job_view_lines::print(const std::string& line) {
+  std::fputs((line + '\n').c_str(), out_);
+  std::fflush(out_);
+}
+
+} // namespace gradmesh::tools

@@ -1,0 +1,49 @@
+#pragma once
+
+/// A mesh on this machine, for one job: `gradmesh run`. Either real processes (the default) or the
+/// same actors in this process.
+
+#include "actors/env/environment.hpp"
+#include "config/job_config.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace gradmesh::tools {
+
+class local_mesh {
+public:
+  virtual ~local_mesh() = default; // ends whatever still runs
+
+  /// How a client reaches it.
+  virtual const env::environment& environment() const = 0;
+  virtual config::endpoint coordinator() const = 0;
+  virtual std::string cluster() const = 0;
+  /// Where to look for more, in one line.
+  virtual std::string description() const = 0;
+  /// The first node that has ended although nobody asked it to: its name, how it ended, its last
+  /// words.
+  virtual std::optional<std::string> casualty() = 0;
+  /// Waits for the nodes, which have been told to end, and ends those that do not.
+  virtual void stop() = 0;
+};
+
+/// Starts a coordinator and as many servers, workers and data servers as `[mesh]` says, each in a
+/// process of its own, and waits until they listen. Their files and logs go to a folder of this run
+/// in `mesh.log_dir`.
+result<std::unique_ptr<local_mesh>> start_processes(const config::job_config& job);
+
+/// The same nodes in this process, linked by memory.
+result<std::unique_ptr<local_mesh>> start_in_process(const config::job_config& job);
+
+/// The name and file of each node of the local mesh of a job.
+struct planned_node {
+  std::string name;
+  std::string config;
+};
+/// The coordinator comes first; `coordinator_at` is where the others look for it.
+std::vector<planned_node> plan_nodes(const config::job_config& job, const std::string& cluster,
+                                     const std::string& coordinator_at);
+
+} // namespace gradmesh::tools

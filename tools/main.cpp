@@ -1,0 +1,67 @@
+/// The `gradmesh` program: one verb, then its arguments.
+
+#include "actors/version.hpp"
+#include "tools/command.hpp"
+
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+
+namespace gradmesh::tools {
+namespace {
+
+constexpr command commands[] = {
+    {"run", "train a job on a mesh started on this machine", run_command},
+    {"node", "start one node of a mesh", node_command},
+    {"submit", "train a job on a running mesh", submit_command},
+    {"status", "show nodes, shards, workers, data servers and the job", status_command},
+    {"eval", "score a saved model on data", eval_command},
+    {"data", "make and inspect data files", data_command},
+    {"config", "check, print and explain configuration files", config_command},
+};
+
+void print_help(std::ostream& out) {
+  out << "gradmesh " << version << ": trains machine-learning models on a mesh of actors\n\n"
+      << "usage: gradmesh VERB [arguments]\n\n";
+  for (const auto& c : commands) {
+    std::string verb = c.verb;
+    verb.resize(10, ' ');
+    out << "  " << verb << c.summary << "\n";
+  }
+  out << "\n`gradmesh VERB --help` explains each. First steps: gradmesh run "
+         "config/quickstart.ini\n";
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) {
+    print_help(std::cerr);
+    return exit_usage;
+  }
+  const auto& verb = arguments.front();
+  if (verb == "help" || verb == "--help" || verb == "-h") {
+    print_help(std::cout);
+    return exit_ok;
+  }
+  if (verb == "version" || verb == "--version") {
+    std::cout << "gradmesh " << version << "\n";
+    return exit_ok;
+  }
+  for (const auto& c : commands)
+    if (verb == c.verb) return c.run({std::next(arguments.begin()), arguments.end()});
+  std::cerr << "gradmesh: error: '" << verb << "' is not a verb\n\n";
+  print_help(std::cerr);
+  return exit_usage;
+}
+
+} // namespace
+} // namespace gradmesh::tools
+
+int main(int argc, char** argv) {
+  try {
+    return gradmesh::tools::dispatch({argv + 1, argv + argc});
+  } catch (const std::exception& e) {
+    // Out of memory, or a defect of ours; everything expected is a value.
+    std::fprintf(stderr, "gradmesh: unexpected error: %s\n", e.what());
+    return gradmesh::tools::exit_failed;
+  }
+}

@@ -1,0 +1,80 @@
+#include "tools/command.hpp"
+
+#include "config/environment.hpp"
+#include "config/job_config.hpp"
+#include "tools/follow.hpp"
+#include "tools/mesh_client.hpp"
+#include "tools/options.hpp"
+#include "tools/signals.hpp"
+
+#include <iostream>
+
+namespace gradmesh::tools {
+namespace {
+
+exit_code submit(const config::job_config& job, const po::variables_map& values,
+                 const config::endpoint& coordinator, const follow_options& follow) {
+  catch_interrupts();
+  auto client = mesh_client::connect(env::real_environment(env::no_log(), {}), coordinator,
+                                     values["cluster"].as<std::string>(),
+                                     std::chrono::seconds(values["timeout"].as<unsigned>()));
+  if (!client) return report_failure("submit", client.failure());
+  const auto id = (*client)->submit({.config = config::dump_job(job),
+                                     .min_servers = values["servers"].as<std::uint32_t>(),
+                                     .min_workers = values["workers"].as<std::uint32_t>(),
+                                     .min_data_servers = values["data-servers"].as<std::uint32_t>(),
+                                     .wait = std::chrono::seconds(values["wait"].as<unsigned>())});
+  if (!id) return report_failure("submit", id.failure());
+  return follow_job(**client, *id, follow, [] { return std::nullopt; });
+}
+
+} // namespace
+
+exit_code submit_command(const std::vector<std::string>& arguments) {
+  verb_options options{
+      .usage = "gradmesh submit JOB.ini --coordinator HOST:PORT [options]",
+      .description =
+          "Submits a job to a running mesh and follows it to its end. All servers, workers and\n"
+          "data servers of the mesh take part. Paths in the job file are those of the nodes: data\n"
+          "is read where the data servers are, the model is saved where the coordinator is.\n"
+          "Ctrl-C cancels the job.",
+      .positional = {"JOB.ini"},
+      .required = 1};
+  options.named.add_options()(
+      "coordinator,c",
+      po::value<std::string>()->default_value("127.0.0.1:7700")->value_name("HOST:PORT"),
+      "where the coordinator listens")(
+      "cluster", po::value<std::string>()->default_value("gradmesh")->value_name("NAME"),
+      "name of the mesh (node.cluster of its nodes)")(
+      "servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
+      "wait for at least so many server shards")(
+      "workers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
+      "wait for at least so many workers")(
+      "data-servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
+      "wait for at least so many data servers")(
+      "wait", po::value<unsigned>()->default_value(60)->value_name("SECONDS"),
+      "how long to wait for them")("timeout",
+                                   po::value<unsigned>()->default_value(10)->value_name("SECONDS"),
+                                   "how long to wait for the coordinator's answers")(
+      "set", po::value<std::vector<std::string>>()->composing()->value_name("SECTION.KEY=VALUE"),
+      "override an option of the file; may be repeated");
+  add_follow_options(options.named);
+  return with_options(options, arguments, [](const po::variables_map& values) {
+    const auto follow = parse_follow_options("submit", values);
+    const auto coordinator = config::parse_endpoint(values["coordinator"].as<std::string>());
+    if (!follow || !coordinator) {
+      (void)report_failure("submit", !follow ? follow.failure() : coordinator.failure());
+      return exit_usage;
+    }
+    config::overrides over{.environment = config::environment_overrides(), .command_line = {}};
+    if (values.count("set") > 0) over.command_line = values["set"].as<std::vector<std::string>>();
+    const auto loaded = config::load_job(values["JOB.ini"].as<std::string>(), over);
+    if (!loaded) {
+      std::cerr << to_string(loaded.diagnostics);
+      return exit_invalid_config;
+    }
+    return submit(*loaded.value, values, *coordinator, *follow);
+  });
+}
+
+} // namespace gradmesh::tools
