@@ -7,12 +7,15 @@
 
 #include <cstdio>
 #include <iostream>
+#include <thread>
 
 namespace gradmesh::tools {
 namespace {
 
 constexpr std::chrono::milliseconds look_around{100};
 constexpr std::chrono::seconds cancel_limit{5};
+/// A process that died is seen by its links before it is seen by its parent.
+constexpr std::chrono::milliseconds casualty_limit{500};
 
 bool has_ended(schema::JobPhase phase) {
   return phase == schema::JobPhase::DONE || phase == schema::JobPhase::FAILED ||
@@ -27,6 +30,17 @@ void cancel_job(mesh_client& client, std::uint64_t job_id) {
     const auto update = client.next_update(look_around);
     if (!update || (*update && has_ended((***update).getPhase()))) return;
   }
+}
+
+std::optional<std::string>
+late_casualty(const std::function<std::optional<std::string>()>& casualty) {
+  const auto deadline = std::chrono::steady_clock::now() + casualty_limit;
+  auto found = casualty();
+  while (!found && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    found = casualty();
+  }
+  return found;
 }
 
 exit_code finish(schema::JobUpdate::Reader update, const follow_options& options) {
@@ -93,6 +107,8 @@ exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_opt
       if (has_ended(job.getPhase())) {
         view->close();
         ended = finish(job, options);
+        if (job.getPhase() == schema::JobPhase::FAILED)
+          if (const auto found = late_casualty(casualty)) std::cerr << *found;
       }
       return result<void>();
     });

@@ -30,8 +30,11 @@ json worker_json(schema::WorkerProgress::Reader worker) {
   return {{"name", text(worker.getName())},
           {"rank", worker.getRank()},
           {"steps", worker.getSteps()},
-          {"examples", worker.getExamples()},
+          {"samples", worker.getExamples()},
           {"pushes", worker.getPushes()},
+          {"pulls", worker.getPulls()},
+          {"bytes_sent", worker.getBytesSent()},
+          {"bytes_received", worker.getBytesReceived()},
           {"compute_seconds", number(worker.getComputeSeconds())},
           {"stalled_lease_seconds", number(worker.getStalledLeaseSeconds())},
           {"stalled_pull_seconds", number(worker.getStalledPullSeconds())},
@@ -46,9 +49,18 @@ json job_json(schema::JobUpdate::Reader update) {
   if (update.getPhase() == schema::JobPhase::NONE) return {};
   const bool failed = update.getPhase() == schema::JobPhase::FAILED;
   const auto stale = staleness_of(update);
+  std::uint64_t pushes = 0;
+  std::uint64_t pulls = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
   auto workers = json::array();
-  for (const auto worker : update.getWorkers())
+  for (const auto worker : update.getWorkers()) {
     workers.push_back(worker_json(worker));
+    pushes += worker.getPushes();
+    pulls += worker.getPulls();
+    sent += worker.getBytesSent();
+    received += worker.getBytesReceived();
+  }
   auto history = json::array();
   for (const float loss : update.getLossHistory())
     history.push_back(number(loss));
@@ -57,25 +69,32 @@ json job_json(schema::JobUpdate::Reader update) {
           {"failure", failed ? optional_text(update.getText()) : json()},
           {"failed_node", optional_text(update.getFailedNode())},
           {"strategy", text(update.getStrategy())},
-          {"train_seconds", number(update.getTrainSeconds())},
-          {"examples_per_second", number(examples_per_second(update))},
-          {"examples", examples_trained(update)},
-          {"train_examples", update.getTrainExamples()},
-          {"test_examples", update.getTestExamples()},
-          {"features", update.getFeatures()},
-          {"classes", update.getClasses()},
-          {"test_accuracy", number(test_accuracy(update))},
-          {"test_loss", number(test_loss(update))},
-          {"final_train_loss", number(update.getLoss())},
+          {"servers", update.getServers()},
+          {"workers", update.getWorkerCount()},
+          {"data_servers", update.getDataServers()},
           {"epochs", update.getEpochs()},
           {"steps", update.getStepsTotal()},
+          {"samples", examples_trained(update)},
+          {"train_seconds", number(update.getTrainSeconds())},
+          {"samples_per_second", number(examples_per_second(update))},
+          {"train_loss", number(update.getLoss())},
+          {"test_loss", number(test_loss(update))},
+          {"test_accuracy", number(test_accuracy(update))},
+          {"pushes", pushes},
+          {"pulls", pulls},
+          {"bytes_sent", sent},
+          {"bytes_received", received},
           {"staleness_mean", number(stale.mean)},
           {"staleness_max", stale.max},
           {"parameters", update.getParameters()},
           {"parameters_sha256", optional_text(update.getParametersSha256())},
           {"model_file", optional_text(update.getModelFile())},
           {"source", optional_text(update.getSource())},
-          {"workers", std::move(workers)},
+          {"train_samples", update.getTrainExamples()},
+          {"test_samples", update.getTestExamples()},
+          {"features", update.getFeatures()},
+          {"classes", update.getClasses()},
+          {"by_worker", std::move(workers)},
           {"loss_history", std::move(history)}};
 }
 

@@ -91,6 +91,10 @@ result<score_examples> load_score_examples(const score_source& source,
   from.scale = *scale;
   from.cache = source.cache;
   auto loaded = learning::load_data(from, disk, commands);
+  if (!loaded && loaded.failure().code == errc::malformed_data)
+    return {errc::malformed_data,
+            fmt::format("{} (the model takes {} features and {} classes)", loaded.failure().text,
+                        model.shape.features, model.shape.classes)};
   if (!loaded) return loaded.failure();
   auto& data = loaded->data;
   if (format != debian_packages)

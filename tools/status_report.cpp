@@ -111,19 +111,19 @@ status_section job_of(schema::JobUpdate::Reader job) {
                           {"PHASE", "phase"},
                           {"STRATEGY", "strategy"},
                           {"DONE", "done_fraction", show::percent},
-                          {"LOSS", "final_train_loss", show::decimal},
-                          {"EXAMPLES/S", "examples_per_second", show::integer},
+                          {"LOSS", "train_loss", show::decimal},
+                          {"EXAMPLES/S", "samples_per_second", show::integer},
                           {"ACCURACY", "test_accuracy", show::percent},
                           {"WORKERS", "workers", show::integer},
                           {"AGE", "phase_seconds", show::seconds, false, true}},
                          {}};
   if (job.getPhase() == schema::JobPhase::NONE) return section;
   const auto progress = progress_of(job);
-  section.rows.push_back(
-      {mesh::text(job.getName()), phase_name(job.getPhase()), mesh::text(job.getStrategy()),
-       progress.total > 0 ? json(progress.fraction()) : json(), number(job.getLoss()),
-       number(std::round(examples_per_second(job))), number(test_accuracy(job)),
-       job.getWorkers().size(), job.getPhaseSeconds()});
+  section.rows.push_back({mesh::text(job.getName()), phase_name(job.getPhase()),
+                          mesh::text(job.getStrategy()),
+                          progress.total > 0 ? json(progress.fraction()) : json(),
+                          number(job.getLoss()), number(std::round(examples_per_second(job))),
+                          number(test_accuracy(job)), job.getWorkerCount(), job.getPhaseSeconds()});
   return section;
 }
 

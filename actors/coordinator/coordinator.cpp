@@ -102,6 +102,12 @@ result<void> coordinator_state::for_job(std::uint64_t id, Event event) {
   return went;
 }
 
+void coordinator_state::refused(const mesh::address& by, const error& why) {
+  if (!job || job->ended()) return;
+  job->on_refused(by, why, now());
+  if (job->take_changed()) tell_client();
+}
+
 void coordinator_state::tell_client() {
   if (!job) return;
   (void)job->take_changed();
@@ -217,9 +223,7 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
           }),
       mesh::receive<schema::Refusal>(router,
                                      [self](const auto& m) -> result<void> {
-                                       auto& s = self->state;
-                                       if (s.job)
-                                         s.job->on_refused(m.sender(), mesh::to_error(*m), s.now());
+                                       self->state.refused(m.sender(), mesh::to_error(*m));
                                        return {};
                                      }),
       mesh::receive<schema::Shutdown>(router,

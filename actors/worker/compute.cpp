@@ -22,6 +22,14 @@ learning::gradient_view view_of(std::span<float> all, std::size_t dense_floats, 
   return view;
 }
 
+learning::parameter_view values_of(const std::vector<float>& dense,
+                                   const std::vector<std::vector<float>>& rows) {
+  learning::parameter_view values{dense, {}};
+  for (const auto& table : rows)
+    values.sparse.emplace_back(table);
+  return values;
+}
+
 } // namespace
 
 step_computer::step_computer(std::unique_ptr<gpu::backend> backend,
@@ -44,59 +52,69 @@ result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& 
 }
 
 result<void> step_computer::compute(step_work& work) {
-  learning::parameter_view values{work.dense, {}};
-  for (const auto& rows : work.rows)
-    values.sparse.emplace_back(rows);
   work.metrics = {};
   work.pushes.clear();
   if (work.scale == 0) {
-    auto metrics = model_->evaluate(work.examples, work.plan, values);
+    const auto metrics =
+        model_->evaluate(work.examples, work.plan, values_of(work.dense, work.rows));
     if (!metrics) return metrics.failure();
     work.metrics = *metrics;
     return {};
   }
-  std::vector<parameters::gradient> parts;
-  piece_gradients_.resize(std::max(piece_gradients_.size(), work.piece_ends.size()));
-  for (std::size_t piece = 0; piece < work.piece_ends.size(); ++piece) {
-    auto part = gradient_of_piece(work, piece, values);
-    if (!part) return part.failure();
-    parts.push_back(*part);
-  }
-  const auto total = sum_.add(parts);
+  const auto total = whole_gradient(work);
   if (!total) return total.failure();
   fill_pushes(work, *total);
   return {};
 }
 
-result<parameters::gradient>
-step_computer::gradient_of_piece(step_work& work, std::size_t piece,
-                                 const learning::parameter_view& values) {
-  const auto first = piece == 0 ? 0 : work.piece_ends[piece - 1];
-  const auto examples = work.examples.slice(first, work.piece_ends[piece]);
-  const auto* plan = &work.plan;
-  if (work.piece_ends.size() > 1) {
-    // The rows of the whole batch, so that all pieces share the pulled values' layout.
-    piece_plan_.keys = work.plan.keys;
-    const auto rows_of = [&](std::size_t example) {
-      return work.plan.rows.begin() +
-             (work.examples.offsets.empty()
-                  ? 0
-                  : work.examples.offsets[example] - work.examples.offsets[0]);
-    };
-    piece_plan_.rows.assign(rows_of(first), rows_of(work.piece_ends[piece]));
-    plan = &piece_plan_;
+result<parameters::gradient> step_computer::whole_gradient(step_work& work) {
+  const auto count = work.piece_ends.size();
+  if (pieces_.size() < count) pieces_.resize(count);
+  if (count == 1)
+    return gradient_of(work, work.examples, work.plan, work.rows, pieces_[0].gradients);
+  std::vector<parameters::gradient> parts;
+  for (std::size_t number = 0; number < count; ++number) {
+    auto part = gradient_of_piece(work, number);
+    if (!part) return part.failure();
+    parts.push_back(*part);
   }
+  return sum_.add(parts);
+}
+
+result<parameters::gradient> step_computer::gradient_of_piece(step_work& work, std::size_t number) {
+  const auto first = number == 0 ? 0 : work.piece_ends[number - 1];
+  const auto examples = work.examples.slice(first, work.piece_ends[number]);
+  auto& own = pieces_[number];
+  own.plan = model_->plan(examples);
+  const auto& widths = slicer_.layout().row_widths();
+  own.rows.resize(widths.size());
+  for (std::size_t t = 0; t < widths.size(); ++t) {
+    own.rows[t].resize(own.plan.keys.size() * widths[t]);
+    auto* to = own.rows[t].data();
+    auto key = work.plan.keys.begin(); // both lists ascend, and the batch has all of the piece's
+    for (const auto wanted : own.plan.keys) {
+      key = std::lower_bound(key, work.plan.keys.end(), wanted);
+      const auto row = static_cast<std::size_t>(key - work.plan.keys.begin());
+      to = std::copy_n(work.rows[t].data() + row * widths[t], widths[t], to);
+    }
+  }
+  return gradient_of(work, examples, own.plan, own.rows, own.gradients);
+}
+
+result<parameters::gradient> step_computer::gradient_of(step_work& work,
+                                                        const learning::example_view& examples,
+                                                        const learning::step_plan& plan,
+                                                        const std::vector<std::vector<float>>& rows,
+                                                        std::vector<float>& gradients) {
   const auto& layout = slicer_.layout();
-  const auto keys = work.plan.keys.size();
-  auto& buffer = piece_gradients_[piece];
-  buffer.resize(layout.body_floats(work.dense.size(), keys));
-  const std::span<float> all(buffer);
-  const auto metrics =
-      model_->forward_backward(examples, *plan, values, work.scale,
-                               view_of(all, work.dense.size(), keys, layout.row_widths()));
+  gradients.resize(layout.body_floats(work.dense.size(), plan.keys.size()));
+  const std::span<float> all(gradients);
+  const auto metrics = model_->forward_backward(
+      examples, plan, values_of(work.dense, rows), work.scale,
+      view_of(all, work.dense.size(), plan.keys.size(), layout.row_widths()));
   if (!metrics) return metrics.failure();
   work.metrics += *metrics;
-  return parameters::gradient{true, all.first(work.dense.size()), work.plan.keys,
+  return parameters::gradient{true, all.first(work.dense.size()), plan.keys,
                               all.subspan(work.dense.size())};
 }
 

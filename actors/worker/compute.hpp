@@ -3,9 +3,10 @@
 /// The compute actor of a worker: one backend, one model, one step at a time, on a thread of its
 /// own so that computing never delays communication.
 ///
-/// The gradients of a step's pieces are computed one by one and summed as a fixed binary tree, so
-/// that the sum over a step has the same bits however its pieces are spread over workers.
-/// Failure: an error is put into the step and handed back; the actor goes on with the next.
+/// A batch of several pieces is computed piece by piece, each like a batch of its own, and the
+/// gradients are summed as a fixed binary tree. So the sum over a step has the same bits however
+/// its pieces are spread over workers. Failure: an error is put into the step and handed back; the
+/// actor goes on with the next.
 
 #include "actors/actors.hpp"
 #include "actors/job/job_plan.hpp"
@@ -32,17 +33,26 @@ private:
   step_computer(std::unique_ptr<gpu::backend> backend, std::unique_ptr<learning::model> model,
                 parameters::slicer slicer);
 
-  result<parameters::gradient> gradient_of_piece(step_work& work, std::size_t piece,
-                                                 const learning::parameter_view& values);
+  /// What a piece needs and gives. Kept from step to step.
+  struct piece {
+    learning::step_plan plan;
+    std::vector<std::vector<float>> rows; // by sparse table: the rows of the plan's keys
+    std::vector<float> gradients;         // dense, then the rows of each sparse table
+  };
+
+  result<parameters::gradient> whole_gradient(step_work& work);
+  result<parameters::gradient> gradient_of_piece(step_work& work, std::size_t number);
+  result<parameters::gradient> gradient_of(step_work& work, const learning::example_view& examples,
+                                           const learning::step_plan& plan,
+                                           const std::vector<std::vector<float>>& rows,
+                                           std::vector<float>& gradients);
   void fill_pushes(step_work& work, const parameters::gradient& total) const;
 
   std::unique_ptr<gpu::backend> backend_;
   std::unique_ptr<learning::model> model_;
   parameters::slicer slicer_;
   parameters::gradient_sum sum_;
-  // Kept from step to step.
-  std::vector<std::vector<float>> piece_gradients_; // dense, then rows of each sparse table
-  learning::step_plan piece_plan_;
+  std::vector<piece> pieces_;
 };
 
 /// `computer` is used by nobody else.

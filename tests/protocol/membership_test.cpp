@@ -105,7 +105,7 @@ TEST_CASE("a second job is refused while one runs, and accepted after it") {
   mesh.submit(long_job().text());
   CHECK(mesh.refusal().code == errc::refused);
   CHECK(contains(mesh.refusal().text, "job 1 is running"));
-  mesh.cancel();
+  mesh.cancel(1);
   CHECK(mesh.finish().phase == schema::JobPhase::CANCELLED);
   mesh.submit(test_job{.test = ""}.text());
   CHECK(mesh.finish().phase == schema::JobPhase::DONE);

@@ -121,8 +121,8 @@ TEST_CASE("a job trains, is evaluated and saved") {
   REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text);
   CHECK(outcome.examples_done == 20 * 1000);
   CHECK(outcome.test_done == 200);
-  // The test examples begin like the training examples, so they can be learned by heart.
-  CHECK(outcome.test_correct > 180);
+  // Far above chance (50): the labels follow a linear model, with noise.
+  CHECK(outcome.test_correct > 160);
   CHECK(outcome.model_file == "model.gmm");
   const auto model = mesh.read_model("model.gmm");
   CHECK(model.shape.features == 300);

@@ -27,7 +27,7 @@ struct test_job {
   std::size_t features = 0;
   std::size_t classes = 0;
   std::string model = "softmax";
-  std::string hidden;
+  std::string hidden = {};
   double l2 = 0;
   std::string optimizer = "sgd";
   double learning_rate = 0.1;

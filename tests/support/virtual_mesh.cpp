@@ -19,6 +19,8 @@ constexpr const char* coordinator_at = "127.0.0.1:7700";
 constexpr mesh::service_id client_service{mesh::service_kind::client, 0};
 constexpr mesh::service_id coordinator_service{mesh::service_kind::coordinator, 0};
 constexpr std::chrono::milliseconds time_step{10};
+/// Messages handled between two looks at what a test waits for.
+constexpr std::size_t messages_between_looks = 200;
 
 } // namespace
 
@@ -109,11 +111,12 @@ void virtual_mesh::settle() {
 }
 
 bool virtual_mesh::run_until(const std::function<bool()>& holds, std::chrono::milliseconds limit) {
-  settle();
-  for (auto passed = std::chrono::milliseconds(0); !holds(); passed += time_step) {
+  auto& coordinator = scheduler_->coordinator();
+  for (auto passed = std::chrono::milliseconds(0); !holds();) {
+    if (coordinator.run(messages_between_looks) > 0) continue;
     if (passed >= limit) return false;
-    scheduler_->coordinator().advance_time(time_step);
-    settle();
+    coordinator.advance_time(time_step);
+    passed += time_step;
   }
   return true;
 }
@@ -174,20 +177,20 @@ void virtual_mesh::submit(const std::string& job, std::chrono::seconds wait) {
   submit->setMinWorkers(1);
   submit->setMinDataServers(1);
   submit->setWaitSeconds(static_cast<std::uint32_t>(wait.count()));
+  job_id_ = 0;
   REQUIRE(client_->send(coordinator_, client_service, submit));
-  settle();
+  REQUIRE(run_until([&] { return job_id_ != 0 || refusal_; }, std::chrono::seconds(1)));
 }
 
-void virtual_mesh::cancel() {
+void virtual_mesh::cancel(std::uint64_t job_id) {
   mesh::draft<schema::CancelJob> cancel;
-  cancel->setJobId(job_id_);
+  cancel->setJobId(job_id);
   REQUIRE(client_->send(coordinator_, client_service, cancel));
-  settle();
 }
 
 job_outcome virtual_mesh::finish() {
   const bool ended =
-      run_until([&] { return outcome_.ended() || refusal_; }, std::chrono::minutes(10));
+      run_until([&] { return outcome_.ended(); }, std::chrono::minutes(10));
   CHECK_MESSAGE(ended, "the job has not ended after ten virtual minutes: " << outcome_.text);
   return outcome_;
 }
@@ -195,8 +198,9 @@ job_outcome virtual_mesh::finish() {
 std::size_t virtual_mesh::members() {
   start_client();
   const mesh::draft<schema::StatusRequest> request;
+  members_ = 0;
   REQUIRE(client_->send(coordinator_, client_service, request));
-  settle();
+  REQUIRE(run_until([&] { return members_ > 0; }, std::chrono::seconds(1)));
   return members_;
 }
 

@@ -57,13 +57,15 @@ public:
   /// Why a node ended itself; no code if it did not.
   error end_of(std::size_t index) const { return *nodes_[index].end; }
 
-  /// Lets everything that is due happen; with time, moves the clock in small steps.
+  /// Lets everything happen that is due now.
   void settle();
+  /// Lets things happen, and time pass whenever nothing is due, until something holds. False if
+  /// `limit` of virtual time has passed before.
   bool run_until(const std::function<bool()>& holds, std::chrono::milliseconds limit);
 
   /// Submits a job as a client would. The job's text is the job file.
   void submit(const std::string& job, std::chrono::seconds wait = std::chrono::seconds(10));
-  void cancel();
+  void cancel(std::uint64_t job_id);
   /// Runs until the submitted job has ended (or ten virtual minutes have passed).
   job_outcome finish();
   const job_outcome& outcome() const { return outcome_; }

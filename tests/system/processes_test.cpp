@@ -111,7 +111,7 @@ TEST_CASE("the report has what machines ask for") {
        {"job", "strategy", "servers", "workers", "data_servers", "epochs", "steps", "samples",
         "train_seconds", "samples_per_second", "train_loss", "test_loss", "test_accuracy", "pushes",
         "pulls", "bytes_sent", "bytes_received", "parameters_sha256"})
-    CHECK_MESSAGE(report.contains(key), key);
+    CHECK_MESSAGE(report.contains(key), std::string(key));
   CHECK(report["samples"] == 2 * 2000);
   CHECK(report["workers"] == 2);
   CHECK(report["pushes"] == report["steps"].get<int>() * 2 * 2); // 2 workers to 2 shards
@@ -138,7 +138,7 @@ TEST_CASE("a worker that is killed ends the run with its name and last log lines
   kill(*std::max_element(nodes.begin(), nodes.end()), SIGKILL);
   CHECK(run.wait_end(patience) == 1);
   CHECK_MESSAGE(contains(run.err(), "node 'worker-1'"), run.err());
-  CHECK(contains(run.err(), "killed by signal 9"));
+  CHECK_MESSAGE(contains(run.err(), "killed by signal 9"), run.err());
   CHECK(contains(run.err(), "joined the mesh"));
   CHECK(testing::all_end(nodes, patience));
 }

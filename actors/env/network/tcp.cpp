@@ -69,11 +69,15 @@ result<listening_socket> open_listening(const config::endpoint& at) {
 }
 
 void set_link_options(kj::AsyncIoStream& stream) {
-  set_option(stream, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(stream, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(stream, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
-  set_option(stream, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
-  set_option(stream, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+  try {
+    set_option(stream, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(stream, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(stream, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
+    set_option(stream, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
+    set_option(stream, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+  } catch (const kj::Exception&) {
+    // The connection is gone already; reading will tell.
+  }
 }
 
 config::endpoint remote_of(kj::AsyncIoStream& stream) {
@@ -82,7 +86,7 @@ config::endpoint remote_of(kj::AsyncIoStream& stream) {
   try {
     stream.getpeername(reinterpret_cast<sockaddr*>(&address), &length);
   } catch (const kj::Exception&) {
-    return {}; // the peer has gone already; reading will tell
+    return {}; // gone already, as above
   }
   return numeric(reinterpret_cast<sockaddr*>(&address), length);
 }

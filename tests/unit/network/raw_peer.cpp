@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace gradmesh::env::test {
 namespace {
 
@@ -41,9 +43,10 @@ raw_peer dial(const config::endpoint& to, const greeting& own, mesh::lane l) {
 bytes encode(const mesh::frame& f) {
   const auto header = mesh::encode_header(f);
   const auto metadata = std::as_bytes(std::span(f.metadata));
-  bytes out(header.begin(), header.end());
-  out.insert(out.end(), metadata.begin(), metadata.end());
-  out.insert(out.end(), f.body.bytes.begin(), f.body.bytes.end());
+  bytes out(f.wire_bytes());
+  auto at = std::copy(header.begin(), header.end(), out.begin());
+  at = std::copy(metadata.begin(), metadata.end(), at);
+  std::copy(f.body.bytes.begin(), f.body.bytes.end(), at);
   return out;
 }
 

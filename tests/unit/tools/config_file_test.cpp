@@ -32,9 +32,10 @@ TEST_CASE("a file that is neither says what it could be") {
 TEST_CASE("all faults of a file and of its overrides come at once") {
   const auto file = parse_config_file(
       "[job]\nepoch = 2\n[data]\nformat = xml\n", "a.ini",
-      {.environment = {{"GRADMESH_JOB_BATCH", "none"}}, .command_line = {"job.seed=-1"}});
+      {.environment = {{"GRADMESH_JOB_BATCH_SIZE", "none"}}, .command_line = {"job.seed=-1"}});
   CHECK(file.outcome == exit_invalid_config);
   CHECK(file.options.empty());
+  CAPTURE(to_string(file.diagnostics));
   REQUIRE(file.diagnostics.size() == 4);
   CHECK(file.diagnostics[0].line == 2);
   CHECK(file.diagnostics[1].line == 4);

@@ -10,7 +10,7 @@ using namespace gradmesh::tools;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr float gap = std::numeric_limits<float>::quiet_NaN();
 
 } // namespace
@@ -27,7 +27,7 @@ TEST_CASE("counts have three digits and a prefix") {
   CHECK(short_count(999'500) == "1.00M");
   CHECK(short_count(-1500) == "-1.50k");
   CHECK(short_count(1e20) == "100000P");
-  CHECK(short_count(nan) == "-");
+  CHECK(short_count(not_a_number) == "-");
 }
 
 TEST_CASE("bytes have decimal prefixes") {
@@ -48,7 +48,7 @@ TEST_CASE("durations change their unit where they would be rounded to the next")
   CHECK(short_duration(3599.6) == "1h00m");
   CHECK(short_duration(7380) == "2h03m");
   CHECK(short_duration(3 * 86400 + 4 * 3600) == "3d04h");
-  CHECK(short_duration(nan) == "-");
+  CHECK(short_duration(not_a_number) == "-");
   CHECK(short_duration(1e300) == "over_30_years");
 }
 
@@ -62,9 +62,9 @@ TEST_CASE("digits are grouped by three") {
 TEST_CASE("a fraction is a percentage, an unknown one a dash") {
   CHECK(percent(0.8713, 2) == "87.13%");
   CHECK(percent(1, 0) == "100%");
-  CHECK(percent(nan, 1) == "-");
+  CHECK(percent(not_a_number, 1) == "-");
   CHECK(fixed(0.12345, 4) == "0.1235");
-  CHECK(fixed(nan, 4) == "-");
+  CHECK(fixed(not_a_number, 4) == "-");
 }
 
 TEST_CASE("a sparkline runs from the least to the greatest value") {
@@ -84,7 +84,7 @@ TEST_CASE("a progress bar is full at one and keeps its width") {
   CHECK(progress_bar(0.5, 4) == "██░░");
   CHECK(progress_bar(1, 4) == "████");
   CHECK(progress_bar(7, 4) == "████");
-  CHECK(progress_bar(nan, 4) == "░░░░");
+  CHECK(progress_bar(not_a_number, 4) == "░░░░");
 }
 
 TEST_CASE("the time left follows from the pace so far") {

@@ -72,13 +72,13 @@ TEST_CASE("the summary for machines has every figure under a stable name") {
   CHECK(object["phase"] == "done");
   CHECK(object["strategy"] == "async");
   CHECK(object["train_seconds"] == 4.0);
-  CHECK(object["examples_per_second"] == 500.0);
-  CHECK(object["examples"] == 2000);
-  CHECK(object["train_examples"] == 1000);
-  CHECK(object["test_examples"] == 100);
+  CHECK(object["samples_per_second"] == 500.0);
+  CHECK(object["samples"] == 2000);
+  CHECK(object["train_samples"] == 1000);
+  CHECK(object["test_samples"] == 100);
   CHECK(object["test_accuracy"].get<double>() == doctest::Approx(0.87));
   CHECK(object["test_loss"].get<double>() == doctest::Approx(0.4));
-  CHECK(object["final_train_loss"] == 0.5);
+  CHECK(object["train_loss"] == 0.5);
   CHECK(object["epochs"] == 2);
   CHECK(object["steps"] == 40);
   CHECK(object["staleness_mean"] == 1.0);
@@ -89,12 +89,19 @@ TEST_CASE("the summary for machines has every figure under a stable name") {
   CHECK(object["source"] == "1100 Debian packages");
   CHECK(object["failure"].is_null());
   CHECK(object["loss_history"] == json::array({2.0, 1.0, 0.5}));
-  REQUIRE(object["workers"].size() == 2);
-  const auto& worker = object["workers"][1];
+  CHECK(object["servers"] == 2);
+  CHECK(object["workers"] == 2);
+  CHECK(object["data_servers"] == 1);
+  CHECK(object["pushes"] == 20);
+  CHECK(object["pulls"] == 24);
+  CHECK(object["bytes_sent"] == 6000);
+  CHECK(object["bytes_received"] == 8000);
+  REQUIRE(object["by_worker"].size() == 2);
+  const auto& worker = object["by_worker"][1];
   CHECK(worker["name"] == "worker-1");
   CHECK(worker["rank"] == 1);
   CHECK(worker["steps"] == 20);
-  CHECK(worker["examples"] == 1000);
+  CHECK(worker["samples"] == 1000);
   CHECK(worker["compute_seconds"] == 2.0);
   CHECK(worker["stalled_lease_seconds"] == 0.4);
   CHECK(worker["stalled_pull_seconds"] == 1.0);
@@ -105,7 +112,7 @@ TEST_CASE("the summary for machines has every figure under a stable name") {
 
 TEST_CASE("what is not known yet is null for machines") {
   const auto object = json::parse(summary_json(job_update().phase(JobPhase::LOADING)));
-  for (const char* name : {"examples_per_second", "test_accuracy", "test_loss", "final_train_loss",
+  for (const char* name : {"samples_per_second", "test_accuracy", "test_loss", "train_loss",
                            "staleness_mean", "parameters_sha256", "model_file"}) {
     CAPTURE(name);
     REQUIRE(object.contains(name));

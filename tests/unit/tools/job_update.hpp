@@ -22,6 +22,9 @@ public:
     root_.setTestExamples(100);
     root_.setFeatures(262144);
     root_.setClasses(55);
+    root_.setServers(2);
+    root_.setWorkerCount(2);
+    root_.setDataServers(1);
     root_.setSource("1100 Debian packages");
   }
 
@@ -45,6 +48,9 @@ public:
       worker.setSteps(examples / 100);
       worker.setExamples(examples / 2);
       worker.setPushes(10);
+      worker.setPulls(12);
+      worker.setBytesSent(3000);
+      worker.setBytesReceived(4000);
       worker.setStalenessSum(5 + 10 * rank);
       worker.setStalenessMax(2 + rank);
       worker.setComputeSeconds(seconds / 2);

@@ -28,6 +28,12 @@ env::command_runner package_lists(const std::vector<std::string>& sections) {
   };
 }
 
+score_source file(const std::string& path) {
+  score_source source;
+  source.data = path;
+  return source;
+}
+
 store::model_content model_of(const std::string& format, layout kind, std::uint32_t features,
                               std::vector<std::string> class_names) {
   store::model_content model;
@@ -45,7 +51,7 @@ TEST_CASE("a file is read in the format, width and scale of the model") {
   REQUIRE(disk.write("test.csv", "7,10,20\n5,30,40\n"));
   auto model = model_of("csv", layout::dense, 2, {"5", "7"});
   model.data_scale = "0.5";
-  const auto loaded = load_score_examples({.data = "test.csv"}, model, disk, no_commands);
+  const auto loaded = load_score_examples(file("test.csv"), model, disk, no_commands);
   REQUIRE(loaded);
   CHECK(loaded->examples.shape == model.shape);
   CHECK(loaded->examples.labels == std::vector<std::int32_t>{1, 0});
@@ -56,7 +62,7 @@ TEST_CASE("a LIBSVM file that has fewer features than the model gets its width")
   env::memory_disk disk;
   REQUIRE(disk.write("few.libsvm", "1 1:1\n"));
   const auto model = model_of("libsvm", layout::sparse, 100, {"0", "1"});
-  const auto loaded = load_score_examples({.data = "few.libsvm"}, model, disk, no_commands);
+  const auto loaded = load_score_examples(file("few.libsvm"), model, disk, no_commands);
   REQUIRE(loaded);
   CHECK(loaded->examples.shape == model.shape);
 }
@@ -66,7 +72,7 @@ TEST_CASE("a file for a model of package descriptions is LIBSVM") {
   REQUIRE(disk.write("test.libsvm", "1 3:0.5\n"));
   auto model = model_of("debian-packages", layout::sparse, 1U << 18, {"admin", "web"});
   model.data_scale = "7"; // package descriptions are not scaled
-  const auto loaded = load_score_examples({.data = "test.libsvm"}, model, disk, no_commands);
+  const auto loaded = load_score_examples(file("test.libsvm"), model, disk, no_commands);
   REQUIRE(loaded);
   CHECK(loaded->examples.labels == std::vector<std::int32_t>{1});
   CHECK(loaded->examples.values == std::vector<float>{0.5F});
@@ -113,8 +119,8 @@ TEST_CASE("data that does not fit the model is refused with the place") {
   REQUIRE(disk.write("wide.csv", "0,1,2,3\n"));
   REQUIRE(disk.write("empty.libsvm", ""));
   const auto refusal = [&](const std::string& format, layout kind, const std::string& path) {
-    const auto loaded = load_score_examples({.data = path}, model_of(format, kind, 2, {"0", "1"}),
-                                            disk, no_commands);
+    const auto loaded =
+        load_score_examples(file(path), model_of(format, kind, 2, {"0", "1"}), disk, no_commands);
     REQUIRE(!loaded);
     CHECK(loaded.failure().code == errc::malformed_data);
     return loaded.failure().text;
@@ -128,7 +134,7 @@ TEST_CASE("data that does not fit the model is refused with the place") {
 TEST_CASE("a missing file is not found") {
   env::memory_disk disk;
   const auto loaded = load_score_examples(
-      {.data = "absent"}, model_of("libsvm", layout::sparse, 2, {"0", "1"}), disk, no_commands);
+      file("absent"), model_of("libsvm", layout::sparse, 2, {"0", "1"}), disk, no_commands);
   REQUIRE(!loaded);
   CHECK(loaded.failure().code == errc::not_found);
 }
@@ -136,9 +142,9 @@ TEST_CASE("a missing file is not found") {
 TEST_CASE("a format without its files is refused") {
   env::memory_disk disk;
   const auto model = model_of("idx", layout::dense, 4, {"0", "1"});
-  for (const auto& source : {score_source{}, score_source{.data = "images"},
-                             score_source{.format = "csv", .data = "x.csv", .labels = "y"},
-                             score_source{.format = "debian-packages", .data = "x"}}) {
+  for (const auto& source :
+       {score_source{}, file("images"), score_source{"csv", "x.csv", "y", 0, false, ""},
+        score_source{"debian-packages", "x", "", 0, false, ""}}) {
     CAPTURE(source.format);
     const auto loaded = load_score_examples(source, model, disk, no_commands);
     REQUIRE(!loaded);
@@ -153,7 +159,7 @@ TEST_CASE("a model with a scale that is no factor is refused") {
   for (const std::string scale : {"none", "0", "nan", "1x"}) {
     CAPTURE(scale);
     model.data_scale = scale;
-    const auto loaded = load_score_examples({.data = "x.csv"}, model, disk, no_commands);
+    const auto loaded = load_score_examples(file("x.csv"), model, disk, no_commands);
     REQUIRE(!loaded);
     CHECK(loaded.failure().code == errc::malformed_model);
   }
