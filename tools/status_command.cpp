@@ -56,8 +56,7 @@ std::string format_report(const status_report& report, const status_options& opt
 /// Until the user ends it or the coordinator no longer answers.
 error watch(mesh_client& client, const status_options& options, status_report report) {
   const auto began = steady::now();
-  const bool as_json = options.format == "jsonl";
-  const bool redraw = !as_json && terminal_of(stdout).interactive;
+  const bool redraw = options.format != "jsonl" && terminal_of(stdout).interactive;
   redrawn_block block(stdout);
   if (!redraw) std::cout << format_report(report, options) << std::flush;
   for (;;) {
@@ -68,8 +67,8 @@ error watch(mesh_client& client, const status_options& options, status_report re
     auto next = ask(client, options);
     if (!next) return next.failure();
     if (!redraw)
-      std::cout << join_lines(
-                       changed_rows(report, *next, options.section, as_json, seconds_since(began)))
+      std::cout << join_lines(changed_rows(report, *next, options.section, options.format,
+                                           seconds_since(began)))
                 << std::flush;
     report = std::move(*next);
   }

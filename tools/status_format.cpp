@@ -88,10 +88,12 @@ const row* find_row(const status_section& section, const json& name) {
   return found == section.rows.end() ? nullptr : &*found;
 }
 
-bool has_news(const status_section& section, const row* before, const row& now) {
+bool has_news(const status_section& section, const row* before, const row& now, bool wide) {
   if (before == nullptr) return true;
-  for (std::size_t c = 0; c < now.size(); ++c)
-    if (!section.columns[c].restless && now[c] != (*before)[c]) return true;
+  for (std::size_t c = 0; c < now.size(); ++c) {
+    const auto& column = section.columns[c];
+    if (!column.restless && (wide || !column.wide) && now[c] != (*before)[c]) return true;
+  }
   return false;
 }
 
@@ -164,23 +166,26 @@ std::vector<std::string> status_csv(const status_report& report, section_name na
 }
 
 std::vector<std::string> changed_rows(const status_report& before, const status_report& now,
-                                      section_name only, bool as_json, double watched_seconds) {
+                                      section_name only, std::string_view format,
+                                      double watched_seconds) {
+  const bool as_json = format == "jsonl";
+  const bool wide = format != "table";
   std::vector<std::string> lines;
-  const auto stamp = fmt::format("+{} ", short_duration(watched_seconds));
   for (std::size_t s = 0; s < now.sections.size(); ++s) {
     const auto& section = now.sections[s];
     const auto& old = before.sections[s];
     if (!wanted(section, only)) continue;
-    const auto table_rows = section_lines(section, false); // a heading, then row by row
+    const auto prefix = fmt::format("+{} {} ", short_duration(watched_seconds), section.kind);
+    const auto table_rows = section_lines(section, wide); // a heading, then row by row
     const auto json_rows = rows_as_json(now, section);
     for (std::size_t r = 0; r < section.rows.size(); ++r)
-      if (has_news(section, find_row(old, section.rows[r].front()), section.rows[r]))
-        lines.push_back(as_json ? json_rows[r] : stamp + section.kind + ' ' + table_rows[r + 1]);
+      if (has_news(section, find_row(old, section.rows[r].front()), section.rows[r], wide))
+        lines.push_back(as_json ? json_rows[r] : prefix + table_rows[r + 1]);
     for (const auto& values : old.rows)
       if (find_row(section, values.front()) == nullptr)
         lines.push_back(
             as_json ? to_line({{"kind", section.kind}, {"name", values.front()}, {"gone", true}})
-                    : stamp + section.kind + ' ' + to_cell(plain(values.front())) + " gone");
+                    : prefix + to_cell(plain(values.front())) + " gone");
   }
   return lines;
 }

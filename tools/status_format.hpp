@@ -29,9 +29,11 @@ std::vector<std::string> status_jsonl(const status_report& report, section_name 
 /// A heading and the rows of one section; lists are joined by '+', null is an empty field.
 std::vector<std::string> status_csv(const status_report& report, section_name section);
 
-/// The rows of `now` that are new, changed in something that is not restless, or gone since
-/// `before`; as lines of the table or of jsonl, beginning with the time since the watch began.
+/// The rows of `now` that are new or changed since `before` in a column that `format` (table, wide,
+/// jsonl) shows and that is not restless, and those that are gone. Lines of a table begin with the
+/// time since the watch began and the kind of the row.
 std::vector<std::string> changed_rows(const status_report& before, const status_report& now,
-                                      section_name only, bool as_json, double watched_seconds);
+                                      section_name only, std::string_view format,
+                                      double watched_seconds);
 
 } // namespace gradmesh::tools

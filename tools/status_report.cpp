@@ -141,7 +141,7 @@ status_report make_status_report(schema::Status::Reader status, const status_ans
                                    {{"CLOCK", "clock", show::integer},
                                     {"PULLS", "pulls_total", show::integer},
                                     {"PUSHES", "pushes_total", show::integer},
-                                    {"SPARSE_ROWS", "sparse_rows", show::integer},
+                                    {"SPARSE_KEYS", "sparse_keys", show::integer},
                                     {"WAITING", "pulls_waiting", show::integer, true, true},
                                     {"REPEATED", "pushes_repeated_total", show::integer, true},
                                     {"REFUSED", "requests_refused_total", show::integer, true}}),

@@ -75,7 +75,7 @@ TEST_CASE("the status says who answered, and shows every node and service") {
   CHECK(lines[2] == "NAME         ROLES        ENDPOINT        MEMORY   CPU  HEARTBEAT");
   CHECK(lines[3] == "coordinator  coordinator  127.0.0.1:7700       -     -       0.1s");
   CHECK(lines[4] == "server-0     server       127.0.0.1:7710  57.3MB  3.0s       0.1s");
-  CHECK(lines[6] == "NAME        STATE    CLOCK  PULLS  PUSHES  SPARSE_ROWS  HEARTBEAT");
+  CHECK(lines[6] == "NAME        STATE    CLOCK  PULLS  PUSHES  SPARSE_KEYS  HEARTBEAT");
   CHECK(lines[7] == "server-0/0  serving      7      -       3            -       0.1s");
   CHECK(lines[8] == "server-0/1  -            -      -       -            -       0.1s");
   CHECK(std::count(lines.begin(), lines.end(), "no workers") == 1);
@@ -141,13 +141,18 @@ TEST_CASE("a watch reports rows that changed, not those that only grew older") {
   auto older = sample(3).report();
   older.sections[0].rows[1][7] = 99.5;  // processor time
   older.sections[0].rows[1].back() = 3; // age of the heartbeat
-  CHECK(changed_rows(before, older, "", false, 2).empty());
+  CHECK(changed_rows(before, older, "", "table", 2).empty());
 
-  const auto pushed = changed_rows(before, sample(4).report(), "", false, 2);
+  auto relinked = before;
+  relinked.sections[0].rows[1][8] = 4; // links, which only the wide table shows
+  CHECK(changed_rows(before, relinked, "", "table", 2).empty());
+  CHECK(changed_rows(before, relinked, "", "wide", 2).size() == 1);
+
+  const auto pushed = changed_rows(before, sample(4).report(), "", "table", 2);
   REQUIRE(pushed.size() == 1);
   CHECK(pushed[0] ==
         "+2.0s shard server-0/0  serving      7      -       4            -       0.1s");
-  const auto as_json = changed_rows(before, sample(4).report(), "", true, 2);
+  const auto as_json = changed_rows(before, sample(4).report(), "", "jsonl", 2);
   REQUIRE(as_json.size() == 1);
   CHECK(json::parse(as_json[0])["pushes_total"] == 4);
 }
@@ -156,7 +161,7 @@ TEST_CASE("a watch reports rows that came and went") {
   const auto before = sample(3).report();
   auto after = before;
   after.sections[0].rows.pop_back();
-  CHECK(changed_rows(before, after, "nodes", false, 2) ==
+  CHECK(changed_rows(before, after, "nodes", "table", 2) ==
         std::vector<std::string>{"+2.0s node server-0 gone"});
-  CHECK(changed_rows(after, before, "nodes", false, 2).size() == 1);
+  CHECK(changed_rows(after, before, "nodes", "table", 2).size() == 1);
 }
