@@ -1,4 +1,3 @@
-#include "config/environment.hpp"
 #include "tools/command.hpp"
 #include "tools/config_file.hpp"
 #include "tools/nouns.hpp"
@@ -8,18 +7,6 @@
 
 namespace gradmesh::tools {
 namespace {
-
-config::overrides overrides_of(const po::variables_map& values) {
-  config::overrides over{.environment = config::environment_overrides(), .command_line = {}};
-  if (values.count("set") > 0) over.command_line = values["set"].as<std::vector<std::string>>();
-  return over;
-}
-
-void add_set(po::options_description& options) {
-  options.add_options()(
-      "set", po::value<std::vector<std::string>>()->composing()->value_name("SECTION.KEY=VALUE"),
-      "overrides a key of the file; can be repeated");
-}
 
 exit_code check(const std::vector<std::string>& arguments) {
   // There can be as many files as there are arguments.
@@ -31,7 +18,7 @@ exit_code check(const std::vector<std::string>& arguments) {
                                       "with them, a line each.",
                        .positional = files,
                        .required = 1};
-  add_set(options.named);
+  add_set_option(options.named);
   return with_options(std::move(options), arguments, [&](const po::variables_map& values) {
     const auto over = overrides_of(values);
     exit_code outcome = exit_ok;
@@ -56,7 +43,7 @@ exit_code dump(const std::vector<std::string>& arguments) {
                        .positional = {"FILE"},
                        .required = 1};
   options.named.add_options()("origin", po::bool_switch(), "say where each value comes from");
-  add_set(options.named);
+  add_set_option(options.named);
   return with_options(std::move(options), arguments, [](const po::variables_map& values) {
     const auto loaded = load_config_file(values["FILE"].as<std::string>(), overrides_of(values));
     if (loaded.outcome == exit_ok)

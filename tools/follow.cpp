@@ -1,6 +1,7 @@
 #include "tools/follow.hpp"
 
 #include "actors/mesh/receive.hpp"
+#include "tools/job_figures.hpp"
 #include "tools/job_view.hpp"
 #include "tools/options.hpp"
 #include "tools/signals.hpp"
@@ -16,11 +17,6 @@ constexpr std::chrono::milliseconds look_around{100};
 constexpr std::chrono::seconds cancel_limit{5};
 /// A process that died is seen by its links before it is seen by its parent.
 constexpr std::chrono::milliseconds casualty_limit{500};
-
-bool has_ended(schema::JobPhase phase) {
-  return phase == schema::JobPhase::DONE || phase == schema::JobPhase::FAILED ||
-         phase == schema::JobPhase::CANCELLED;
-}
 
 /// Waits a little for the coordinator's word that the job is cancelled.
 void cancel_job(mesh_client& client, std::uint64_t job_id) {

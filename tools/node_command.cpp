@@ -1,7 +1,6 @@
 #include "tools/command.hpp"
 
 #include "actors/node/node.hpp"
-#include "config/environment.hpp"
 #include "config/node_config.hpp"
 #include "tools/actor_system.hpp"
 #include "tools/cache_folder.hpp"
@@ -87,15 +86,12 @@ exit_code node_command(const std::vector<std::string>& arguments) {
           "`gradmesh config sample worker` prints a commented file.",
       .positional = {"NODE.ini"},
       .required = 1};
-  options.named.add_options()(
-      "set", po::value<std::vector<std::string>>()->composing()->value_name("SECTION.KEY=VALUE"),
-      "override an option of the file; may be repeated")(
-      "ready-fd", po::value<int>()->default_value(-1)->value_name("N"),
-      "write \"HOST:PORT\\n\" to this descriptor once the node listens");
+  add_set_option(options.named);
+  options.named.add_options()("ready-fd", po::value<int>()->default_value(-1)->value_name("N"),
+                              "write \"HOST:PORT\\n\" to this descriptor once the node listens");
   return with_options(options, arguments, [](const po::variables_map& values) {
-    config::overrides over{.environment = config::environment_overrides(), .command_line = {}};
-    if (values.count("set") > 0) over.command_line = values["set"].as<std::vector<std::string>>();
-    const auto loaded = config::load_node(values["NODE.ini"].as<std::string>(), over);
+    const auto loaded =
+        config::load_node(values["NODE.ini"].as<std::string>(), overrides_of(values));
     if (!loaded) {
       std::cerr << to_string(loaded.diagnostics);
       return exit_invalid_config;

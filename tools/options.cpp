@@ -1,5 +1,7 @@
 #include "tools/options.hpp"
 
+#include "config/environment.hpp"
+
 #include <iostream>
 
 namespace gradmesh::tools {
@@ -35,6 +37,18 @@ exit_code with_options(verb_options options, const std::vector<std::string>& arg
     return exit_usage;
   }
   return body(values);
+}
+
+void add_set_option(po::options_description& options) {
+  options.add_options()(
+      "set", po::value<std::vector<std::string>>()->composing()->value_name("SECTION.KEY=VALUE"),
+      "override an option of the file; may be repeated");
+}
+
+config::overrides overrides_of(const po::variables_map& values) {
+  config::overrides over{.environment = config::environment_overrides(), .command_line = {}};
+  if (values.count("set") > 0) over.command_line = values["set"].as<std::vector<std::string>>();
+  return over;
 }
 
 exit_code report_failure(const std::string& verb, const error& why) {

@@ -1,6 +1,5 @@
 #include "tools/command.hpp"
 
-#include "config/environment.hpp"
 #include "config/job_config.hpp"
 #include "tools/follow.hpp"
 #include "tools/local_mesh.hpp"
@@ -55,9 +54,8 @@ exit_code run_command(const std::vector<std::string>& arguments) {
       .positional = {"JOB.ini"},
       .required = 1};
   options.named.add_options()("in-process", po::bool_switch(),
-                              "the same actors in this one process, linked by memory")(
-      "set", po::value<std::vector<std::string>>()->composing()->value_name("SECTION.KEY=VALUE"),
-      "override an option of the file; may be repeated");
+                              "the same actors in this one process, linked by memory");
+  add_set_option(options.named);
   add_follow_options(options.named);
   return with_options(options, arguments, [](const po::variables_map& values) {
     const auto follow = parse_follow_options("run", values);
@@ -65,9 +63,7 @@ exit_code run_command(const std::vector<std::string>& arguments) {
       (void)report_failure("run", follow.failure());
       return exit_usage;
     }
-    config::overrides over{.environment = config::environment_overrides(), .command_line = {}};
-    if (values.count("set") > 0) over.command_line = values["set"].as<std::vector<std::string>>();
-    const auto loaded = config::load_job(values["JOB.ini"].as<std::string>(), over);
+    const auto loaded = config::load_job(values["JOB.ini"].as<std::string>(), overrides_of(values));
     if (!loaded) {
       std::cerr << to_string(loaded.diagnostics);
       return exit_invalid_config;

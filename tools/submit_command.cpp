@@ -1,6 +1,5 @@
 #include "tools/command.hpp"
 
-#include "config/environment.hpp"
 #include "config/job_config.hpp"
 #include "tools/follow.hpp"
 #include "tools/mesh_client.hpp"
@@ -55,9 +54,8 @@ exit_code submit_command(const std::vector<std::string>& arguments) {
       "wait", po::value<unsigned>()->default_value(60)->value_name("SECONDS"),
       "how long to wait for them")("timeout",
                                    po::value<unsigned>()->default_value(10)->value_name("SECONDS"),
-                                   "how long to wait for the coordinator's answers")(
-      "set", po::value<std::vector<std::string>>()->composing()->value_name("SECTION.KEY=VALUE"),
-      "override an option of the file; may be repeated");
+                                   "how long to wait for the coordinator's answers");
+  add_set_option(options.named);
   add_follow_options(options.named);
   return with_options(options, arguments, [](const po::variables_map& values) {
     const auto follow = parse_follow_options("submit", values);
@@ -66,9 +64,7 @@ exit_code submit_command(const std::vector<std::string>& arguments) {
       (void)report_failure("submit", !follow ? follow.failure() : coordinator.failure());
       return exit_usage;
     }
-    config::overrides over{.environment = config::environment_overrides(), .command_line = {}};
-    if (values.count("set") > 0) over.command_line = values["set"].as<std::vector<std::string>>();
-    const auto loaded = config::load_job(values["JOB.ini"].as<std::string>(), over);
+    const auto loaded = config::load_job(values["JOB.ini"].as<std::string>(), overrides_of(values));
     if (!loaded) {
       std::cerr << to_string(loaded.diagnostics);
       return exit_invalid_config;

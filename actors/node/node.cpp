@@ -12,6 +12,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <cstring>
+#include <map>
 
 namespace gradmesh::node {
 namespace {
@@ -29,15 +30,13 @@ mesh::node_identity draw_identity(const std::function<std::uint64_t()>& entropy)
 struct node::parts {
   std::shared_ptr<env::network> network;
   std::shared_ptr<mesh::router> router;
-  std::vector<mesh::service_id> services;
-  std::vector<caf::strong_actor_ptr> actors;
+  std::map<mesh::service_id, caf::actor> services;
   bool stopped = false;
 
   template <class Handle>
   void offer(mesh::service_id service, const Handle& handle) {
     router->bind(service, mesh::deliver_to(handle));
-    services.push_back(service);
-    actors.push_back(caf::actor_cast<caf::strong_actor_ptr>(handle));
+    services.emplace(service, caf::actor_cast<caf::actor>(handle));
   }
 };
 
@@ -145,12 +144,12 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
 
 void node::stop(std::chrono::milliseconds linger) {
   if (std::exchange(parts_->stopped, true)) return;
-  for (const auto service : parts_->services)
+  for (const auto& [service, actor] : parts_->services) {
     parts_->router->unbind(service);
-  for (const auto& actor : parts_->actors)
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  }
   parts_->network->stop(linger);
-  parts_->actors.clear();
+  parts_->services.clear();
 }
 
 } // namespace gradmesh::node

@@ -79,8 +79,9 @@ void node_agent_state::register_at(const mesh::node_uuid& coordinator) {
     roles.set(i, std::string(to_string(node.roles[i])));
   message->setEndpoint(endpoint_);
   auto services = message->initServices(static_cast<unsigned>(options.services.size()));
-  for (unsigned i = 0; i < services.size(); ++i)
-    services.set(i, options.services[i].to_wire());
+  unsigned n = 0;
+  for (const auto& [service, actor] : options.services)
+    services.set(n++, service.to_wire());
   message->setProcessId(env::process_id());
   message->setVersion(version);
   (void)context->router->send({coordinator, coordinator_service}, own_service, message);
@@ -235,6 +236,16 @@ node_actor::behavior_type node_agent(node_agent_state::pointer self, context_ptr
   state.self = self;
   state.context = std::move(context);
   state.options = std::move(options);
+  for (const auto& [service, actor] : state.options.services)
+    self->monitor(actor);
+  self->set_down_handler([self](const caf::down_msg& down) {
+    if (down.reason == caf::exit_reason::user_shutdown) return; // the node stops
+    auto& s = self->state;
+    for (const auto& [service, actor] : s.options.services)
+      if (actor == down.source)
+        s.end({errc::io_failed,
+               "its " + to_string(service) + " ended: " + self->system().render(down.reason)});
+  });
   const auto& router = state.context->router;
   return {
       [self](const join_mesh& join) { self->state.join(join.endpoint); },

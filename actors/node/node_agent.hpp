@@ -4,9 +4,9 @@
 /// the members that the node's workers need. Interface and messages: actors.hpp,
 /// schema/cluster.capnp.
 ///
-/// Failure: without a coordinator it keeps dialling, says so, and after `join_timeout` ends the
-/// node with an error that names whom it tried. A coordinator that is lost later is dialled again
-/// in the same way.
+/// Failure: an actor of the node that ends by itself ends the node. Without a coordinator it keeps
+/// dialling, says so, and after `join_timeout` ends the node with an error that names whom it
+/// tried. A coordinator that is lost later is dialled again in the same way.
 
 #include "actors/actors.hpp"
 #include "actors/env/clock.hpp"
@@ -30,7 +30,8 @@ struct local_actors {
 
 struct agent_options {
   config::node_config config;
-  std::vector<mesh::service_id> services;
+  /// What the node offers, and the actors that do.
+  std::map<mesh::service_id, caf::actor> services;
   local_actors locals;
   /// Called once, when the node has to end; without an error when it was asked to.
   std::function<void(error)> on_end;

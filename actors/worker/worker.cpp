@@ -78,7 +78,7 @@ result<void> worker_state::start(const message<schema::StartPhase>& request) {
   report(what == pass::train ? "training" : "evaluating");
   job->phase.emplace(pipeline_tools{.plan = job->plan,
                                     .rank = job->rank,
-                     .data_servers = job->data_servers,
+                                    .data_servers = job->data_servers,
                                     .service = service,
                                     .router = *context->router,
                                     .slicer = *job->slicer,
@@ -205,7 +205,7 @@ worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr
     auto& job = self->state.job;
     if (job && job->phase && job->compute == down.source)
       self->state.fail(
-          {errc::io_failed, "its compute actor ended: " + caf::to_string(down.reason)});
+          {errc::io_failed, "its compute actor ended: " + self->system().render(down.reason)});
   });
   self->send(self, tick{});
   const auto& router = state.context->router;

@@ -144,7 +144,7 @@ TEST_CASE("data that cannot be read fails the job with file, line and reason") {
   };
   for (const auto& bad : {bad_data{"1 1:1\n0 2:nan\n", "train.libsvm:2"},
                           bad_data{"1 1:1\n0 2:x\n", "train.libsvm:2"},
-                          bad_data{"1 1:1\n0 99:1\n", "train.libsvm:2"}, bad_data{"", "empty"}}) {
+                          bad_data{"1 1:1\n0 99:1\n", "train.libsvm:2"}, bad_data{"", "train.libsvm: has no examples"}}) {
     CAPTURE(bad.text);
     virtual_mesh mesh;
     mesh.add_roles(1, 1, 1);
