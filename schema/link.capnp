@@ -52,6 +52,7 @@
 # 1. The dialer sends Hello, once for each lane that it opens.
 # 2. The listener answers Welcome, or Refuse and closes.
 # 3. Either side sends any frame. A frame before that ends the connection.
+# A Hello is sent in the lowest version that the dialer speaks; the version in its frame header counts.
 # A side that does not finish the handshake within 10 seconds is dropped. A Hello is at most 64 KiB.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");

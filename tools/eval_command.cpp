@@ -44,7 +44,7 @@ exit_code check_and_score(const po::variables_map& values) {
   const score_source source{.format = values["format"].as<std::string>(),
                             .data = values["data"].as<std::string>(),
                             .labels = values["labels"].as<std::string>(),
-                            .label_column = values["label-column"].as<std::uint16_t>(),
+                            .label_column = values["label-column"].as<int>(),
                             .header = values["header"].as<bool>(),
                             .cache = cache_folder()};
   if (!is_one_of(source.format, {"", "libsvm", "csv", "tsv", "idx", "debian-packages"}))
@@ -69,9 +69,9 @@ exit_code eval_command(const std::vector<std::string>& arguments) {
       "labels", po::value<std::string>()->default_value(""), "idx: the labels")(
       "format", po::value<std::string>()->default_value(""),
       "libsvm, csv, tsv, idx or debian-packages; default: what the model was trained on")(
-      "label-column", po::value<std::uint16_t>()->default_value(0),
-      "csv, tsv: the column of the label, from 0")("header", po::bool_switch(),
-                                                   "csv, tsv: skip the first line")(
+      "label-column", po::value<int>()->default_value(1),
+      "csv, tsv: the column of the label; 1 = first, -1 = last")("header", po::bool_switch(),
+                                                                 "csv, tsv: skip the first line")(
       "output,o", po::value<std::string>()->default_value("table"), "table or json");
   return with_options(std::move(options), arguments, check_and_score);
 }

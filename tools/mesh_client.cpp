@@ -60,9 +60,9 @@ result<std::unique_ptr<mesh_client>> mesh_client::connect(const env::environment
        .connect_failed =
            [note](const config::endpoint&, const error& why) {
              note([&](mesh_client& c) {
-               c.broken_ = error{
-                   why.code, "no coordinator at " + to_string(c.coordinator_at_) + ": " + why.text +
-                                 ". Is it running there? --coordinator says where to look"};
+               c.broken_ =
+                   error{why.code, "no coordinator at " + to_string(c.coordinator_at_) + ": " +
+                                       why.text + " --coordinator says where to look"};
              });
            }});
   if (!started) return started.failure();

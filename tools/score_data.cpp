@@ -86,7 +86,7 @@ result<score_examples> load_score_examples(const score_source& source,
   from.features = model.shape.features;
   from.classes = model.shape.classes;
   from.class_names = model.class_names;
-  from.label_column = static_cast<int>(source.label_column) + 1;
+  from.label_column = source.label_column;
   from.header = source.header;
   from.scale = *scale;
   from.cache = source.cache;

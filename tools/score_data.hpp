@@ -18,11 +18,11 @@ struct score_source {
   /// libsvm | csv | tsv | idx | debian-packages. Empty: what the model was trained on, but LIBSVM
   /// for a file to a model that was trained on debian-packages.
   std::string format;
-  std::string data;               // path; debian-packages has none
-  std::string labels;             // path; idx
-  std::uint32_t label_column = 0; // csv, tsv; from 0, as in a job file
-  bool header = false;            // csv, tsv
-  std::string cache;              // folder; debian-packages
+  std::string data;     // path; debian-packages has none
+  std::string labels;   // path; idx
+  int label_column = 1; // csv, tsv; 1 = first, -1 = last, as in a job file
+  bool header = false;  // csv, tsv
+  std::string cache;    // folder; debian-packages
 };
 
 struct score_examples {

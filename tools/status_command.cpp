@@ -88,9 +88,6 @@ exit_code show_status(const status_options& options) {
 }
 
 exit_code check_and_show(const po::variables_map& values) {
-  if (values.count("coordinator") == 0)
-    return usage_error("status", "--coordinator HOST:PORT is missing: where does the coordinator "
-                                 "of the mesh listen?");
   const auto coordinator = config::parse_endpoint(values["coordinator"].as<std::string>());
   if (!coordinator) return usage_error("status", "--coordinator " + coordinator.failure().text);
   const auto timeout = values["timeout"].as<double>();
@@ -123,13 +120,15 @@ exit_code check_and_show(const po::variables_map& values) {
 
 exit_code status_command(const std::vector<std::string>& arguments) {
   verb_options options{
-      .usage = "gradmesh status [nodes|shards|workers|data-servers|job] --coordinator HOST:PORT "
+      .usage = "gradmesh status [nodes|shards|workers|data-servers|job] [--coordinator HOST:PORT] "
                "[options]",
       .description = "Shows the nodes of a running mesh, their shards, workers and data servers, "
                      "and the latest job,\nas the coordinator sees them.",
       .positional = {"section"}};
-  options.named.add_options()("coordinator,c", po::value<std::string>(),
-                              "HOST:PORT where the coordinator listens")(
+  options.named.add_options()(
+      "coordinator,c",
+      po::value<std::string>()->default_value("127.0.0.1:7700")->value_name("HOST:PORT"),
+      "where the coordinator listens")(
       "output,o", po::value<std::string>()->default_value("table"),
       "table, wide, json, jsonl or csv (one table: the nodes if none is named)")(
       "cluster", po::value<std::string>()->default_value("gradmesh"), "name of the mesh")(

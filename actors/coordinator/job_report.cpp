@@ -62,8 +62,7 @@ void job_report::fill(schema::JobUpdate::Builder out, const job::job_plan& plan,
   out.setStepsTotal(plan.steps);
   out.setServers(static_cast<std::uint32_t>(plan.shards.size()));
   out.setWorkerCount(static_cast<std::uint32_t>(plan.workers.size()));
-  out.setDataServers(plan.partitioned() ? 0
-                                        : static_cast<std::uint32_t>(plan.data_servers.size()));
+  out.setDataServers(plan.partitioned() ? 0 : static_cast<std::uint32_t>(plan.data_servers.size()));
   out.setExamplesTotal(examples_total_);
   out.setPhaseSeconds(phase_seconds);
   out.setTrainSeconds(phase_ == schema::JobPhase::TRAINING ? phase_seconds : train_seconds_);

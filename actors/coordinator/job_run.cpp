@@ -7,6 +7,8 @@
 #include "actors/version.hpp"
 #include "gpu/cpu_backend.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -339,7 +341,7 @@ result<void> job_run::write_model() {
                              .shape = plan_.shape,
                              .class_names = report_.data.class_names,
                              .data_format = source.format,
-                             .data_scale = std::to_string(source.scale),
+                             .data_scale = fmt::format("{}", source.scale),
                              .feature_options = {},
                              .tables = plan_.tables,
                              .dense = {},

@@ -42,8 +42,8 @@ piece_range pieces_of_worker(const job_plan& plan, std::uint32_t rank) {
 std::vector<place> data_servers_of_worker(const job_plan& plan, std::uint32_t rank) {
   if (plan.partitioned()) return {plan.data_servers[rank]};
   auto ordered = plan.data_servers;
-  std::rotate(ordered.begin(),
-              ordered.begin() + static_cast<std::ptrdiff_t>(rank % ordered.size()), ordered.end());
+  std::rotate(ordered.begin(), ordered.begin() + static_cast<std::ptrdiff_t>(rank % ordered.size()),
+              ordered.end());
   return ordered;
 }
 
@@ -102,10 +102,10 @@ result<job_plan> decode(schema::JobPlan::Reader in) {
   if (!shards) return shards.failure();
   auto workers = decode_places(in.getWorkers(), mesh::service_kind::worker, "worker");
   if (!workers) return workers.failure();
-  auto servers = decode_places(
-      in.getDataServers(),
-      plan.partitioned() ? mesh::service_kind::local_data : mesh::service_kind::data_server,
-      "data server");
+  auto servers = decode_places(in.getDataServers(),
+                               plan.partitioned() ? mesh::service_kind::local_data
+                                                  : mesh::service_kind::data_server,
+                               "data server");
   if (!servers) return servers.failure();
   if (plan.partitioned() && servers->size() != workers->size())
     return error{errc::malformed_message,

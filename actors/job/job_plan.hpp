@@ -32,19 +32,17 @@ struct job_plan {
   learning::data_shape shape;
   std::vector<learning::table_spec> tables;
   std::uint32_t partitions = 0;
-  std::vector<place> shards;       // in order of their partitions
-  std::vector<place> workers;      // in rank order
+  std::vector<place> shards;  // in order of their partitions
+  std::vector<place> workers; // in rank order
   /// Data server d serves the workers r with r % D == d first. With partitioned data, d is worker
   /// d's own and serves nobody else.
   std::vector<place> data_servers;
-  std::uint32_t pieces = 0;        // of a step; see schema/data.capnp
+  std::uint32_t pieces = 0; // of a step; see schema/data.capnp
   std::uint64_t steps_per_epoch = 0;
   std::uint64_t steps = 0;
 
   bool synchronous() const { return config.job.strategy == config::strategy::bsp; }
-  bool partitioned() const {
-    return config.data.served_by == config::data_service::partitioned;
-  }
+  bool partitioned() const { return config.data.served_by == config::data_service::partitioned; }
 };
 
 /// The pieces [first, last) of each step that a worker owns under a synchronous strategy.

@@ -49,11 +49,10 @@ void node_agent_state::seek_coordinator() {
     const auto tried = attempts_ == 0
                            ? std::string("it was linked to but did not answer")
                            : std::to_string(attempts_) + " attempts; the last: " + last_failure_;
-    return end(
-        {errc::unreachable, "no coordinator at " + whom + " after " +
-                                std::to_string(waited.count()) + " s (" + tried +
-                                "). Is it running there? node.coordinator says where to look, "
-                                "node.join_timeout for how long"});
+    return end({errc::unreachable, "no coordinator at " + whom + " after " +
+                                       std::to_string(waited.count()) + " s (" + tried +
+                                       "). node.coordinator says where to look, "
+                                       "node.join_timeout for how long"});
   }
   if (now - noticed_at_ >= defaults::node::waiting_notice_interval) {
     noticed_at_ = now;

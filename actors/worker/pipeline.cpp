@@ -132,7 +132,8 @@ result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
   work->examples = *examples;
   const auto ends = in.getPieceEnds();
   work->piece_ends.clear();
-  for (const auto end : ends) work->piece_ends.push_back(end);
+  for (const auto end : ends)
+    work->piece_ends.push_back(end);
   if (work->piece_ends.empty() || work->piece_ends.back() != examples->size() ||
       !std::is_sorted(work->piece_ends.begin(), work->piece_ends.end()))
     return error{errc::malformed_message, "a batch of " + std::to_string(examples->size()) +

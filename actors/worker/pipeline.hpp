@@ -41,7 +41,7 @@ struct pipeline_tools {
   const job::job_plan& plan;
   std::uint32_t rank;
   const std::vector<job::place>& data_servers; // to lease from, one after the other
-  mesh::service_id service; // of the worker
+  mesh::service_id service;                    // of the worker
   mesh::router& router;
   const parameters::slicer& slicer;
   const learning::model& model; // for planning only
@@ -107,8 +107,8 @@ private:
   phase_progress progress_;
 
   std::unordered_map<std::uint64_t, request> requests_; // by message id
-  std::size_t data_server_ = 0;      // present one, in `tools_.data_servers`
-  std::uint64_t lease_sequence_ = 0; // there
+  std::size_t data_server_ = 0;                         // present one, in `tools_.data_servers`
+  std::uint64_t lease_sequence_ = 0;                    // there
   std::size_t leases_missing_ = 0;
   bool exhausted_ = false;
   std::deque<std::shared_ptr<step_work>> leased_; // in lease order; not yet pulled

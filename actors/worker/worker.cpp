@@ -121,6 +121,7 @@ void worker_state::report_progress() {
   progress.setName(context->node_name);
   phase.progress().report(progress);
   (void)context->router->send(job->coordinator, service, message);
+  report(activity_);
 }
 
 void worker_state::fail(const error& why) {
@@ -182,8 +183,9 @@ void worker_state::end_job() {
   report("idle");
 }
 
-void worker_state::report(const std::string& state) const {
-  node::service_status status{state, {}};
+void worker_state::report(std::string activity) {
+  activity_ = std::move(activity);
+  node::service_status status{activity_, {}};
   if (job && job->phase) {
     auto& progress = job->phase->progress();
     status.gauges = {{"steps_total", static_cast<double>(progress.steps())},

@@ -29,7 +29,7 @@ struct worker_job {
   job::job_plan plan;
   std::uint32_t rank = 0;
   std::vector<job::place> data_servers; // that it leases from, in this order
-  mesh::address coordinator; // who sent the plan, and is told how it goes
+  mesh::address coordinator;            // who sent the plan, and is told how it goes
   mesh::frame_header plan_request;
   bool ready = false; // all links are up and PlanReady is sent
   env::time_point links_needed_by;
@@ -67,7 +67,10 @@ private:
   std::string missing_links() const;
   void ready_if_linked();
   void report_progress();
-  void report(const std::string& state) const;
+  /// Writes to the service board what the worker does, in one word, and how far it is.
+  void report(std::string activity);
+
+  std::string activity_;
 };
 
 worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr context,
