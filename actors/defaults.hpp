@@ -22,8 +22,9 @@ inline constexpr std::chrono::milliseconds tick_interval{200};
 inline constexpr std::size_t members_max = 4096;
 /// Points of the loss curve that a job update carries.
 inline constexpr std::size_t loss_history_max = 64;
-/// Partitions asked for at once when a model is saved.
-inline constexpr std::size_t exports_in_flight = 4;
+/// Partitions asked for at once when a model is saved. One, because a link takes one frame of any
+/// size but drops a peer for which more than its limit waits.
+inline constexpr std::size_t exports_in_flight = 1;
 /// A job that the client left waiting for members gives up by then, whatever it asked for.
 inline constexpr std::chrono::seconds wait_max{3600};
 } // namespace coordinator

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::chrono::milliseconds look_around{100};
 constexpr std::chrono::seconds cancel_limit{5};
+/// The coordinator tells several times a second how far a job is.
+constexpr std::chrono::seconds silence_limit{30};
 /// A process that died is seen by its links before it is seen by its parent.
 constexpr std::chrono::milliseconds casualty_limit{500};
 
@@ -77,6 +79,7 @@ result<follow_options> parse_follow_options(const std::string& verb,
 exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_options& options,
                      const std::function<std::optional<std::string>()>& casualty) {
   const auto view = make_job_view(stderr);
+  auto last_heard = std::chrono::steady_clock::now();
   while (true) {
     if (interrupted()) {
       view->close();
@@ -95,7 +98,16 @@ exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_opt
       view->close();
       return report_failure(options.verb, update.failure());
     }
-    if (!*update) continue;
+    const auto now = std::chrono::steady_clock::now();
+    if (!*update) {
+      if (now - last_heard < silence_limit) continue;
+      view->close();
+      return report_failure(options.verb,
+                            {errc::timed_out, "the coordinator has said nothing of the job for " +
+                                                  std::to_string(silence_limit.count()) +
+                                                  " s; is its process stopped?"});
+    }
+    last_heard = now;
     std::optional<exit_code> ended;
     const auto shown = mesh::guarded([&] {
       const auto job = ***update;

@@ -56,9 +56,9 @@ public:
 private:
   env::environment environment_;
   std::shared_ptr<env::memory_hub> hub_;
-  actor_system system_; // outlives the nodes
-  std::mutex mutex_;    // guards casualty_
+  std::mutex mutex_; // guards casualty_
   std::optional<std::string> casualty_;
+  actor_system system_; // waits for the actors, which use what stands above
   std::vector<std::unique_ptr<node::node>> nodes_;
 };
 

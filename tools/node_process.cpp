@@ -1,5 +1,7 @@
 #include "tools/node_process.hpp"
 
+#include "tools/signals.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -84,13 +86,17 @@ result<std::string> node_process::wait_ready(std::chrono::milliseconds limit) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
     pollfd fd{ready_fd_, POLLIN, 0};
-    if (left.count() <= 0 || poll(&fd, 1, static_cast<int>(left.count())) == 0)
+    const int ready = left.count() > 0 ? poll(&fd, 1, static_cast<int>(left.count())) : 0;
+    if (ready < 0 && errno == EINTR) {
+      if (interrupted()) return error{errc::cancelled, "interrupted"};
+      continue;
+    }
+    if (ready <= 0)
       return error{errc::timed_out, "node '" + options_.name + "' was not ready within " +
                                         std::to_string(limit.count()) + " ms; its log is " +
                                         options_.log_file};
     char c = 0;
     const auto got = read(ready_fd_, &c, 1);
-    if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
       (void)wait_end(std::chrono::seconds(5));
       return error{errc::node_lost, "node '" + options_.name + "' ended before it was ready (" +

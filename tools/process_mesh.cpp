@@ -17,7 +17,12 @@ class process_mesh final : public local_mesh {
 public:
   explicit process_mesh(std::string folder)
       : environment_(env::real_environment(env::no_log(), {})), folder_(std::move(folder)) {}
-  ~process_mesh() override { stop(); }
+  ~process_mesh() override {
+    // Nobody has told those that still run to end.
+    for (const auto& process : processes_)
+      process.signal(SIGTERM);
+    stop();
+  }
 
   result<void> start(const config::job_config& job) {
     if (auto made = environment_.disk->create_directories(folder_); !made) return made;

@@ -102,9 +102,9 @@ result<void> coordinator_state::for_job(std::uint64_t id, Event event) {
   return went;
 }
 
-void coordinator_state::refused(const mesh::address& by, const error& why) {
+void coordinator_state::refused(const message<schema::Refusal>& refusal) {
   if (!job || job->ended()) return;
-  job->on_refused(by, why, now());
+  job->on_refused(refusal, now());
   if (job->take_changed()) tell_client();
 }
 
@@ -223,7 +223,7 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
           }),
       mesh::receive<schema::Refusal>(router,
                                      [self](const auto& m) -> result<void> {
-                                       self->state.refused(m.sender(), mesh::to_error(*m));
+                                       self->state.refused(m);
                                        return {};
                                      }),
       mesh::receive<schema::Shutdown>(router,

@@ -37,7 +37,7 @@ struct coordinator_state {
   result<void> status(const message<schema::StatusRequest>& request) const;
   result<void> submit(const message<schema::SubmitJob>& request);
   void lose(const mesh::node_uuid& uuid, const error& why);
-  void refused(const mesh::address& by, const error& why);
+  void refused(const message<schema::Refusal>& refusal);
   void on_tick();
   void shut_down(const std::string& reason);
   /// Runs an event of the present job; one for another job is late and ignored.

@@ -6,6 +6,14 @@
 #include <limits>
 
 namespace gradmesh::coordinator {
+namespace {
+
+schema::WorkerProgress::Reader
+progress_in(const std::unique_ptr<capnp::MallocMessageBuilder>& kept) {
+  return kept->getRoot<schema::WorkerProgress>().asReader();
+}
+
+} // namespace
 
 void job_report::begin_phase(schema::JobPhase phase, env::time_point now) {
   last_phase_seconds_ = env::seconds_between(phase_began_, now);
@@ -21,11 +29,13 @@ void job_report::end(env::time_point now) {
 
 void job_report::add(const mesh::message<schema::PhaseProgress>& progress) {
   const auto worker = (*progress).getProgress();
+  auto copy = std::make_unique<capnp::MallocMessageBuilder>();
+  copy->setRoot(worker);
   if (phase_ != schema::JobPhase::TRAINING) {
-    evaluation_[worker.getRank()] = progress;
+    evaluation_[worker.getRank()] = std::move(copy);
     return;
   }
-  training_[worker.getRank()] = progress;
+  training_[worker.getRank()] = std::move(copy);
   const double loss = worker.getRecentLoss();
   if (std::isnan(loss)) return;
   recent_loss_[worker.getRank()] = loss;
@@ -41,7 +51,7 @@ void job_report::add(const mesh::message<schema::PhaseProgress>& progress) {
 std::uint64_t job_report::examples_done() const {
   std::uint64_t done = 0;
   for (const auto& [rank, progress] : training_)
-    done += (*progress).getProgress().getExamples();
+    done += progress_in(progress).getExamples();
   return done;
 }
 
@@ -80,15 +90,16 @@ void job_report::fill(schema::JobUpdate::Builder out, const job::job_plan& plan,
   auto workers = out.initWorkers(static_cast<unsigned>(training_.size()));
   unsigned i = 0;
   for (const auto& [rank, progress] : training_)
-    workers.setWithCaveats(i++, (*progress).getProgress());
+    workers.setWithCaveats(i++, progress_in(progress));
 
   std::uint64_t tested = 0;
   std::uint64_t correct = 0;
   double loss = 0;
   for (const auto& [rank, progress] : evaluation_) {
-    tested += (*progress).getProgress().getExamples();
-    correct += (*progress).getProgress().getCorrect();
-    loss += (*progress).getProgress().getLossSum();
+    const auto worker = progress_in(progress);
+    tested += worker.getExamples();
+    correct += worker.getCorrect();
+    loss += worker.getLossSum();
   }
   out.setTestDone(tested);
   out.setTestCorrect(correct);

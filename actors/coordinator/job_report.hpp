@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,10 @@ private:
   double train_seconds_ = 0;
   std::uint64_t examples_total_ = 0;
   /// The latest report of each worker, in training and in evaluation, by rank.
-  std::map<std::uint32_t, mesh::message<schema::PhaseProgress>> training_;
-  std::map<std::uint32_t, mesh::message<schema::PhaseProgress>> evaluation_;
+  /// Copies, because reading a received message is limited and these are read again and again.
+  using kept_progress = std::unique_ptr<capnp::MallocMessageBuilder>;
+  std::map<std::uint32_t, kept_progress> training_;
+  std::map<std::uint32_t, kept_progress> evaluation_;
   std::map<std::uint32_t, double> recent_loss_; // by rank
   std::vector<loss_bucket> loss_history_;
 };

@@ -42,6 +42,7 @@ void job_run::enter(phase next, env::time_point now) {
   report_.text.clear();
   wait_until_ = now + plan_.config.job.request_timeout;
   waiting_for_.clear();
+  asked_.clear();
   changed_ = true;
 }
 
@@ -67,7 +68,9 @@ template <class T>
 bool job_run::ask(const job::place& place, const mesh::draft<T>& what, env::time_point now) {
   waiting_for_.insert(place.where);
   const auto sent = context_->router->send(place.where, service_, what);
-  if (!sent)
+  if (sent)
+    asked_.insert(sent->message_id);
+  else
     fail({sent.failure().code, std::string("cannot send ") + mesh::message_traits<T>::name +
                                    " to '" + place.name + "': " + sent.failure().text},
          place.name, now);
@@ -112,9 +115,12 @@ void job_run::cancel(env::time_point now) {
   finish(phase::CANCELLED, now);
 }
 
-void job_run::on_refused(const mesh::address& by, const error& why, env::time_point now) {
-  if (waiting_for_.contains(by))
-    fail({why.code, "'" + name_of(by) + "': " + why.text}, name_of(by), now);
+void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_point now) {
+  // One of an earlier phase or job comes late and does not matter any more.
+  if (!asked_.contains(refusal.header().in_reply_to)) return;
+  const auto why = mesh::to_error(*refusal);
+  const auto name = name_of(refusal.sender());
+  fail({why.code, "'" + name + "': " + why.text}, name, now);
 }
 
 void job_run::on_member_lost(const member& lost, const error& why, env::time_point now) {
@@ -236,6 +242,7 @@ void job_run::prepare(env::time_point now) {
 }
 
 result<void> job_run::on_ready(const message<schema::PlanReady>& ready, env::time_point now) {
+  if (phase_ != phase::PREPARING && !starting_) return {};
   if (!answered(ready.sender())) return {};
   if (phase_ == phase::PREPARING)
     start_phase(phase::TRAINING, now);
@@ -273,6 +280,10 @@ result<void> job_run::on_progress(const message<schema::PhaseProgress>& progress
   const bool running = (phase_ == phase::TRAINING || phase_ == phase::EVALUATING) && !starting_;
   if (!running || in.getPhase() != phase_number_ || !waiting_for_.contains(progress.sender()))
     return {};
+  const auto rank = in.getProgress().getRank();
+  if (rank >= plan_.workers.size() || plan_.workers[rank].where != progress.sender())
+    return error{errc::refused, "'" + name_of(progress.sender()) + "' is not worker " +
+                                    std::to_string(rank) + " of this job"};
   report_.add(progress);
   if (!in.getDone() || !answered(progress.sender())) return {};
   if (phase_ == phase::TRAINING && report_.data.test_examples > 0)
@@ -287,6 +298,7 @@ result<void> job_run::on_progress(const message<schema::PhaseProgress>& progress
 void job_run::save(env::time_point now) {
   enter(phase::SAVING, now);
   exports_asked_ = 0;
+  exporting_.clear();
   exported_.clear();
   export_more(now);
 }
@@ -295,10 +307,11 @@ void job_run::export_more(env::time_point now) {
   const auto map = job::make_partition_map(plan_);
   if (!map) return fail(map.failure(), "", now);
   while (exports_asked_ < plan_.partitions &&
-         exports_asked_ - exported_.size() < defaults::coordinator::exports_in_flight) {
+         exporting_.size() < defaults::coordinator::exports_in_flight) {
     mesh::draft<schema::ExportPartition> wanted;
     wanted->setJobId(request_.id);
     wanted->setPartition(exports_asked_);
+    exporting_.insert(exports_asked_);
     if (!ask(plan_.shards[map->owner(exports_asked_++)], wanted, now)) return;
   }
 }
@@ -314,6 +327,9 @@ result<void> job_run::on_partition(const message<schema::PartitionContent>& cont
     fail(partition.failure(), name_of(content.sender()), now);
     return {};
   }
+  if (content.sender() != plan_.shards[map->owner(partition->partition)].where ||
+      exporting_.erase(partition->partition) == 0)
+    return {};
   wait_until_ = now + plan_.config.job.request_timeout;
   exported_.push_back(std::move(*partition));
   if (exported_.size() < plan_.partitions) {

@@ -45,7 +45,7 @@ public:
   result<void> on_ready(const message<schema::PlanReady>& ready, env::time_point now);
   result<void> on_progress(const message<schema::PhaseProgress>& progress, env::time_point now);
   result<void> on_partition(const message<schema::PartitionContent>& content, env::time_point now);
-  void on_refused(const mesh::address& by, const error& why, env::time_point now);
+  void on_refused(const message<schema::Refusal>& refusal, env::time_point now);
   void on_member_lost(const member& lost, const error& why, env::time_point now);
   void fail(const error& why, const std::string& node, env::time_point now);
   void cancel(env::time_point now);
@@ -81,10 +81,12 @@ private:
   phase phase_ = phase::WAITING;
   bool changed_ = true;
   std::set<mesh::address> waiting_for_;
+  std::set<std::uint64_t> asked_; // message ids of the present phase's requests
   env::time_point wait_until_;
   std::uint32_t phase_number_ = 0;
   bool starting_ = false; // a phase's data servers have been asked, its workers not yet
   std::uint32_t exports_asked_ = 0;
+  std::set<std::uint32_t> exporting_; // asked for, not come yet
   std::vector<parameters::partition_content> exported_;
 };
 

@@ -12,6 +12,11 @@ result<void> data_server_state::load(const message<schema::LoadData>& request) {
   auto config = job::parse_config(mesh::text((*request).getConfig()));
   if (!config) return config.failure();
   if (!loaded || loaded_from != config->data || loaded_seed != config->job.seed) {
+    // Whoever still leases by a plan for the old data is told that there is none.
+    plan.reset();
+    book.reset();
+    phase = 0;
+    evaluating = false;
     report("loading");
     loaded.reset();
     auto read =

@@ -61,6 +61,11 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                                     "authenticated yet. Listen on 127.0.0.1, or set node.insecure "
                                     "= true in a network that you trust"};
 
+  if (settings.listen && (settings.listen->host == "0.0.0.0" || settings.listen->host == "::"))
+    return error{errc::refused, "node.listen = " + to_string(*settings.listen) +
+                                    " is no address that other nodes can dial; name the one by "
+                                    "which they reach this machine"};
+
   auto p = std::make_unique<parts>();
   const auto identity = draw_identity(environment.entropy);
   env::network_options links;

@@ -86,7 +86,9 @@ void node_agent_state::register_at(const mesh::node_uuid& coordinator) {
   (void)context->router->send({coordinator, coordinator_service}, own_service, message);
 }
 
-void node_agent_state::on_registered(schema::Registered::Reader registered) {
+void node_agent_state::on_registered(const mesh::address& by,
+                                     schema::Registered::Reader registered) {
+  if (coordinator_ != by.node) return; // of a coordinator that is lost again
   registered_ = true;
   seeking_since_.reset();
   interval_ = std::chrono::milliseconds(std::max(1U, registered.getHeartbeatMs()));
@@ -163,6 +165,7 @@ void node_agent_state::on_down(const env::peer& who, const error& why) {
   context->log(env::severity::warning, "lost the coordinator: " + why.text);
   coordinator_.reset();
   registered_ = false;
+  context->router->set_view_epoch(0); // the next coordinator may count from the beginning
   last_failure_ = why.text;
   attempts_ = 0;
   seeking_since_ = env::now(*self);
@@ -250,7 +253,7 @@ node_actor::behavior_type node_agent(node_agent_state::pointer self, context_ptr
       [self](const join_mesh& join) { self->state.join(join.endpoint); },
       mesh::receive<schema::Registered>(router,
                                         [self](const auto& m) -> result<void> {
-                                          self->state.on_registered(*m);
+                                          self->state.on_registered(m.sender(), *m);
                                           return {};
                                         }),
       mesh::receive<schema::View>(router,

@@ -45,7 +45,7 @@ struct node_agent_state {
   agent_options options;
 
   void join(const std::string& endpoint);
-  void on_registered(schema::Registered::Reader registered);
+  void on_registered(const mesh::address& by, schema::Registered::Reader registered);
   result<void> on_view(schema::View::Reader view);
   void on_refused(const error& why);
   void on_up(const env::peer& who);

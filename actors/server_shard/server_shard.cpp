@@ -15,10 +15,11 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
     return error{errc::refused, "the plan of job " + std::to_string(decoded->job_id) +
                                     " does not name " + to_string(service) + " of " +
                                     context->node_name};
-  if (!job || job->id() != decoded->job_id) {
+  if (!job || job->id() != decoded->job_id || planner != plan.header().from) {
     auto made = shard_job::make(std::move(*decoded), index, context->router);
     if (!made) return made.failure();
     job = std::move(*made);
+    planner = plan.header().from;
     report();
   }
   mesh::draft<schema::PlanReady> ready;

@@ -16,6 +16,7 @@ struct server_shard_state {
   node::context_ptr context;
   mesh::service_id service;
   std::unique_ptr<shard_job> job;
+  mesh::node_identity planner; // who made the job: a coordinator's restart begins with job 1 again
 
   result<void> prepare(const message<schema::JobPlan>& plan);
   /// The job that a request must be for.

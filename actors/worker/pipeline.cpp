@@ -23,8 +23,8 @@ pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipelin
 }
 
 bool pipeline::done() const {
-  return exhausted_ && leased_.empty() && pulled_.empty() && !computing_ && !computed_ &&
-         acks_missing_.empty();
+  return exhausted_ && requests_.empty() && leased_.empty() && pulled_.empty() && !computing_ &&
+         !computed_;
 }
 
 result<void> pipeline::advance(env::time_point now) {
@@ -64,23 +64,21 @@ result<void> pipeline::send(const job::place& to, const mesh::draft<T>& what, re
 }
 
 template <class Answer>
-result<pipeline::request> pipeline::take_request(const message<Answer>& answer, request_kind kind) {
+std::optional<pipeline::request> pipeline::take_request(const message<Answer>& answer,
+                                                        request_kind kind) {
   const auto found = requests_.find(answer.header().in_reply_to);
-  if (found == requests_.end() || found->second.kind != kind)
-    return error{errc::malformed_message,
-                 std::string("a ") + mesh::message_traits<Answer>::name + " from node " +
-                     mesh::short_name(answer.sender().node) + " answers nothing that was asked"};
+  if (found == requests_.end() || found->second.kind != kind) return std::nullopt;
   progress_.add_received(answer.frame()->wire_bytes());
   auto taken = std::move(found->second);
   requests_.erase(found);
   return taken;
 }
 
-error pipeline::explain(const message<schema::Refusal>& refusal) const {
-  const auto why = mesh::to_error(*refusal);
+result<void> pipeline::on_refused(const message<schema::Refusal>& refusal) {
   const auto found = requests_.find(refusal.header().in_reply_to);
-  return {why.code,
-          found == requests_.end() ? why.text : describe(found->second) + " refused: " + why.text};
+  if (found == requests_.end()) return {};
+  const auto why = mesh::to_error(*refusal);
+  return error{why.code, describe(found->second) + " refused: " + why.text};
 }
 
 std::optional<error> pipeline::overdue(env::time_point now, std::chrono::seconds limit) const {
@@ -114,7 +112,7 @@ result<void> pipeline::lease_more(env::time_point now) {
 
 result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
   auto asked = take_request(batch, request_kind::lease);
-  if (!asked) return asked.failure();
+  if (!asked) return {};
   --leases_missing_;
   const auto in = *batch;
   if (in.getExhausted()) {
@@ -197,7 +195,7 @@ result<void> pipeline::pull(const std::shared_ptr<step_work>& work, env::time_po
 
 result<void> pipeline::on_pulled(const message<schema::Pulled>& pulled) {
   auto asked = take_request(pulled, request_kind::pull);
-  if (!asked) return asked.failure();
+  if (!asked) return {};
   progress_.add_answered_pull();
   auto& work = *asked->work;
   const auto& slice = work.slices[asked->place];
@@ -221,13 +219,14 @@ void pipeline::compute_next() {
   if (computing_ || computed_ || pulled_.empty() || pulled_.front()->pulls_missing > 0 ||
       acks_missing_.size() >= options_.pushes_in_flight)
     return;
-  computing_ = true;
-  tools_.compute(std::move(pulled_.front()));
+  computing_ = std::move(pulled_.front());
   pulled_.pop_front();
+  tools_.compute(computing_);
 }
 
 result<void> pipeline::on_computed(std::shared_ptr<step_work> work) {
-  computing_ = false;
+  if (work != computing_) return {}; // of a pipeline before this one
+  computing_.reset();
   if (work->failure) return *work->failure;
   progress_.add_step(work->metrics, work->compute_seconds, work->epoch);
   if (pass_ == pass::train)
@@ -264,7 +263,7 @@ result<void> pipeline::push_computed(env::time_point now) {
 
 result<void> pipeline::on_pushed(const message<schema::Pushed>& pushed) {
   auto asked = take_request(pushed, request_kind::push);
-  if (!asked) return asked.failure();
+  if (!asked) return {};
   progress_.add_acknowledged_push((*pushed).getStaleness());
   const auto found = acks_missing_.find(asked->step);
   if (--found->second == 0) acks_missing_.erase(found);

@@ -9,7 +9,8 @@
 /// leased. Under bsp the pull of step t + 1 waits at the shard until step t is applied there.
 ///
 /// Plain code: time comes in by argument, messages go out by the router, steps to be computed by a
-/// function. An error that a function returns ends the job.
+/// function. An error that a function returns ends the job. An answer to nothing that this pipeline
+/// asked belongs to one before it, and is ignored.
 
 #include "actors/env/clock.hpp"
 #include "actors/job/job_plan.hpp"
@@ -22,6 +23,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -63,8 +65,7 @@ public:
   result<void> on_pulled(const message<schema::Pulled>& pulled);
   result<void> on_computed(std::shared_ptr<step_work> work);
   result<void> on_pushed(const message<schema::Pushed>& pushed);
-  /// What was refused, in words.
-  error explain(const message<schema::Refusal>& refusal) const;
+  result<void> on_refused(const message<schema::Refusal>& refusal);
 
   /// Everything was leased, computed and acknowledged.
   bool done() const;
@@ -81,14 +82,10 @@ private:
     std::shared_ptr<step_work> work; // pull
     env::time_point since;
   };
-  struct push_state {
-    std::uint64_t step;
-    std::size_t missing;
-  };
 
   std::string describe(const request& r) const;
   template <class Answer>
-  result<request> take_request(const message<Answer>& answer, request_kind kind);
+  std::optional<request> take_request(const message<Answer>& answer, request_kind kind);
   template <class T>
   result<void> send(const job::place& to, const mesh::draft<T>& what, request r);
 
@@ -113,7 +110,7 @@ private:
   bool exhausted_ = false;
   std::deque<std::shared_ptr<step_work>> leased_; // in lease order; not yet pulled
   std::deque<std::shared_ptr<step_work>> pulled_; // pulls asked for, in lease order
-  bool computing_ = false;
+  std::shared_ptr<step_work> computing_;
   std::shared_ptr<step_work> computed_; // to be pushed
   std::uint64_t pushed_steps_ = 0;
   std::unordered_map<std::uint64_t, std::size_t> acks_missing_; // by push sequence

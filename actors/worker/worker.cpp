@@ -73,8 +73,9 @@ result<void> worker_state::start(const message<schema::StartPhase>& request) {
   if (!job || !job->ready || job->plan.job_id != start.getJobId())
     return error{errc::refused,
                  "this worker is not ready for job " + std::to_string(start.getJobId())};
-  if (job->phase && job->phase->phase() == start.getPhase()) return {};
+  if (start.getPhase() <= job->last_phase) return {}; // asked for again
   const auto what = start.getKind() == schema::PhaseKind::TRAIN ? pass::train : pass::evaluate;
+  job->last_phase = start.getPhase();
   report(what == pass::train ? "training" : "evaluating");
   job->phase.emplace(pipeline_tools{.plan = job->plan,
                                     .rank = job->rank,
@@ -144,6 +145,8 @@ void worker_state::peer_came(const env::peer& who) {
 
 void worker_state::peer_went(const env::peer& who, const error& why) {
   peers.erase(who.identity.uuid);
+  // Nobody is left to whom the job matters.
+  if (job && who.identity.uuid == job->coordinator.node) return end_job();
   if (!job || !job->phase || job->failed) return;
   const auto concerns = [&](const std::vector<job::place>& places) {
     for (const auto& place : places)
@@ -241,7 +244,7 @@ worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr
       mesh::receive<schema::Refusal>(router,
                                      [self](const auto& m) {
                                        return self->state.run(
-                                           [&](pipeline& p) { return result<void>(p.explain(m)); });
+                                           [&](pipeline& p) { return p.on_refused(m); });
                                      }),
       [self](const compute_done& done) {
         (void)self->state.run([&](pipeline& p) { return p.on_computed(done.work); });

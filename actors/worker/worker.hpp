@@ -38,6 +38,7 @@ struct worker_job {
   std::optional<parameters::slicer> slicer;
   compute_actor compute;
   std::optional<pipeline> phase;
+  std::uint32_t last_phase = 0; // the highest that was started
   bool failed = false;
 };
 
