@@ -167,6 +167,7 @@ struct JobFailed {
   jobId @0 :UInt64;
   code @1 :UInt16;
   text @2 :Text;
+  lost @3 :Data;              # uuid of the node whose link broke; empty when that is not why
 }
 
 struct EndJob {

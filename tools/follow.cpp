@@ -96,7 +96,10 @@ exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_opt
     }
     if (!update) {
       view->close();
-      return report_failure(options.verb, update.failure());
+      // Without its process the coordinator's link is gone too; the process tells more.
+      const auto found = late_casualty(casualty);
+      return report_failure(options.verb,
+                            found ? error{errc::node_lost, *found} : update.failure());
     }
     const auto now = std::chrono::steady_clock::now();
     if (!*update) {

@@ -13,7 +13,8 @@ namespace {
 class in_process_mesh final : public local_mesh {
 public:
   in_process_mesh()
-      : environment_(env::real_environment(env::log_to_stderr(env::severity::warning, "gradmesh"),
+      : environment_(env::real_environment(env::no_log(), // what matters reaches the client
+
                                            cache_folder())),
         hub_(std::make_shared<env::memory_hub>()) {
     environment_.make_network = [hub = hub_](env::network_options options) {
@@ -42,7 +43,7 @@ public:
   const env::environment& environment() const override { return environment_; }
   config::endpoint coordinator() const override { return nodes_.front()->endpoint(); }
   std::string cluster() const override { return "gradmesh"; }
-  std::string description() const override { return "all nodes in this process"; }
+  std::string description() const override { return "all in this process"; }
   std::optional<std::string> casualty() override {
     const std::lock_guard lock(mutex_);
     return casualty_;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds ready_limit{20'000};
 constexpr std::chrono::milliseconds end_limit{5'000};
 constexpr std::size_t last_words_lines = 12;
+constexpr std::size_t folder_name_bytes_max = 64;
 
 class process_mesh final : public local_mesh {
 public:
@@ -46,7 +47,9 @@ public:
   config::endpoint coordinator() const override { return coordinator_; }
   /// The default, so that `gradmesh status` needs no more than the address.
   std::string cluster() const override { return "gradmesh"; }
-  std::string description() const override { return "node files and logs in " + folder_; }
+  std::string description() const override {
+    return "coordinator at " + to_string(coordinator_) + ", node files and logs in " + folder_;
+  }
 
   std::optional<std::string> casualty() override {
     for (auto& process : processes_)
@@ -104,7 +107,8 @@ private:
 } // namespace
 
 result<std::unique_ptr<local_mesh>> start_processes(const config::job_config& job) {
-  auto mesh = std::make_unique<process_mesh>(job.mesh.log_dir + "/" + job.job.name + "-" +
+  auto mesh = std::make_unique<process_mesh>(job.mesh.log_dir + "/" +
+                                             job.job.name.substr(0, folder_name_bytes_max) + "-" +
                                              std::to_string(getpid()));
   if (auto started = mesh->start(job); !started) return started.failure();
   return std::unique_ptr<local_mesh>(std::move(mesh));

@@ -20,9 +20,8 @@ exit_code run(const config::job_config& job, bool in_process, const follow_optio
   auto mesh = in_process ? start_in_process(job) : start_processes(job);
   if (!mesh) return report_failure("run", mesh.failure());
   auto& local = **mesh;
-  std::cerr << "mesh: 1 coordinator at " << to_string(local.coordinator()) << ", "
-            << job.mesh.servers << " server(s), " << job.mesh.workers << " worker(s); "
-            << local.description() << "\n";
+  std::cerr << "mesh: " << job.mesh.servers << " server(s), " << job.mesh.workers << " worker(s), "
+            << job.mesh.data_servers << " data server(s); " << local.description() << "\n";
   exit_code outcome = exit_failed;
   {
     auto client = mesh_client::connect(local.environment(), local.coordinator(), local.cluster(),
@@ -37,7 +36,8 @@ exit_code run(const config::job_config& job, bool in_process, const follow_optio
                  : report_failure("run", id.failure());
     (*client)->shut_down("the job of `gradmesh run` has ended");
   }
-  local.stop();
+  // After a failure nobody waits for nodes that may not have heard of it.
+  if (outcome == exit_ok) local.stop();
   return outcome;
 }
 

@@ -73,9 +73,11 @@ result<void> coordinator_state::submit(const message<schema::SubmitJob>& request
   const auto in = *request;
   if (job && !job->ended())
     return error{errc::refused,
-                 "job " + std::to_string(job->id()) + " is running; wait for its end or cancel it"};
+                 "job " + std::to_string(job->id()) +
+                     " is running; wait for its end, or end it by Ctrl-C where it was submitted"};
   auto config = job::parse_config(mesh::text(in.getConfig()));
   if (!config) return config.failure();
+  if (auto saved = check_model_file(config->job.model_file); !saved) return saved;
   const auto at_least_one = [](std::uint32_t n) { return std::max<std::size_t>(1, n); };
   job = std::make_unique<job_run>(
       job_request{.id = ++jobs,
@@ -91,6 +93,19 @@ result<void> coordinator_state::submit(const message<schema::SubmitJob>& request
   (void)context->router->reply(request, accepted);
   job->on_tick(*members, now());
   tell_client();
+  return {};
+}
+
+result<void> coordinator_state::check_model_file(const std::string& path) const {
+  if (path.empty()) return {};
+  const auto slash = path.rfind('/');
+  const auto folder =
+      slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+  if (!context->disk->list(folder))
+    return error{errc::not_found, "job.model_file = " + path + ": there is no folder " + folder +
+                                      " on the coordinator's machine"};
+  if (context->disk->list(path))
+    return error{errc::invalid_argument, "job.model_file = " + path + " is a folder; name a file"};
   return {};
 }
 
@@ -214,10 +229,11 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
           router,
           [self](const auto& m) {
             auto& s = self->state;
-            const auto* sender = s.members->find(m.sender().node);
+            const auto lost = mesh::to_uuid((*m).getLost());
+            const auto* culprit = s.members->find(lost ? *lost : m.sender().node);
             const error why{static_cast<errc>((*m).getCode()), mesh::text((*m).getText())};
             return s.for_job((*m).getJobId(), [&](job_run& job) {
-              job.fail(why, sender ? sender->name : std::string(), s.now());
+              job.fail(why, culprit ? culprit->name : std::string(), s.now());
               return result<void>();
             });
           }),

@@ -46,6 +46,8 @@ struct coordinator_state {
   env::time_point now() const { return env::now(*self); }
 
 private:
+  /// Better now than after the training.
+  result<void> check_model_file(const std::string& path) const;
   void publish_view();
   void tell_client();
   void report() const;

@@ -157,9 +157,9 @@ void job_run::on_tick(const membership& members, env::time_point now) {
     if (!plan_.partitioned())
       need("data server(s)", plan_.data_servers.size(), request_.min_data_servers);
     if (missing.empty()) return load(now);
-    report_.text = "waiting for " + missing;
+    report_.text = missing;
     if (now > wait_until_)
-      fail({errc::timed_out, "gave up " + report_.text + " after " +
+      fail({errc::timed_out, "gave up waiting for " + report_.text + " after " +
                                  std::to_string(request_.wait.count()) +
                                  " s; start them, or ask for fewer"},
            "", now);

@@ -56,6 +56,8 @@ std::string pipeline::describe(const request& r) const {
 template <class T>
 result<void> pipeline::send(const job::place& to, const mesh::draft<T>& what, request r) {
   const auto sent = tools_.router.send(to.where, tools_.service, what);
+  // The news that the link is down is on its way, and says whose and why.
+  if (!sent && sent.failure().code == errc::unreachable) return {};
   if (!sent)
     return error{sent.failure().code, "cannot send " + describe(r) + ": " + sent.failure().text};
   progress_.add_sent(sent->wire_bytes);

@@ -125,7 +125,7 @@ void worker_state::report_progress() {
   report(activity_);
 }
 
-void worker_state::fail(const error& why) {
+void worker_state::fail(const error& why, const mesh::node_uuid* lost) {
   job->failed = true;
   job->phase.reset();
   report("failed");
@@ -135,6 +135,7 @@ void worker_state::fail(const error& why) {
   failed->setJobId(job->plan.job_id);
   failed->setCode(static_cast<std::uint16_t>(why.code));
   failed->setText("worker '" + context->node_name + "': " + why.text);
+  if (lost) failed->setLost(mesh::to_data(*lost));
   (void)context->router->send(job->coordinator, service, failed);
 }
 
@@ -147,14 +148,14 @@ void worker_state::peer_went(const env::peer& who, const error& why) {
   peers.erase(who.identity.uuid);
   // Nobody is left to whom the job matters.
   if (job && who.identity.uuid == job->coordinator.node) return end_job();
-  if (!job || !job->phase || job->failed) return;
+  if (!job || !job->ready || job->failed) return;
   const auto concerns = [&](const std::vector<job::place>& places) {
     for (const auto& place : places)
       if (place.where.node == who.identity.uuid) return true;
     return false;
   };
   if (concerns(job->plan.shards) || concerns(job->data_servers))
-    fail({errc::node_lost, "lost the link to '" + who.name + "': " + why.text});
+    fail({errc::node_lost, "lost the link to '" + who.name + "': " + why.text}, &who.identity.uuid);
 }
 
 void worker_state::on_tick() {

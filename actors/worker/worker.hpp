@@ -61,8 +61,8 @@ struct worker_state {
   void peer_went(const env::peer& who, const error& why);
   void on_tick();
   void end_job();
-  /// Tells the coordinator that the job cannot go on.
-  void fail(const error& why);
+  /// Tells the coordinator that the job cannot go on; `lost`: because of this node.
+  void fail(const error& why, const mesh::node_uuid* lost = nullptr);
 
 private:
   std::string missing_links() const;

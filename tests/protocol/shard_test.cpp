@@ -29,8 +29,7 @@ struct shard_bench {
         links.self, std::shared_ptr<env::network>(env::make_memory_network(hub, links)));
   }
 
-  explicit shard_bench(config::strategy strategy, std::size_t workers = 2)
-      : router(lone_router()) {
+  explicit shard_bench(config::strategy strategy, std::size_t workers = 2) : router(lone_router()) {
     job::job_plan plan;
     plan.job_id = 1;
     plan.config = *config::parse_job("[data]\nformat = debian-packages\n[optimizer]\ntype = sgd\n"

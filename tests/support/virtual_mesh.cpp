@@ -42,6 +42,7 @@ struct virtual_mesh::scheduler {
 virtual_mesh::virtual_mesh()
     : scheduler_(std::make_unique<scheduler>()), hub_(std::make_shared<env::memory_hub>()),
       disk_(std::make_shared<env::memory_disk>()) {
+  REQUIRE(disk_->create_directories("."));
   const auto random = std::make_shared<env::random_stream>(1);
   environment_ = {.make_network =
                       [hub = hub_](env::network_options options) {
@@ -189,19 +190,25 @@ void virtual_mesh::cancel(std::uint64_t job_id) {
 }
 
 job_outcome virtual_mesh::finish() {
-  const bool ended =
-      run_until([&] { return outcome_.ended(); }, std::chrono::minutes(10));
+  const bool ended = run_until([&] { return outcome_.ended(); }, std::chrono::minutes(10));
   CHECK_MESSAGE(ended, "the job has not ended after ten virtual minutes: " << outcome_.text);
   return outcome_;
+}
+
+void virtual_mesh::forget_client() {
+  client_network_->stop(std::chrono::milliseconds(0));
+  client_.reset();
+  client_network_.reset();
+  coordinator_ = {};
 }
 
 std::size_t virtual_mesh::members() {
   start_client();
   const mesh::draft<schema::StatusRequest> request;
-  members_ = 0;
+  members_.reset();
   REQUIRE(client_->send(coordinator_, client_service, request));
-  REQUIRE(run_until([&] { return members_ > 0; }, std::chrono::seconds(1)));
-  return members_;
+  REQUIRE(run_until([&] { return members_.has_value(); }, std::chrono::seconds(1)));
+  return *members_;
 }
 
 store::model_content virtual_mesh::read_model(const std::string& path) {

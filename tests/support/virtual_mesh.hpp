@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,8 @@ public:
   /// The refusal that the client got last.
   const error& refusal() const { return refusal_; }
   std::size_t members();
+  /// The next request goes to the coordinator that listens then.
+  void forget_client();
 
   env::memory_disk& disk() { return *disk_; }
   store::model_content read_model(const std::string& path);
@@ -98,7 +101,7 @@ private:
   std::uint64_t job_id_ = 0;
   job_outcome outcome_;
   error refusal_;
-  std::size_t members_ = 0;
+  std::optional<std::size_t> members_;
 };
 
 } // namespace gradmesh::testing

@@ -143,6 +143,28 @@ TEST_CASE("a worker that is killed ends the run with its name and last log lines
   CHECK(testing::all_end(nodes, patience));
 }
 
+TEST_CASE("a coordinator that is killed ends the run with its name, at once") {
+  const workplace here;
+  here.put_job({.epochs = 100000});
+  process run(here.run());
+  REQUIRE_MESSAGE(run.wait_for("training", patience), run.all());
+  const auto nodes = testing::children_of(run.pid());
+  REQUIRE(nodes.size() == 6);
+  kill(*std::min_element(nodes.begin(), nodes.end()), SIGKILL);
+  CHECK(run.wait_end(patience) == 1);
+  CHECK_MESSAGE(contains(run.err(), "node 'coordinator'"), run.err());
+  CHECK(contains(run.err(), "killed by signal 9"));
+  CHECK(testing::all_end(nodes, patience));
+}
+
+TEST_CASE("a model file that could not be written is refused before the training") {
+  const workplace here;
+  process run(here.run({"--set", "job.model_file=" + here.path("absent/model.gmm")}));
+  CHECK(run.wait_end(patience) == 6);
+  CHECK_MESSAGE(contains(run.err(), "job.model_file"), run.err());
+  CHECK_FALSE(contains(run.err(), "training"));
+}
+
 TEST_CASE("Ctrl-C ends a run and all its processes, whenever it comes") {
   const workplace here;
   here.put_job({.epochs = 100000});
