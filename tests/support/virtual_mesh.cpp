@@ -111,6 +111,10 @@ void virtual_mesh::settle() {
   scheduler_->coordinator().run();
 }
 
+void virtual_mesh::handle(std::size_t messages) {
+  scheduler_->coordinator().run(messages);
+}
+
 bool virtual_mesh::run_until(const std::function<bool()>& holds, std::chrono::milliseconds limit) {
   auto& coordinator = scheduler_->coordinator();
   for (auto passed = std::chrono::milliseconds(0); !holds();) {

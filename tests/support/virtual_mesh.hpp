@@ -60,6 +60,8 @@ public:
 
   /// Lets everything happen that is due now.
   void settle();
+  /// Lets so many messages be handled, while no time passes.
+  void handle(std::size_t messages);
   /// Lets things happen, and time pass whenever nothing is due, until something holds. False if
   /// `limit` of virtual time has passed before.
   bool run_until(const std::function<bool()>& holds, std::chrono::milliseconds limit);
