@@ -37,15 +37,19 @@ exit_code check(const std::vector<std::string>& arguments) {
 }
 
 exit_code dump(const std::vector<std::string>& arguments) {
-  verb_options options{.usage = "gradmesh config dump FILE [--origin] [--set SECTION.KEY=VALUE]",
-                       .description = "Prints every option with the value that counts: of the "
-                                      "command line, the environment,\nthe file, or the default.",
-                       .positional = {"FILE"},
-                       .required = 1};
+  verb_options options{.usage = "gradmesh config dump [FILE] [--origin] [--set SECTION.KEY=VALUE]",
+                       .description =
+                           "Prints every option with the value that counts: of the "
+                           "command line, the environment,\nthe file, or the default. Without a "
+                           "file: of a job.",
+                       .positional = {"FILE"}};
   options.named.add_options()("origin", po::bool_switch(), "say where each value comes from");
   add_set_option(options.named);
   return with_options(std::move(options), arguments, [](const po::variables_map& values) {
-    const auto loaded = load_config_file(values["FILE"].as<std::string>(), overrides_of(values));
+    const auto over = overrides_of(values);
+    const auto loaded = values.count("FILE") > 0
+                            ? load_config_file(values["FILE"].as<std::string>(), over)
+                            : parse_config_file("", "defaults", over);
     if (loaded.outcome == exit_ok)
       std::cout << config::dump_ini(loaded.options, values["origin"].as<bool>());
     else
@@ -56,13 +60,13 @@ exit_code dump(const std::vector<std::string>& arguments) {
 
 exit_code sample(const std::vector<std::string>& arguments) {
   verb_options options{
-      .usage = "gradmesh config sample job|coordinator|server|worker|data-server",
+      .usage = "gradmesh config sample [job|coordinator|server|worker|data-server]",
       .description =
-          "Prints a commented file with every option of a job or of a node of this role.",
-      .positional = {"KIND"},
-      .required = 1};
+          "Prints a commented file with every option of a job (the default) or of a node of "
+          "this role.",
+      .positional = {"KIND"}};
   return with_options(std::move(options), arguments, [](const po::variables_map& values) {
-    const auto kind = values["KIND"].as<std::string>();
+    const auto kind = values.count("KIND") > 0 ? values["KIND"].as<std::string>() : "job";
     const auto text = sample_config(kind);
     if (!text)
       return usage_error("config", "'" + kind +
@@ -75,8 +79,8 @@ exit_code sample(const std::vector<std::string>& arguments) {
 
 constexpr noun nouns[] = {
     {"check", "FILE... says all that is wrong with job and node files", check},
-    {"dump", "FILE prints every option with the value that counts", dump},
-    {"sample", "KIND prints a commented file: job, coordinator, server, worker, data-server",
+    {"dump", "[FILE] prints every option with the value that counts", dump},
+    {"sample", "[KIND] prints a commented file: job, coordinator, server, worker, data-server",
      sample},
 };
 

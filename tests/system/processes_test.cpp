@@ -253,6 +253,9 @@ TEST_CASE("wrong usage, configuration and files have exit codes of their own") {
   CHECK(code({"fly"}) == 2);
   CHECK(code({"run"}) == 2);
   CHECK(code({"run", "--help"}) == 0);
+  CHECK(code({"config", "sample"}) == 0);
+  CHECK(code({"config", "dump", "--origin"}) == 0);
+  CHECK(code({"config", "check", "config/quickstart.ini", "config/worker.ini"}) == 0);
   here.write("bad.ini", "[job]\nepochs = many\n");
   CHECK(code({"run", here.path("bad.ini")}) == 3);
   CHECK(code({"run", here.path("absent.ini")}) == 3);
