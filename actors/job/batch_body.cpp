@@ -1,15 +1,13 @@
 #include "actors/job/batch_body.hpp"
 
+#include "actors/job/padding.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
 
 namespace gradmesh::job {
 namespace {
-
-constexpr std::size_t padded(std::size_t bytes) {
-  return (bytes + 7) / 8 * 8;
-}
 
 /// Where the parts of a body stand, in bytes.
 struct body_layout {

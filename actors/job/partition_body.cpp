@@ -1,17 +1,11 @@
 #include "actors/job/partition_body.hpp"
 
+#include "actors/job/padding.hpp"
+
 #include <algorithm>
 #include <string>
 
 namespace gradmesh::job {
-namespace {
-
-constexpr std::size_t padded(std::size_t bytes) {
-  return (bytes + 7) / 8 * 8;
-}
-
-} // namespace
-
 result<mesh::draft<schema::PartitionContent>>
 encode_partition(std::uint64_t job_id, const parameters::partition_content& content) {
   std::size_t bytes = padded(content.dense.size() * sizeof(float));

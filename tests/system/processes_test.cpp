@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include <unistd.h>
 
@@ -69,6 +70,23 @@ struct workplace {
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
+
+/// A run that goes on until something ends it, and its processes: coordinator, servers, data
+/// server, workers, in the order in which they were started.
+struct endless_run {
+  endless_run() {
+    here.put_job({.epochs = 100000});
+    run.emplace(here.run());
+    REQUIRE_MESSAGE(run->wait_for("training", patience), run->all());
+    nodes = testing::children_of(run->pid());
+    std::sort(nodes.begin(), nodes.end());
+    REQUIRE(nodes.size() == 6);
+  }
+
+  const workplace here;
+  std::optional<process> run;
+  std::vector<pid_t> nodes;
+};
 
 nlohmann::json summary(const process& p) {
   return nlohmann::json::parse(p.out(), nullptr, false);
@@ -128,33 +146,24 @@ TEST_CASE("a saved model can be scored") {
 }
 
 TEST_CASE("a worker that is killed ends the run with its name and last log lines") {
-  const workplace here;
-  here.put_job({.epochs = 100000});
-  process run(here.run());
-  REQUIRE_MESSAGE(run.wait_for("training", patience), run.all());
-  const auto nodes = testing::children_of(run.pid());
-  REQUIRE(nodes.size() == 6);
-  // Nodes are started in this order: coordinator, servers, data server, workers.
-  kill(*std::max_element(nodes.begin(), nodes.end()), SIGKILL);
-  CHECK(run.wait_end(patience) == 1);
-  CHECK_MESSAGE(contains(run.err(), "node 'worker-1'"), run.err());
-  CHECK_MESSAGE(contains(run.err(), "killed by signal 9"), run.err());
-  CHECK(contains(run.err(), "joined the mesh"));
-  CHECK(testing::all_end(nodes, patience));
+  endless_run training;
+  kill(training.nodes.back(), SIGKILL);
+  CHECK(training.run->wait_end(patience) == 1);
+  const auto& err = training.run->err();
+  CHECK_MESSAGE(contains(err, "node 'worker-1'"), err);
+  CHECK_MESSAGE(contains(err, "killed by signal 9"), err);
+  CHECK(contains(err, "joined the mesh"));
+  CHECK(testing::all_end(training.nodes, patience));
 }
 
 TEST_CASE("a coordinator that is killed ends the run with its name, at once") {
-  const workplace here;
-  here.put_job({.epochs = 100000});
-  process run(here.run());
-  REQUIRE_MESSAGE(run.wait_for("training", patience), run.all());
-  const auto nodes = testing::children_of(run.pid());
-  REQUIRE(nodes.size() == 6);
-  kill(*std::min_element(nodes.begin(), nodes.end()), SIGKILL);
-  CHECK(run.wait_end(patience) == 1);
-  CHECK_MESSAGE(contains(run.err(), "node 'coordinator'"), run.err());
-  CHECK(contains(run.err(), "killed by signal 9"));
-  CHECK(testing::all_end(nodes, patience));
+  endless_run training;
+  kill(training.nodes.front(), SIGKILL);
+  CHECK(training.run->wait_end(patience) == 1);
+  const auto& err = training.run->err();
+  CHECK_MESSAGE(contains(err, "node 'coordinator'"), err);
+  CHECK(contains(err, "killed by signal 9"));
+  CHECK(testing::all_end(training.nodes, patience));
 }
 
 TEST_CASE("a model file that could not be written is refused before the training") {
@@ -180,15 +189,10 @@ TEST_CASE("Ctrl-C ends a run and all its processes, whenever it comes") {
 }
 
 TEST_CASE("a run that is killed leaves no process behind") {
-  const workplace here;
-  here.put_job({.epochs = 100000});
-  process run(here.run());
-  REQUIRE_MESSAGE(run.wait_for("training", patience), run.all());
-  const auto nodes = testing::children_of(run.pid());
-  REQUIRE(nodes.size() == 6);
-  run.signal(SIGKILL);
-  CHECK(run.wait_end(patience) == 128 + SIGKILL);
-  CHECK(testing::all_end(nodes, patience));
+  endless_run training;
+  training.run->signal(SIGKILL);
+  CHECK(training.run->wait_end(patience) == 128 + SIGKILL);
+  CHECK(testing::all_end(training.nodes, patience));
 }
 
 TEST_CASE("nodes started by hand form a mesh that takes jobs and shows itself") {
