@@ -6,11 +6,9 @@
 ///
 /// Lives on the loop thread. One read at a time; the stream must outlive the reader.
 
-#include "actors/mesh/frame.hpp"
+#include "actors/env/network/frame_channel.hpp"
 
 #include <kj/async-io.h>
-
-#include <functional>
 
 namespace gradmesh::env {
 
@@ -26,10 +24,7 @@ public:
   /// Errors: `malformed_message`, `limit_exceeded`, `node_lost` (the stream ended).
   kj::Promise<result<mesh::frame_ptr>> read_one(limits allowed);
 
-  /// Takes a frame; an error ends the reading.
-  using frame_handler = std::function<error(mesh::frame_ptr)>;
-  /// Reads until the stream or its trust ends. `none` = it ended between two frames; otherwise the
-  /// handler's error or one as in `read_one`. Errors of the stream itself come as kj::Exception.
+  /// As frame_channel::read_all.
   kj::Promise<error> read_all(frame_handler handler);
 
 private:

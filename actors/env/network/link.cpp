@@ -21,7 +21,7 @@ link::link(loop_context& context, peer who, lanes connections, std::shared_ptr<p
 void link::start() {
   for (const auto l : {mesh::lane::control, mesh::lane::bulk}) {
     auto reading =
-        at(l).reader.read_all([this, l](mesh::frame_ptr f) { return receive(l, std::move(f)); });
+        at(l).read_all([this, l](mesh::frame_ptr f) { return receive(l, std::move(f)); });
     tasks_.add(reading.then([this](error why) { reading_ended(std::move(why)); }));
   }
 }
@@ -60,14 +60,14 @@ kj::Promise<void> link::write_on(mesh::lane l) {
   if (ended_) return kj::READY_NOW;
   auto batch = queues_->at(l).take();
   if (batch.empty()) {
-    if (finishing_) at(l).stream->shutdownWrite();
+    if (finishing_) at(l).shutdown_write();
     return kj::READY_NOW;
   }
   std::size_t bytes = 0;
   for (const auto& f : batch)
     bytes += f->wire_bytes();
   const auto frames = batch.size();
-  return at(l).writer.write(std::move(batch)).then([this, l, bytes, frames] {
+  return at(l).write(std::move(batch)).then([this, l, bytes, frames] {
     queues_->at(l).written(bytes);
     context_.counters.frames_sent.fetch_add(frames, std::memory_order_relaxed);
     context_.counters.bytes_sent.fetch_add(bytes, std::memory_order_relaxed);

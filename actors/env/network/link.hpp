@@ -17,7 +17,7 @@ namespace gradmesh::env {
 
 class link final : private kj::TaskSet::ErrorHandler {
 public:
-  using lanes = std::array<kj::Own<connection>, mesh::lane_count>;
+  using lanes = std::array<kj::Own<frame_channel>, mesh::lane_count>;
 
   link(loop_context& context, peer who, lanes connections, std::shared_ptr<peer_queues> queues,
        kj::Function<void(error)> ended);
@@ -32,7 +32,7 @@ public:
   void finish();
 
 private:
-  connection& at(mesh::lane l) { return *connections_[static_cast<std::size_t>(l)]; }
+  frame_channel& at(mesh::lane l) { return *connections_[static_cast<std::size_t>(l)]; }
   error receive(mesh::lane l, mesh::frame_ptr f);
   void reading_ended(error why);
   kj::Promise<void> write_on(mesh::lane l);

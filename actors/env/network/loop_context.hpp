@@ -64,10 +64,18 @@ private:
   std::size_t& used_;
 };
 
-/// One TCP connection: a lane, or going to be one.
-struct connection {
+/// One connection: a lane, or going to be one.
+struct connection final : frame_channel {
   explicit connection(kj::Own<kj::AsyncIoStream> s)
       : stream(kj::mv(s)), reader(*stream), writer(*stream) {}
+
+  kj::Promise<error> read_all(frame_handler handler) override {
+    return reader.read_all(std::move(handler));
+  }
+  kj::Promise<void> write(std::vector<mesh::frame_ptr> frames) override {
+    return writer.write(std::move(frames));
+  }
+  void shutdown_write() override { stream->shutdownWrite(); }
 
   kj::Own<kj::AsyncIoStream> stream;
   frame_reader reader;

@@ -66,11 +66,14 @@ bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened, p
 
 void peer_table::bring_up(entry& e, peer who) {
   e.watches.clear();
-  for (auto& lane : e.waiting)
-    lane->half_open.reset();
+  link::lanes lanes;
+  for (std::size_t l = 0; l < lanes.size(); ++l) {
+    e.waiting[l]->half_open.reset();
+    lanes[l] = kj::mv(e.waiting[l]);
+  }
   auto queues = std::make_shared<peer_queues>(e.identity, context_.options.queue_bytes_max,
                                               context_.counters.queued_bytes);
-  e.up = kj::heap<link>(context_, who, kj::mv(e.waiting), queues,
+  e.up = kj::heap<link>(context_, who, kj::mv(lanes), queues,
                         [this, identity = e.identity](error why) { drop(identity, why); });
   routes_.add(std::move(queues));
   context_.events.on_peer_up(who);

@@ -44,7 +44,7 @@ private:
     ticket number = 0;
     bool dialled = false;
     std::array<bool, mesh::lane_count> claimed{};
-    link::lanes waiting;
+    std::array<kj::Own<connection>, mesh::lane_count> waiting;
     kj::Own<link> up;
     // Tasks of a link that is being made; they drop the entry and must not outlive it.
     std::vector<kj::Promise<void>> watches;
