@@ -19,6 +19,7 @@ std::string_view to_string(errc code) {
   case errc::node_lost: return "node_lost";
   case errc::invalid_config: return "invalid_config";
   case errc::cancelled: return "cancelled";
+  case errc::retry_later: return "retry_later";
   }
   return "unknown_error";
 }

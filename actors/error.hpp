@@ -41,6 +41,8 @@ enum class errc : std::uint16_t {
   invalid_config = 13,
   /// The user asked to stop.
   cancelled = 14,
+  /// A queue or window is full now; the same request can be carried out later.
+  retry_later = 15,
 };
 
 /// The name of a code as it stands in logs and JSON, e.g. "malformed_message".

@@ -49,7 +49,10 @@ void add_network(node_options& node) {
               whole_number<milliseconds>(10, 60'000, "milliseconds"), "200",
               "Time between two signs of life of this node.");
   node.option("queue_mib", &node_section::queue_mib, whole_number<std::uint64_t>(1, 65'536, "MiB"),
-              "256", "The most that may wait to be sent to one peer on one lane.");
+              "64", "The most that may wait to be sent to one peer; more is told to come later.");
+  node.option("window_mib", &node_section::window_mib,
+              whole_number<std::uint64_t>(1, 65'536, "MiB"), "64",
+              "The most that one peer may have sent to this node without it being dealt with.");
 }
 
 void add_roles(table& t) {

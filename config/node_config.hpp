@@ -39,7 +39,8 @@ struct node_section {
   std::chrono::milliseconds heartbeat{0}; // key heartbeat_ms
   bool insecure = false;
   config::log_level log_level{};
-  std::uint64_t queue_mib = 0; // a peer and lane
+  std::uint64_t queue_mib = 0;  // to a peer
+  std::uint64_t window_mib = 0; // from a peer
 
   bool operator==(const node_section&) const = default;
 };

@@ -21,7 +21,8 @@
 #        4      2  protocol         version of this specification that the sender speaks; now 1
 #        6      2  kind             what the metadata is: an ordinal of MessageKind (message.capnp)
 #        8      1  lane             0 control, 1 bulk
-#        9      7  reserved         zero when sent; a receiver ignores them
+#        9      1  priority         0 to 7; of the frames that wait for a lane, the smaller go first
+#       10      6  reserved         zero when sent; a receiver ignores them
 #       16      4  metadata bytes   length of the metadata; a multiple of 8, at most 16 MiB
 #       20      4  reserved         zero when sent
 #       24      8  body bytes       length of the body; at most 1 GiB
@@ -39,13 +40,23 @@
 # The body is not part of the checksum: TCP's own checksum (and TLS, later) guards it, and a second
 # pass over every tensor would cost more than it finds.
 #
-# Order: frames on one lane arrive in the order in which they were sent, or the connection is gone.
-# Nothing is promised between lanes. A connection that breaks takes the frames in flight with it; the
+# Order: frames of one priority on one lane arrive in the order in which they were sent, or the
+# connection is gone. Nothing is promised between priorities and between lanes. A connection that breaks takes the frames in flight with it; the
 # sender learns of that as "peer down".
 #
 # A frame with a wrong magic, a length over its limit, an unknown kind or a wrong checksum ends the
 # connection: the stream cannot be trusted past it. Metadata that does not decode, or decodes to
 # values that make no sense, is refused with a Refusal and the connection lives.
+#
+# Credit
+# ------
+# A receiver bounds what it has to hold: for each lane it grants a window of bytes (whole frames,
+# header included). A frame occupies the window until an actor has dealt with it. The receiver says in
+# Credit frames (control lane) how many bytes have been freed since the link came up; a sender sends a
+# frame only if all that it sent minus all that was freed stays within the window with it, or if
+# nothing is outstanding. Credit frames occupy nothing. A sender that breaks the rule is disconnected.
+# What may not be sent yet waits at the sender; a request that finds this queue full is answered with
+# the error retry_later.
 #
 # Handshake
 # ---------
@@ -53,7 +64,7 @@
 # 2. The listener answers Welcome, or Refuse and closes.
 # 3. Either side sends any frame. A frame before that ends the connection.
 # A Hello is sent in the lowest version that the dialer speaks; the version in its frame header counts.
-# A side that does not finish the handshake within 10 seconds is dropped. A Hello is at most 64 KiB.
+# A side that does not finish the handshake within 5 seconds is dropped. A Hello is at most 64 KiB.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 
@@ -76,4 +87,11 @@ struct Refuse {
   # The listener's answer to a Hello that it does not accept; it closes the connection after it.
   code @0 :UInt16;          # an errc (actors/error.hpp)
   text @1 :Text;            # what was wrong, with both sides' values
+}
+
+struct Credit {
+  # Either side, any time after the handshake, on the control lane; first of all when the link is up.
+  lane @0 :UInt8;           # that the credit is for
+  freedBytes @1 :UInt64;    # of the bytes that came on the lane since the link is up
+  windowBytes @2 :UInt64;   # how many may be outstanding; the same for the life of the link
 }

@@ -43,6 +43,8 @@ enum MessageKind {
   pushed @29;
   exportPartition @30;
   partitionContent @31;
+  # link.capnp
+  credit @32;           # links use it among themselves, actors never see it
 }
 
 enum ServiceKind {

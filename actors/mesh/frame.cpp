@@ -1,5 +1,7 @@
 #include "actors/mesh/frame.hpp"
 
+#include "actors/mesh/body_pool.hpp"
+
 #include <xxhash.h>
 
 #include <algorithm>
@@ -17,6 +19,7 @@ constexpr std::size_t magic = 0;
 constexpr std::size_t protocol = 4;
 constexpr std::size_t kind = 6;
 constexpr std::size_t lane = 8;
+constexpr std::size_t priority = 9;
 constexpr std::size_t metadata_bytes = 16;
 constexpr std::size_t body_bytes = 24;
 constexpr std::size_t from_uuid = 32;
@@ -85,6 +88,11 @@ result<void> check_limits(const frame_header& h) {
 
 writable_body allocate_body(std::size_t bytes) {
   if (bytes == 0) return {};
+  if (bytes >= pooled_body_bytes_min) {
+    auto memory = take_pooled(bytes);
+    auto* start = static_cast<std::byte*>(memory.get());
+    return {std::move(memory), {start, bytes}};
+  }
   // One allocation for the bytes and their reference count.
   const std::shared_ptr<std::byte[]> memory =
       std::make_shared_for_overwrite<std::byte[]>(bytes + body_alignment);
@@ -113,6 +121,7 @@ header_bytes encode_header(const frame& f) {
   put(out, at::protocol, h.protocol);
   put(out, at::kind, h.kind);
   put(out, at::lane, static_cast<std::uint8_t>(h.lane));
+  put(out, at::priority, h.priority);
   put(out, at::metadata_bytes, h.metadata_bytes);
   put(out, at::body_bytes, h.body_bytes);
   std::memcpy(out.data() + at::from_uuid, h.from.uuid.data(), h.from.uuid.size());
@@ -141,11 +150,17 @@ result<decoded_header> decode_header(std::span<const std::byte, frame_header_byt
     return {errc::malformed_message, "frame for lane " + std::to_string(lane_number) +
                                          "; there are 0 (control) and 1 (bulk)"};
 
+  const auto priority = get<std::uint8_t>(bytes, at::priority);
+  if (priority >= priority_count)
+    return {errc::malformed_message, "frame with priority " + std::to_string(priority) +
+                                         "; they go from 0 to " + std::to_string(priority_max)};
+
   decoded_header decoded;
   auto& h = decoded.header;
   h.protocol = get<std::uint16_t>(bytes, at::protocol);
   h.kind = get<std::uint16_t>(bytes, at::kind);
   h.lane = static_cast<lane>(lane_number);
+  h.priority = priority;
   h.metadata_bytes = get<std::uint32_t>(bytes, at::metadata_bytes);
   h.body_bytes = get<std::uint64_t>(bytes, at::body_bytes);
   std::memcpy(h.from.uuid.data(), bytes.data() + at::from_uuid, h.from.uuid.size());

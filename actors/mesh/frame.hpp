@@ -27,10 +27,15 @@ inline constexpr std::uint64_t body_bytes_max = 1u << 30;
 enum class lane : std::uint8_t { control = 0, bulk = 1 };
 inline constexpr std::size_t lane_count = 2;
 
+/// Among the frames that wait for a lane those with the smallest number go first.
+inline constexpr std::size_t priority_count = 8;
+inline constexpr std::uint8_t priority_max = priority_count - 1;
+
 struct frame_header {
   std::uint16_t protocol = protocol_version;
   std::uint16_t kind = 0; // ordinal of schema::MessageKind
   mesh::lane lane = lane::control;
+  std::uint8_t priority = 0; // below priority_count
   std::uint32_t metadata_bytes = 0;
   std::uint64_t body_bytes = 0;
   node_identity from;
@@ -64,11 +69,26 @@ struct writable_body {
 };
 writable_body allocate_body(std::size_t bytes);
 
+/// A received frame's claim on the bytes that its receiver granted to the sender. Settled when an
+/// actor has dealt with the frame, or with the frame's end: then the sender may send as much again.
+class receipt {
+public:
+  virtual ~receipt() = default;
+  /// Any thread; only the first call counts.
+  virtual void settle() = 0;
+};
+
 struct frame {
   frame_header header;
   /// A flat Cap'n Proto message; header.metadata_bytes / 8 words.
   std::vector<std::uint64_t> metadata;
   frame_body body;
+  /// Set by the link before anybody else sees the frame; empty where nobody counts.
+  mutable std::shared_ptr<receipt> claim;
+
+  void settle() const {
+    if (claim) claim->settle();
+  }
 
   std::size_t wire_bytes() const {
     return frame_header_bytes + metadata.size() * sizeof(std::uint64_t) + body.bytes.size();

@@ -29,6 +29,7 @@ template <class T, class Handler>
 auto receive(std::shared_ptr<router> through, Handler handler) {
   return [through = std::move(through), handler = std::move(handler)](const message<T>& m) {
     const auto handled = guarded([&] { return result<void>(handler(m)); });
+    m.frame()->settle();
     if constexpr (!std::is_same_v<T, schema::Refusal>)
       if (!handled) (void)through->reply(m, make_refusal(handled.failure()));
   };

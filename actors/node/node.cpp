@@ -73,6 +73,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   links.node_name = settings.name;
   links.cluster = settings.cluster;
   links.queue_bytes_max = settings.queue_mib << 20;
+  links.window_bytes = settings.window_mib << 20;
   links.log = [log = environment.log](const std::string& line) { log(env::severity::info, line); };
   p->network = environment.make_network(std::move(links));
   p->router = std::make_shared<mesh::router>(identity, p->network);

@@ -17,7 +17,7 @@ using frame_handler = std::function<error(mesh::frame_ptr)>;
 
 class frame_channel {
 public:
-  virtual ~frame_channel() = default;
+  virtual ~frame_channel() noexcept(false) = default;
 
   /// Reads until the peer or its trust ends. `none` = it ended between two frames; otherwise the
   /// handler's error, `malformed_message`, `limit_exceeded` or `node_lost`. Errors of the transport

@@ -57,7 +57,7 @@ auto decode(const mesh::frame& f, Read read) -> decltype(read(typename T::Reader
     return read(message.getRoot<T>());
   } catch (const kj::Exception& e) {
     return {errc::malformed_message,
-            std::string("handshake message that does not decode: ") + e.getDescription().cStr()};
+            std::string("link message that does not decode: ") + e.getDescription().cStr()};
   }
 }
 
@@ -170,8 +170,32 @@ error replaced_by(const mesh::node_identity& successor) {
                                std::to_string(successor.incarnation)};
 }
 
+mesh::frame_ptr make_credit(const greeting& own, const lane_credit& credit) {
+  capnp::MallocMessageBuilder content;
+  auto out = content.initRoot<schema::Credit>();
+  out.setLane(static_cast<std::uint8_t>(credit.lane));
+  out.setFreedBytes(credit.freed_bytes);
+  out.setWindowBytes(credit.window_bytes);
+  return make_frame(own, mesh::lane::control, mesh::protocol_version, schema::MessageKind::CREDIT,
+                    content);
+}
+
+result<lane_credit> read_credit(const mesh::frame& f) {
+  return decode<schema::Credit>(f, [](schema::Credit::Reader in) -> result<lane_credit> {
+    if (in.getLane() >= mesh::lane_count)
+      return {errc::malformed_message,
+              "Credit for lane " + std::to_string(in.getLane()) + ", which there is not"};
+    return lane_credit{static_cast<mesh::lane>(in.getLane()), in.getFreedBytes(),
+                       in.getWindowBytes()};
+  });
+}
+
 bool is_handshake_kind(std::uint16_t kind) {
   return kind <= wire(schema::MessageKind::REFUSE);
+}
+
+bool is_credit_kind(std::uint16_t kind) {
+  return kind == wire(schema::MessageKind::CREDIT);
 }
 
 bool is_known_kind(std::uint16_t kind) {

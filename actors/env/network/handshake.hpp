@@ -47,8 +47,19 @@ error already_connected(const mesh::node_identity& held, const mesh::node_identi
 /// Why a link ended whose node has come back with a higher incarnation.
 error replaced_by(const mesh::node_identity& successor);
 
+/// The receiver's word on a lane's credit; see schema/link.capnp.
+struct lane_credit {
+  mesh::lane lane = mesh::lane::control;
+  std::uint64_t freed_bytes = 0;
+  std::uint64_t window_bytes = 0;
+};
+mesh::frame_ptr make_credit(const greeting& own, const lane_credit& credit);
+/// Errors: `malformed_message`.
+result<lane_credit> read_credit(const mesh::frame& f);
+
 /// Whether the message may only stand in the handshake (also: `none`).
 bool is_handshake_kind(std::uint16_t kind);
+bool is_credit_kind(std::uint16_t kind);
 /// Whether message.capnp knows the number.
 bool is_known_kind(std::uint16_t kind);
 

@@ -9,6 +9,7 @@
 /// Lives on the loop thread. Reports its end once and must not be destroyed from within the report.
 
 #include "actors/env/network/loop_context.hpp"
+#include "actors/env/network/receive_window.hpp"
 #include "actors/env/network/routes.hpp"
 
 #include <kj/function.h>
@@ -21,19 +22,24 @@ public:
 
   link(loop_context& context, peer who, lanes connections, std::shared_ptr<peer_queues> queues,
        kj::Function<void(error)> ended);
+  ~link();
 
   const peer& who() const { return who_; }
 
   void start();
   /// A queue said `wake_writer`.
   void wake_writer(mesh::lane l);
+  /// Tells the peer how much of a lane's window is free.
+  void grant(mesh::lane l);
   /// Writes what is queued, closes its own side, and ends when the peer has closed the other. The
   /// queues must be closed.
   void finish();
 
 private:
   frame_channel& at(mesh::lane l) { return *connections_[static_cast<std::size_t>(l)]; }
+  receive_window& window(mesh::lane l) { return *windows_[static_cast<std::size_t>(l)]; }
   error receive(mesh::lane l, mesh::frame_ptr f);
+  error take_credit(const mesh::frame& f);
   void reading_ended(error why);
   kj::Promise<void> write_on(mesh::lane l);
   void end(error why);
@@ -43,6 +49,7 @@ private:
   peer who_;
   lanes connections_;
   std::shared_ptr<peer_queues> queues_;
+  std::array<std::shared_ptr<receive_window>, mesh::lane_count> windows_;
   kj::Function<void(error)> on_end_;
   std::size_t lanes_readable_ = mesh::lane_count;
   bool finishing_ = false;

@@ -32,26 +32,30 @@ kj::Promise<void> listener::accept_on(kj::ConnectionReceiver& receiver) {
 void listener::greet(kj::Own<kj::AsyncIoStream> stream) {
   const auto remote = remote_of(*stream);
   auto c = kj::heap<connection>(kj::mv(stream));
-  if (context_.half_open >= context_.options.half_open_max) {
-    const error busy{errc::limit_exceeded,
-                     "node '" + context_.own.node_name + "' has " +
-                         std::to_string(context_.half_open) +
-                         " connections that have not finished the handshake; try again later"};
-    tasks_.add(refuse(kj::mv(c), remote, mesh::lane::control, busy));
-    return;
-  }
-  c->half_open = std::make_unique<half_open_slot>(context_.half_open);
+  auto evicted = kj::newPromiseAndFulfiller<void>();
+  c->half_open_place = context_.strangers.add();
+  c->half_open_place->on_eviction(
+      [fulfiller = kj::mv(evicted.fulfiller)]() mutable { fulfiller->fulfill(); });
   set_link_options(*c->stream);
 
-  const auto limit = context_.options.handshake_timeout;
-  const error late{errc::timed_out, "no Hello within " + std::to_string(limit.count()) + " ms"};
   auto& reader = c->reader;
-  auto first = context_.within(limit, late, reader.read_one({hello_bytes_max, 0}));
-  tasks_.add(first
-                 .then([this, remote, c = kj::mv(c)](result<mesh::frame_ptr> f) mutable {
-                   return answer(kj::mv(c), remote, std::move(f));
-                 })
-                 .catch_([this, remote](kj::Exception&& e) { reject(remote, reason_of(e)); }));
+  auto handshake = reader.read_one({hello_bytes_max, 0})
+                       .then([this, remote, c = kj::mv(c)](result<mesh::frame_ptr> f) mutable {
+                         return answer(kj::mv(c), remote, std::move(f));
+                       })
+                       .catch_([this, remote](kj::Exception&& e) { reject(remote, reason_of(e)); });
+  const auto limit = context_.options.handshake_timeout;
+  auto late = context_.after(limit).then([this, remote, limit] {
+    reject(remote, "no Hello within " + std::to_string(limit.count()) + " ms");
+  });
+  auto displaced = evicted.promise.then(
+      [this, remote]() -> kj::Promise<void> {
+        reject(remote, "more than " + std::to_string(context_.options.half_open_max) +
+                           " connections have not finished the handshake, and this was the oldest");
+        return kj::READY_NOW;
+      },
+      [](kj::Exception&&) -> kj::Promise<void> { return kj::NEVER_DONE; }); // past this stage
+  tasks_.add(handshake.exclusiveJoin(kj::mv(late)).exclusiveJoin(kj::mv(displaced)));
 }
 
 kj::Promise<void> listener::answer(kj::Own<connection> c, config::endpoint remote,
@@ -75,6 +79,7 @@ kj::Promise<void> listener::welcome(kj::Own<connection> c, peer who, mesh::lane 
                                     std::uint16_t protocol) {
   const auto ticket = peers_.accept(who.identity, l);
   if (!ticket) return refuse(kj::mv(c), who.remote, l, ticket.failure());
+  c->half_open_place->on_eviction([this, t = *ticket] { peers_.abandon(t); });
   auto& writer = c->writer;
   return writer.write({make_welcome(context_.own, l, protocol)})
       .then([this, t = *ticket, l, who, c = kj::mv(c)]() mutable {

@@ -4,7 +4,9 @@
 
 #include "actors/env/network/frame_reader.hpp"
 #include "actors/env/network/frame_writer.hpp"
+#include "actors/env/network/half_open.hpp"
 #include "actors/env/network/handshake.hpp"
+#include "actors/env/network/loop_tasks.hpp"
 #include "actors/env/network/network.hpp"
 
 #include <kj/async-io.h>
@@ -23,6 +25,7 @@ struct traffic {
   std::atomic<std::uint64_t> bytes_received{0};
   std::atomic<std::uint64_t> frames_refused{0};
   std::atomic<std::uint64_t> queued_bytes{0};
+  std::atomic<std::uint64_t> sends_refused{0};
 };
 
 struct loop_context {
@@ -33,7 +36,8 @@ struct loop_context {
   greeting own;
   network_events events;
   traffic& counters;
-  std::size_t half_open = 0;
+  loop_tasks& tasks;
+  env::half_open strangers{options.half_open_max};
 
   void log(std::string line) const {
     if (options.log) options.log(std::move(line));
@@ -52,18 +56,6 @@ struct loop_context {
   }
 };
 
-/// Counts a connection as half open as long as it lives.
-class half_open_slot {
-public:
-  explicit half_open_slot(std::size_t& used) : used_(used) { ++used_; }
-  ~half_open_slot() { --used_; }
-  half_open_slot(const half_open_slot&) = delete;
-  half_open_slot& operator=(const half_open_slot&) = delete;
-
-private:
-  std::size_t& used_;
-};
-
 /// One connection: a lane, or going to be one.
 struct connection final : frame_channel {
   explicit connection(kj::Own<kj::AsyncIoStream> s)
@@ -80,7 +72,7 @@ struct connection final : frame_channel {
   kj::Own<kj::AsyncIoStream> stream;
   frame_reader reader;
   frame_writer writer;
-  std::unique_ptr<half_open_slot> half_open;
+  std::unique_ptr<half_open::place> half_open_place; // while it is one that was accepted
 };
 
 } // namespace gradmesh::env

@@ -117,9 +117,14 @@ result<void> memory_wire::send(const memory_node_ptr& node, const mesh::node_uui
   const auto lane = static_cast<std::size_t>(f->header.lane);
   const auto bytes = f->wire_bytes();
   const auto waiting = found->second.waiting;
-  const auto bytes_max = node->options.queue_bytes_max;
+  const bool bulk = f->header.lane == mesh::lane::bulk;
+  const auto bytes_max = bulk ? node->options.queue_bytes_max : control_queue_bytes_max;
   if ((*waiting)[lane] > 0 && (*waiting)[lane] + bytes > bytes_max) {
-    const auto full = queue_full(to, f->header.lane, bytes, bytes_max);
+    if (bulk) {
+      ++node->counters.sends_refused;
+      return bulk_queue_full(to, bytes, bytes_max);
+    }
+    const auto full = control_queue_full(to, bytes);
     part(node, to, full, closed_by_peer());
     deliver(held);
     return full;

@@ -8,9 +8,13 @@
 /// network's own thread (sockets) or the sender's (memory), one at a time for a peer and lane; a
 /// handler must not block.
 ///
-/// Order: frames to one peer on one lane arrive in the order of the calls to `send`, or the peer
-/// goes down. Failure: a peer that breaks the protocol, falls silent in the handshake, or does not
-/// read (its queue is full) goes down with an error that says so; frames queued for it are lost.
+/// Order: frames of one priority to one peer on one lane arrive in the order of the calls to `send`,
+/// or the peer goes down. Failure: a peer that breaks the protocol, falls silent in the handshake,
+/// or does not read its control lane goes down with an error that says so; frames queued for it are
+/// lost.
+///
+/// Back-pressure: each receiver grants a window per lane, and the queue in front of it is bounded,
+/// so a peer that does not read costs `queue_bytes_max` and no more. Then `send` says `retry_later`.
 
 #include "actors/error.hpp"
 #include "actors/mesh/frame.hpp"
@@ -52,11 +56,15 @@ struct network_options {
   mesh::node_identity self;
   std::string node_name;
   std::string cluster = "gradmesh";
-  /// Bytes that may wait for one peer on one lane; a single larger frame passes when nothing waits.
-  std::size_t queue_bytes_max = 256u << 20;
-  /// Connections that have not finished the handshake.
+  /// Bytes that may wait for one peer on its bulk lane; a single larger frame passes when nothing
+  /// waits.
+  std::size_t queue_bytes_max = 64u << 20;
+  /// Bytes of bulk frames that a peer may have sent without an actor having dealt with them.
+  std::size_t window_bytes = 64u << 20;
+  /// Connections that have not finished the handshake; one more takes the place of the oldest.
   std::size_t half_open_max = 64;
-  std::chrono::milliseconds handshake_timeout{10'000};
+  /// From the first byte to the Welcome.
+  std::chrono::milliseconds handshake_timeout{5'000};
   /// For name look-up and TCP connect together.
   std::chrono::milliseconds connect_timeout{5'000};
   /// The versions that this node offers; narrower or other ones only where a mix of releases is
@@ -75,6 +83,7 @@ struct network_stats {
   std::uint64_t bytes_received = 0;
   std::uint64_t frames_refused = 0; // malformed or unsolicited; each ended a connection
   std::uint64_t queued_bytes = 0;   // now, over all peers and lanes
+  std::uint64_t sends_refused = 0;  // answered with `retry_later`
 };
 
 class network {
@@ -95,9 +104,10 @@ public:
   virtual void connect(const config::endpoint& to) = 0;
 
   /// Queues a frame on the lane that its header names. header.from is set by the network's owner.
-  /// Errors: `unreachable` (no such peer is up), `limit_exceeded` (queue full; the peer is dropped,
-  /// because a peer that does not read cannot be told so), `invalid_argument` (the header has
-  /// another identity, lengths that are not those of the parts, or a kind of the handshake).
+  /// Errors: `unreachable` (no such peer is up), `retry_later` (the bulk queue is full),
+  /// `limit_exceeded` (the control queue is full; the peer is dropped, because a peer that does not
+  /// read cannot be told so), `invalid_argument` (the header has another identity, lengths that are
+  /// not those of the parts, or a kind that belongs to links).
   virtual result<void> send(const mesh::node_uuid& to, mesh::frame_ptr f) = 0;
 
   /// Ends the links to a peer; `on_peer_down` follows with `why`.

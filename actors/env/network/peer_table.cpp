@@ -68,7 +68,7 @@ void peer_table::bring_up(entry& e, peer who) {
   e.watches.clear();
   link::lanes lanes;
   for (std::size_t l = 0; l < lanes.size(); ++l) {
-    e.waiting[l]->half_open.reset();
+    e.waiting[l]->half_open_place.reset();
     lanes[l] = kj::mv(e.waiting[l]);
   }
   auto queues = std::make_shared<peer_queues>(e.identity, context_.options.queue_bytes_max,
@@ -86,9 +86,16 @@ void peer_table::abandon(ticket t) {
 }
 
 void peer_table::wake_writer(const mesh::node_identity& to, mesh::lane l) {
-  const auto at = entries_.find(to.uuid);
-  if (at != entries_.end() && at->second.identity == to && at->second.up.get() != nullptr)
-    at->second.up->wake_writer(l);
+  if (auto* up = find_up(to)) up->wake_writer(l);
+}
+
+void peer_table::grant(const mesh::node_identity& to, mesh::lane l) {
+  if (auto* up = find_up(to)) up->grant(l);
+}
+
+link* peer_table::find_up(const mesh::node_identity& who) {
+  const auto at = entries_.find(who.uuid);
+  return at != entries_.end() && at->second.identity == who ? at->second.up.get() : nullptr;
 }
 
 void peer_table::drop(const mesh::node_identity& who, error why) {

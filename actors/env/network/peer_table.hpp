@@ -32,6 +32,7 @@ public:
   void abandon(ticket t);
 
   void wake_writer(const mesh::node_identity& to, mesh::lane l);
+  void grant(const mesh::node_identity& to, mesh::lane l);
   void drop(const mesh::node_identity& who, error why);
   void drop(const mesh::node_uuid& who, error why);
 
@@ -53,6 +54,8 @@ private:
 
   entry& add(const mesh::node_identity& identity, bool dialled);
   entries::iterator find(ticket t);
+  /// Null unless this very incarnation is up.
+  link* find_up(const mesh::node_identity& who);
   void remove(entries::iterator at, error why);
   void bring_up(entry& e, peer who);
   void taskFailed(kj::Exception&& e) override;

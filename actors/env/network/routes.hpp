@@ -3,6 +3,7 @@
 /// The peers that are up, as senders see them. Any thread.
 
 #include "actors/env/network/send_queue.hpp"
+#include "actors/env/network/send_rules.hpp"
 
 #include <map>
 #include <memory>
@@ -13,8 +14,8 @@ namespace gradmesh::env {
 
 /// One queue per lane.
 struct peer_queues {
-  peer_queues(mesh::node_identity peer, std::size_t bytes_max, std::atomic<std::uint64_t>& total)
-      : identity(peer), control(bytes_max, total), bulk(bytes_max, total) {}
+  peer_queues(mesh::node_identity peer, std::size_t bulk_bytes_max, std::atomic<std::uint64_t>& total)
+      : identity(peer), control(control_queue_bytes_max, total), bulk(bulk_bytes_max, total) {}
 
   send_queue& at(mesh::lane l) { return l == mesh::lane::control ? control : bulk; }
 

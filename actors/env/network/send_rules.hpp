@@ -12,6 +12,10 @@ namespace gradmesh::env {
 result<void> check_sendable(const mesh::frame& f, const mesh::node_identity& self);
 
 error no_such_peer(const mesh::node_uuid& to);
-error queue_full(const mesh::node_uuid& to, mesh::lane l, std::size_t bytes, std::size_t bytes_max);
+
+/// Control frames that may wait for a peer: more means that it is as good as dead.
+inline constexpr std::size_t control_queue_bytes_max = 32u << 20;
+error control_queue_full(const mesh::node_uuid& to, std::size_t bytes);
+error bulk_queue_full(const mesh::node_uuid& to, std::size_t bytes, std::size_t bytes_max);
 
 } // namespace gradmesh::env

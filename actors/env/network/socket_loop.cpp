@@ -11,16 +11,17 @@ network_events silent_events() {
 } // namespace
 
 socket_loop::socket_loop(kj::AsyncIoContext& io, const network_options& options,
-                         network_events events, traffic& counters, routes& up)
+                         network_events events, traffic& counters, loop_tasks& tasks,
+                         routes& up)
     : context_{*io.provider, *io.lowLevelProvider, io.provider->getTimer(),
                options,      greeting_of(options), std::move(events),
-               counters},
+               counters,     tasks},
       stopped_(kj::newPromiseAndFulfiller<void>()), peers_(context_, up),
       listener_(kj::heap<listener>(context_, peers_)), dialer_(kj::heap<dialer>(context_, peers_)) {
 }
 
-void socket_loop::run(loop_tasks& tasks, kj::AsyncIoContext& io) {
-  tasks.run(io.unixEventPort, *this).exclusiveJoin(kj::mv(stopped_.promise)).wait(io.waitScope);
+void socket_loop::run(kj::AsyncIoContext& io) {
+  context_.tasks.run(io.unixEventPort, *this).exclusiveJoin(kj::mv(stopped_.promise)).wait(io.waitScope);
 }
 
 void socket_loop::serve(kj::AutoCloseFd listening) {

@@ -12,10 +12,10 @@ namespace gradmesh::env {
 class socket_loop {
 public:
   socket_loop(kj::AsyncIoContext& io, const network_options& options, network_events events,
-              traffic& counters, routes& up);
+              traffic& counters, loop_tasks& tasks, routes& up);
 
   /// Runs until `stop` has done its work.
-  void run(loop_tasks& tasks, kj::AsyncIoContext& io);
+  void run(kj::AsyncIoContext& io);
 
   /// These two do nothing after `stop`.
   void serve(kj::AutoCloseFd listening);

@@ -69,12 +69,12 @@ void socket_network::run(network_events events, std::promise<result<void>> start
   try {
     auto io = kj::setupAsyncIo();
     io.waitScope.setBusyPollInterval(events_per_poll);
-    socket_loop loop(io, options_, std::move(events), counters_, routes_);
+    socket_loop loop(io, options_, std::move(events), counters_, *tasks_, routes_);
     loop_thread_id_ = std::this_thread::get_id();
     loop_ = &loop;
     running = true;
     started.set_value({});
-    loop.run(*tasks_, io);
+    loop.run(io);
   } catch (const kj::Exception& e) {
     const error failed{errc::io_failed, "the network thread ended: " + reason_of(e)};
     if (!running) started.set_value(failed);
@@ -110,7 +110,11 @@ result<void> socket_network::send(const mesh::node_uuid& to, mesh::frame_ptr f) 
   case send_queue::pushed::closed:
     return no_such_peer(to);
   case send_queue::pushed::full: {
-    auto full = queue_full(to, lane, bytes, options_.queue_bytes_max);
+    if (lane == mesh::lane::bulk) {
+      counters_.sends_refused.fetch_add(1, std::memory_order_relaxed);
+      return bulk_queue_full(to, bytes, options_.queue_bytes_max);
+    }
+    auto full = control_queue_full(to, bytes);
     tasks_->post(
         [who = queues->identity, full](socket_loop& loop) { loop.peers().drop(who, full); });
     return full;
@@ -137,7 +141,8 @@ void socket_network::stop(std::chrono::milliseconds linger) {
 
 network_stats socket_network::stats() const {
   return {counters_.frames_sent,    counters_.frames_received, counters_.bytes_sent,
-          counters_.bytes_received, counters_.frames_refused,  counters_.queued_bytes};
+          counters_.bytes_received, counters_.frames_refused,  counters_.queued_bytes,
+          counters_.sends_refused};
 }
 
 } // namespace

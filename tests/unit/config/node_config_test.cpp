@@ -28,7 +28,8 @@ TEST_CASE("a worker needs its role and its coordinator, the rest has defaults") 
   CHECK(c.node.heartbeat == std::chrono::milliseconds(200));
   CHECK_FALSE(c.node.insecure);
   CHECK(c.node.log_level == log_level::info);
-  CHECK(c.node.queue_mib == 256);
+  CHECK(c.node.queue_mib == 64);
+  CHECK(c.node.window_mib == 64);
   CHECK(c.server.shards == 1);
   CHECK(c.worker.prefetch == 2);
   CHECK(c.worker.pushes_in_flight == 2);
@@ -39,7 +40,7 @@ TEST_CASE("every option of a node file reaches its member") {
   const auto node = parse_node("[node]\nname = n\nroles = server, worker\nlisten = [::1]:0\n"
                                "coordinator = head:7700\ncluster = c\njoin_timeout = 1\n"
                                "node_timeout = 2\nheartbeat_ms = 50\ninsecure = true\n"
-                               "log_level = trace\nqueue_mib = 3\n"
+                               "log_level = trace\nqueue_mib = 3\nwindow_mib = 5\n"
                                "[server]\nshards = 4\n"
                                "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n",
                                "node.ini");
@@ -56,7 +57,8 @@ TEST_CASE("every option of a node file reaches its member") {
                    .heartbeat = std::chrono::milliseconds(50),
                    .insecure = true,
                    .log_level = log_level::trace,
-                   .queue_mib = 3};
+                   .queue_mib = 3,
+                   .window_mib = 5};
   expected.server = {.shards = 4};
   expected.worker = {.prefetch = 5, .pushes_in_flight = 6, .device = device_choice::cpu};
   CHECK(*node.value == expected);

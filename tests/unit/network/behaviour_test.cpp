@@ -104,7 +104,9 @@ TEST_CASE_TEMPLATE("a header arrives with every field as it was sent", Make, soc
 
 TEST_CASE_TEMPLATE("a body of 64 MiB arrives intact and aligned", Make, sockets, memory) {
   const Make make;
-  test_node a(make, options(1)), b(make, options(2));
+  auto wide = options(1);
+  wide.queue_bytes_max = 128u << 20;
+  test_node a(make, wide), b(make, options(2));
   join(a, b);
   constexpr std::size_t bytes = 64u << 20;
   a.send(b, lane::bulk, 5, 1'000, bytes);

@@ -90,9 +90,12 @@ std::optional<mesh::frame> raw_peer::receive() {
 }
 
 bool raw_peer::is_closed_by_peer() {
-  std::byte rest;
-  const auto got = recv(descriptor_, &rest, 1, 0);
-  return got == 0 || (got < 0 && errno == ECONNRESET);
+  std::array<std::byte, 4096> rest;
+  ssize_t got = 0;
+  do
+    got = recv(descriptor_, rest.data(), rest.size(), 0);
+  while (got > 0);
+  return got == 0 || errno == ECONNRESET;
 }
 
 bool raw_peer::receive_exactly(std::span<std::byte> to) {

@@ -31,6 +31,7 @@ public:
   void send(const mesh::frame& f) { send(encode(f)); }
   /// Nothing when the other side has closed.
   std::optional<mesh::frame> receive();
+  /// Reads on until it is closed; false when it stays open for too long.
   bool is_closed_by_peer();
 
 private:

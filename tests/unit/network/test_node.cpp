@@ -58,6 +58,7 @@ test_node::test_node(const network_factory& make, network_options o) : self_(o.s
   network_events events;
   events.on_frame = [this](mesh::frame_ptr f) {
     if (on_frame) return on_frame(std::move(f));
+    f->settle(); // as an actor does that has dealt with it
     change([&](record& r) { r.frames.push_back(std::move(f)); });
   };
   events.on_peer_up = [this](const peer& who) { change([&](record& r) { r.ups.push_back(who); }); };
