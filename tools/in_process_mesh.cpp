@@ -20,6 +20,7 @@ public:
     environment_.make_network = [hub = hub_](env::network_options options) {
       return std::shared_ptr<env::network>(env::make_memory_network(hub, std::move(options)));
     };
+    environment_.place = env::placement::detached; // memory has no thread to host actors
   }
   ~in_process_mesh() override { stop(); }
 

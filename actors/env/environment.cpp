@@ -14,7 +14,7 @@ environment real_environment(log_sink log, std::string cache_folder) {
           .log = std::move(log),
           .entropy = entropy,
           .cache_folder = std::move(cache_folder),
-          .place = placement::detached};
+          .place = placement::hosted};
 }
 
 } // namespace gradmesh::env

@@ -15,9 +15,10 @@
 namespace gradmesh::env {
 
 /// How actors are run. Detached: each on a thread of its own, which answers in a third of the time
-/// that the scheduler's polling takes. Scheduled: by the actor system's scheduler, for tests in
-/// virtual time.
-enum class placement : std::uint8_t { detached, scheduled };
+/// that the scheduler's polling takes. Hosted: those that answer at once on the network's thread,
+/// which halves that again; the others detached. Scheduled: by the actor system's scheduler, for
+/// tests in virtual time.
+enum class placement : std::uint8_t { detached, hosted, scheduled };
 
 struct environment {
   std::function<std::shared_ptr<network>(network_options)> make_network;

@@ -11,6 +11,8 @@
 
 namespace gradmesh::node {
 
+class loop_unit;
+
 struct context {
   std::shared_ptr<mesh::router> router;
   std::shared_ptr<env::disk> disk;
@@ -18,6 +20,8 @@ struct context {
   env::log_sink log;
   std::shared_ptr<service_board> board;
   env::placement place = env::placement::detached;
+  /// Where actors that answer at once are hosted; null where the environment has none hosted.
+  std::shared_ptr<loop_unit> loop;
   std::string node_name;
   std::string cache_folder;
 };

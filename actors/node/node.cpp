@@ -30,6 +30,7 @@ mesh::node_identity draw_identity(const std::function<std::uint64_t()>& entropy)
 struct node::parts {
   std::shared_ptr<env::network> network;
   std::shared_ptr<mesh::router> router;
+  std::shared_ptr<loop_unit> loop;
   std::map<mesh::service_id, caf::actor> services;
   bool stopped = false;
 
@@ -77,6 +78,8 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   links.log = [log = environment.log](const std::string& line) { log(env::severity::info, line); };
   p->network = environment.make_network(std::move(links));
   p->router = std::make_shared<mesh::router>(identity, p->network);
+  if (environment.place == env::placement::hosted)
+    p->loop = std::make_shared<loop_unit>(system, p->network);
   const auto context = std::make_shared<const gradmesh::node::context>(
       gradmesh::node::context{.router = p->router,
                               .disk = environment.disk,
@@ -84,6 +87,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                               .log = environment.log,
                               .board = std::make_shared<service_board>(),
                               .place = environment.place,
+                              .loop = p->loop,
                               .node_name = settings.name,
                               .cache_folder = environment.cache_folder});
   auto& parts = *p;
@@ -102,7 +106,11 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   if (config.has(config::role::server))
     for (std::uint16_t i = 0; i < config.server.shards; ++i) {
       const mesh::service_id service{service_kind::server_shard, i};
-      parts.offer(service, spawn(system, place, server_shard::server_shard, context, service));
+      // The network's thread can work for one shard; several are there to work side by side.
+      const bool alone = context->loop && config.server.shards == 1;
+      parts.offer(service,
+                  alone ? spawn_on(context->loop, server_shard::server_shard, context, service)
+                        : spawn(system, place, server_shard::server_shard, context, service));
     }
   if (config.has(config::role::data_server)) {
     const mesh::service_id service{service_kind::data_server, 0};
@@ -110,10 +118,11 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   }
   if (config.has(config::role::worker)) {
     const mesh::service_id service{service_kind::worker, 0};
+    const worker::pipeline_options options{.prefetch = config.worker.prefetch,
+                                           .pushes_in_flight = config.worker.pushes_in_flight};
     locals.workers.push_back(
-        spawn(system, place, worker::worker, context, service,
-              worker::pipeline_options{.prefetch = config.worker.prefetch,
-                                       .pushes_in_flight = config.worker.pushes_in_flight}));
+        context->loop ? spawn_on(context->loop, worker::worker, context, service, options)
+                      : spawn(system, place, worker::worker, context, service, options));
     parts.offer(service, locals.workers.back());
     // For jobs with partitioned data; idle otherwise.
     const mesh::service_id data{service_kind::local_data, 0};
@@ -155,6 +164,7 @@ void node::stop(std::chrono::milliseconds linger) {
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   }
   parts_->network->stop(linger);
+  if (parts_->loop) parts_->loop->close();
   parts_->services.clear();
 }
 

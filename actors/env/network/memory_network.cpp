@@ -25,6 +25,7 @@ public:
   void disconnect(const mesh::node_uuid& peer, error why) override {
     wire_->disconnect(node_, peer, why);
   }
+  bool post(std::function<void()>) override { return false; }
   void stop(std::chrono::milliseconds) override {
     wire_->leave(node_, {errc::node_lost, "the peer closed the connection"});
   }

@@ -113,6 +113,10 @@ public:
   /// Ends the links to a peer; `on_peer_down` follows with `why`.
   virtual void disconnect(const mesh::node_uuid& peer, error why) = 0;
 
+  /// Has a task run on the thread that events come from; false when there is none (memory), or no
+  /// more. What the thread does not come to before it ends is dropped.
+  virtual bool post(std::function<void()> task) = 0;
+
   /// Writes what is queued and waits until the peers have read it (at most `linger`), closes
   /// everything, joins threads. No events from the call on, not even for the peers that were up.
   virtual void stop(std::chrono::milliseconds linger) = 0;

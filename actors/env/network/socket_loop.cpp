@@ -17,8 +17,8 @@ socket_loop::socket_loop(kj::AsyncIoContext& io, const network_options& options,
                options,      greeting_of(options), std::move(events),
                counters,     tasks},
       stopped_(kj::newPromiseAndFulfiller<void>()), peers_(context_, up),
-      listener_(kj::heap<listener>(context_, peers_)), dialer_(kj::heap<dialer>(context_, peers_)) {
-}
+      listener_(kj::heap<listener>(context_, peers_)), dialer_(kj::heap<dialer>(context_, peers_)),
+      later_(*this) {}
 
 void socket_loop::run(kj::AsyncIoContext& io) {
   context_.tasks.run(io.unixEventPort, *this).exclusiveJoin(kj::mv(stopped_.promise)).wait(io.waitScope);
@@ -30,6 +30,14 @@ void socket_loop::serve(kj::AutoCloseFd listening) {
 
 void socket_loop::dial(const config::endpoint& to) {
   if (dialer_.get() != nullptr) dialer_->dial(to);
+}
+
+void socket_loop::run_later(std::function<void()> task) {
+  later_.add(kj::evalLater([run = std::move(task)] { run(); }));
+}
+
+void socket_loop::taskFailed(kj::Exception&& e) {
+  context_.log("a task of the network thread failed: " + std::string(e.getDescription().cStr()));
 }
 
 void socket_loop::stop(std::chrono::milliseconds linger) {

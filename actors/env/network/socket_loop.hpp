@@ -9,7 +9,7 @@
 
 namespace gradmesh::env {
 
-class socket_loop {
+class socket_loop final : private kj::TaskSet::ErrorHandler {
 public:
   socket_loop(kj::AsyncIoContext& io, const network_options& options, network_events events,
               traffic& counters, loop_tasks& tasks, routes& up);
@@ -21,18 +21,23 @@ public:
   void serve(kj::AutoCloseFd listening);
   void dial(const config::endpoint& to);
   peer_table& peers() { return peers_; }
+  /// Runs a task after the events that are at hand. It must not throw.
+  void run_later(std::function<void()> task);
 
   /// Silences the events, gives handshakes up, and lets `run` return when all links have finished
   /// or `linger` is over.
   void stop(std::chrono::milliseconds linger);
 
 private:
+  void taskFailed(kj::Exception&& e) override;
+
   loop_context context_;
   kj::PromiseFulfillerPair<void> stopped_;
   peer_table peers_;
   kj::Own<listener> listener_;
   kj::Own<dialer> dialer_;
   kj::Promise<void> stopping_ = nullptr;
+  kj::TaskSet later_;
 };
 
 } // namespace gradmesh::env

@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include <atomic>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -29,6 +30,7 @@ public:
   void connect(const config::endpoint& to) override;
   result<void> send(const mesh::node_uuid& to, mesh::frame_ptr f) override;
   void disconnect(const mesh::node_uuid& peer, error why) override;
+  bool post(std::function<void()> task) override;
   void stop(std::chrono::milliseconds linger) override;
   network_stats stats() const override;
 
@@ -46,6 +48,7 @@ private:
   // Set before `start` returns.
   std::thread::id loop_thread_id_;
   socket_loop* loop_ = nullptr; // to be used on the loop thread only
+  std::atomic<bool> ended_{false};
 };
 
 result<void> socket_network::start(network_events events) {
@@ -132,11 +135,21 @@ void socket_network::disconnect(const mesh::node_uuid& peer, error why) {
   tasks_->post([peer, why](socket_loop& loop) { loop.peers().drop(peer, why); });
 }
 
+bool socket_network::post(std::function<void()> task) {
+  if (!tasks_ || ended_) return false;
+  if (on_loop_thread())
+    loop_->run_later(std::move(task));
+  else
+    tasks_->post([run = std::move(task)](socket_loop&) { run(); });
+  return true;
+}
+
 void socket_network::stop(std::chrono::milliseconds linger) {
   const std::lock_guard lock(stop_mutex_);
   if (!thread_.joinable()) return;
   tasks_->post([linger](socket_loop& loop) { loop.stop(linger); });
   thread_.join();
+  ended_ = true;
 }
 
 network_stats socket_network::stats() const {
