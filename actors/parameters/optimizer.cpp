@@ -4,9 +4,7 @@
 
 #include <cmath>
 
-// The loops below are written over restricted pointers so that the compiler vectorises them; the
-// file is compiled without errno for sqrt and without contraction to fused multiply-add, so that
-// the vector body and the scalar tail of a loop round alike.
+// The file is compiled without errno for sqrt, so that it can be vectorised.
 
 namespace gradmesh::parameters {
 
@@ -15,44 +13,51 @@ namespace {
 /// w -= lr g. Robbins and Monro: "A stochastic approximation method", 1951.
 class sgd final : public optimizer {
 public:
+  explicit sgd(instruction_set set) : set_(set) {}
+
   std::string_view name() const override { return "sgd"; }
   std::size_t state_floats_per_parameter() const override { return 0; }
   bool counts_steps() const override { return false; }
 
-  void update(std::span<float> w, std::span<const float> g, std::span<float>, float learning_rate,
-              std::uint64_t) const override {
-    float* __restrict weight = w.data();
-    const float* __restrict gradient = g.data();
-    const auto n = w.size();
-    for (std::size_t i = 0; i < n; ++i)
-      weight[i] -= learning_rate * gradient[i];
+  void update(std::span<const float> from, std::span<float> to, std::span<const float> g,
+              std::span<float>, float learning_rate, std::uint64_t) const override {
+    const float* before = from.data();
+    float* after = to.data();
+    const float* gradient = g.data();
+    for_each_index(set_, g.size(), [=](std::size_t i) GRADMESH_LOOP_BODY {
+      after[i] = before[i] - learning_rate * gradient[i];
+    });
   }
+
+private:
+  instruction_set set_;
 };
 
 /// v = mu v + g, w -= lr v. Polyak: "Some methods of speeding up the convergence of iteration
 /// methods", 1964; in the form of PyTorch's SGD, where the learning rate is outside v.
 class momentum final : public optimizer {
 public:
-  explicit momentum(float mu) : mu_(mu) {}
+  momentum(instruction_set set, float mu) : set_(set), mu_(mu) {}
 
   std::string_view name() const override { return "momentum"; }
   std::size_t state_floats_per_parameter() const override { return 1; }
   bool counts_steps() const override { return false; }
 
-  void update(std::span<float> w, std::span<const float> g, std::span<float> state,
-              float learning_rate, std::uint64_t) const override {
-    float* __restrict weight = w.data();
-    const float* __restrict gradient = g.data();
-    float* __restrict velocity = state.data();
-    const auto n = w.size();
+  void update(std::span<const float> from, std::span<float> to, std::span<const float> g,
+              std::span<float> state, float learning_rate, std::uint64_t) const override {
+    const float* before = from.data();
+    float* after = to.data();
+    const float* gradient = g.data();
+    float* velocity = state.data();
     const auto mu = mu_;
-    for (std::size_t i = 0; i < n; ++i) {
+    for_each_index(set_, g.size(), [=](std::size_t i) GRADMESH_LOOP_BODY {
       velocity[i] = mu * velocity[i] + gradient[i];
-      weight[i] -= learning_rate * velocity[i];
-    }
+      after[i] = before[i] - learning_rate * velocity[i];
+    });
   }
 
 private:
+  instruction_set set_;
   float mu_;
 };
 
@@ -60,26 +65,27 @@ private:
 /// online learning and stochastic optimization", JMLR 12, 2011 (diagonal form).
 class adagrad final : public optimizer {
 public:
-  explicit adagrad(float epsilon) : epsilon_(epsilon) {}
+  adagrad(instruction_set set, float epsilon) : set_(set), epsilon_(epsilon) {}
 
   std::string_view name() const override { return "adagrad"; }
   std::size_t state_floats_per_parameter() const override { return 1; }
   bool counts_steps() const override { return false; }
 
-  void update(std::span<float> w, std::span<const float> g, std::span<float> state,
-              float learning_rate, std::uint64_t) const override {
-    float* __restrict weight = w.data();
-    const float* __restrict gradient = g.data();
-    float* __restrict squares = state.data();
-    const auto n = w.size();
+  void update(std::span<const float> from, std::span<float> to, std::span<const float> g,
+              std::span<float> state, float learning_rate, std::uint64_t) const override {
+    const float* before = from.data();
+    float* after = to.data();
+    const float* gradient = g.data();
+    float* squares = state.data();
     const auto epsilon = epsilon_;
-    for (std::size_t i = 0; i < n; ++i) {
+    for_each_index(set_, g.size(), [=](std::size_t i) GRADMESH_LOOP_BODY {
       squares[i] += gradient[i] * gradient[i];
-      weight[i] -= learning_rate * gradient[i] / (std::sqrt(squares[i]) + epsilon);
-    }
+      after[i] = before[i] - learning_rate * gradient[i] / (std::sqrt(squares[i]) + epsilon);
+    });
   }
 
 private:
+  instruction_set set_;
   float epsilon_;
 };
 
@@ -99,33 +105,35 @@ double power(double base, std::uint64_t exponent) {
 /// t counts the updates of the row ("lazy Adam").
 class adam final : public optimizer {
 public:
-  adam(float beta1, float beta2, float epsilon) : beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {}
+  adam(instruction_set set, float beta1, float beta2, float epsilon)
+      : set_(set), beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {}
 
   std::string_view name() const override { return "adam"; }
   std::size_t state_floats_per_parameter() const override { return 2; }
   bool counts_steps() const override { return true; }
 
-  void update(std::span<float> w, std::span<const float> g, std::span<float> state,
-              float learning_rate, std::uint64_t step) const override {
-    float* __restrict weight = w.data();
-    const float* __restrict gradient = g.data();
-    float* __restrict mean = state.data();
-    float* __restrict square = state.data() + w.size();
-    const auto n = w.size();
+  void update(std::span<const float> from, std::span<float> to, std::span<const float> g,
+              std::span<float> state, float learning_rate, std::uint64_t step) const override {
+    const float* before = from.data();
+    float* after = to.data();
+    const float* gradient = g.data();
+    float* mean = state.data();
+    float* square = state.data() + g.size();
     const auto beta1 = beta1_;
     const auto beta2 = beta2_;
     const auto epsilon = epsilon_;
     const auto mean_scale = static_cast<float>(1 / (1 - power(beta1, step)));
     const auto square_scale = static_cast<float>(1 / (1 - power(beta2, step)));
-    for (std::size_t i = 0; i < n; ++i) {
+    for_each_index(set_, g.size(), [=](std::size_t i) GRADMESH_LOOP_BODY {
       mean[i] = beta1 * mean[i] + (1 - beta1) * gradient[i];
       square[i] = beta2 * square[i] + (1 - beta2) * gradient[i] * gradient[i];
-      weight[i] -=
-          learning_rate * (mean[i] * mean_scale) / (std::sqrt(square[i] * square_scale) + epsilon);
-    }
+      after[i] = before[i] - learning_rate * (mean[i] * mean_scale) /
+                                 (std::sqrt(square[i] * square_scale) + epsilon);
+    });
   }
 
 private:
+  instruction_set set_;
   float beta1_;
   float beta2_;
   float epsilon_;
@@ -145,7 +153,8 @@ result<void> check_decay(std::string_view name, float value) {
 
 } // namespace
 
-result<std::unique_ptr<optimizer>> make_optimizer(const optimizer_options& options) {
+result<std::unique_ptr<optimizer>> make_optimizer(const optimizer_options& options,
+                                                  instruction_set set) {
   for (const auto& ok :
        {check_positive("learning_rate", options.learning_rate),
         check_positive("epsilon", options.epsilon), check_decay("momentum", options.momentum),
@@ -153,11 +162,11 @@ result<std::unique_ptr<optimizer>> make_optimizer(const optimizer_options& optio
     if (!ok) return ok.failure();
 
   std::unique_ptr<optimizer> rule;
-  if (options.kind == "sgd") rule = std::make_unique<sgd>();
-  if (options.kind == "momentum") rule = std::make_unique<momentum>(options.momentum);
-  if (options.kind == "adagrad") rule = std::make_unique<adagrad>(options.epsilon);
+  if (options.kind == "sgd") rule = std::make_unique<sgd>(set);
+  if (options.kind == "momentum") rule = std::make_unique<momentum>(set, options.momentum);
+  if (options.kind == "adagrad") rule = std::make_unique<adagrad>(set, options.epsilon);
   if (options.kind == "adam")
-    rule = std::make_unique<adam>(options.beta1, options.beta2, options.epsilon);
+    rule = std::make_unique<adam>(set, options.beta1, options.beta2, options.epsilon);
   if (!rule)
     return {
         errc::invalid_argument,

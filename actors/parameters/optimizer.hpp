@@ -2,13 +2,14 @@
 
 /// The update rules that a server shard applies to its parameters: sgd, momentum, adagrad, adam.
 /// float32, element by element in a fixed order, so that a parameter's bits do not depend on which
-/// run (partition, shard) it is updated in.
+/// run (block, partition, shard) or on which machine it is updated.
 ///
 /// On sparse rows every rule is *lazy*: a row's state changes only in a step that touches the row.
 /// Momentum does not carry a row on while nobody pushes to it, and Adam counts the updates of each
 /// row by itself.
 
 #include "actors/error.hpp"
+#include "actors/parameters/vector_loop.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,15 +41,17 @@ public:
   /// True if `update` depends on `step`.
   virtual bool counts_steps() const = 0;
 
-  /// Updates the parameters `w` by their gradient `g`. `state` holds w.size() floats for each of
-  /// the `state_floats_per_parameter()`, one kind after the other. `step` counts the updates of
-  /// these parameters, this one included, so it begins with 1.
-  virtual void update(std::span<float> w, std::span<const float> g, std::span<float> state,
-                      float learning_rate, std::uint64_t step) const = 0;
+  /// `to` becomes the parameters `from`, updated by their gradient `g`; the two are the same memory
+  /// or do not overlap. `state` holds g.size() floats for each of the
+  /// `state_floats_per_parameter()`, one kind after the other. `step` counts the updates of these
+  /// parameters, this one included, so it begins with 1.
+  virtual void update(std::span<const float> from, std::span<float> to, std::span<const float> g,
+                      std::span<float> state, float learning_rate, std::uint64_t step) const = 0;
 };
 
 /// `errc::invalid_argument` for an unknown kind, a learning rate or epsilon that is not a finite
-/// number above 0, a momentum or beta outside [0, 1).
-result<std::unique_ptr<optimizer>> make_optimizer(const optimizer_options& options);
+/// number above 0, a momentum or beta outside [0, 1). The instruction set changes no bit.
+result<std::unique_ptr<optimizer>> make_optimizer(const optimizer_options& options,
+                                                  instruction_set set = best_instruction_set());
 
 } // namespace gradmesh::parameters

@@ -53,6 +53,12 @@ error wrong_size(std::string_view what, std::size_t have, std::size_t want) {
                       have, what, want)};
 }
 
+result<void> check_rate(float learning_rate) {
+  if (std::isfinite(learning_rate)) return {};
+  return {errc::invalid_argument,
+          fmt::format("the learning rate is {}; use a finite number", learning_rate)};
+}
+
 } // namespace
 
 parameter_store::parameter_store(std::vector<learning::table_spec> tables, partition_map map,
@@ -60,11 +66,10 @@ parameter_store::parameter_store(std::vector<learning::table_spec> tables, parti
                                  std::uint64_t seed)
     : tables_(std::move(tables)), layout_(tables_), map_(std::move(map)), shard_(shard),
       first_partition_(static_cast<std::uint32_t>(map_.partitions_of(shard).first)), seed_(seed),
-      rule_(std::move(rule)) {
-  const auto range = dense_range();
-  dense_.resize(range.size());
-  dense_state_.resize(range.size() * rule_->state_floats_per_parameter());
-  learning::fill_initial_dense(tables_, seed_, range.first, dense_);
+      rule_(std::move(rule)), dense_(dense_range().size(), rule_->state_floats_per_parameter()) {
+  for (std::size_t b = 0; b < dense_.count(); ++b)
+    learning::fill_initial_dense(tables_, seed_, dense_range().first + dense_.range(b).first,
+                                 dense_.initial_values(b));
 
   for (std::size_t t = 0; t < tables_.size(); ++t) {
     if (tables_[t].kind != learning::table_kind::sparse) continue;
@@ -130,8 +135,9 @@ result<void> parameter_store::read(bool dense, std::span<const std::uint64_t> ke
   if (out.size() != body_floats(dense, keys.size()))
     return wrong_size("floats to read into", out.size(), body_floats(dense, keys.size()));
 
-  float* to = out.data();
-  if (dense) to = std::copy(dense_.begin(), dense_.end(), to);
+  const auto dense_floats = dense ? dense_.size() : 0;
+  dense_.copy(0, out.first(dense_floats));
+  float* to = out.data() + dense_floats;
   for (std::size_t s = 0; s < sparse_.size(); ++s) {
     read_rows(s, keys, to);
     to += keys.size() * layout_.row_widths()[s];
@@ -187,14 +193,37 @@ result<void> parameter_store::check(const gradient& change) const {
   return {};
 }
 
-result<void> parameter_store::apply(const gradient& change, float learning_rate) {
-  if (!std::isfinite(learning_rate))
+result<void> parameter_store::check_dense(std::size_t block,
+                                          std::span<const float> gradient) const {
+  if (block >= dense_.count())
     return {errc::invalid_argument,
-            fmt::format("the learning rate is {}; use a finite number", learning_rate)};
+            fmt::format("there is no dense block {}; shard {} has {}: worker and shard disagree "
+                        "about the job's tables; submit the job again",
+                        block, shard_, dense_.count())};
+  const auto range = dense_.range(block);
+  if (gradient.size() != range.size())
+    return wrong_size(fmt::format("gradients for dense block {}", block), gradient.size(),
+                      range.size());
+  if (!all_finite(gradient))
+    return not_finite(fmt::format("dense block {}, element", block), gradient);
+  return {};
+}
+
+result<void> parameter_store::apply_dense(std::size_t block, std::span<const float> gradient,
+                                          float learning_rate) {
+  if (auto ok = check_rate(learning_rate); !ok) return ok;
+  if (auto ok = check_dense(block, gradient); !ok) return ok;
+  dense_.update(block, gradient, *rule_, learning_rate);
+  return {};
+}
+
+result<void> parameter_store::apply(const gradient& change, float learning_rate) {
+  if (auto ok = check_rate(learning_rate); !ok) return ok;
   if (auto ok = check(change); !ok) return ok;
 
-  if (change.has_dense)
-    rule_->update(dense_, change.dense, dense_state_, learning_rate, ++dense_steps_);
+  for (std::size_t b = 0; change.has_dense && b < dense_.count(); ++b)
+    dense_.update(b, change.dense.subspan(dense_.range(b).first, dense_.range(b).size()), *rule_,
+                  learning_rate);
   const float* rows = change.rows.data();
   for (std::size_t s = 0; s < sparse_.size(); ++s) {
     update_rows(s, change.keys, rows, learning_rate);
@@ -234,7 +263,8 @@ void parameter_store::update_rows(std::size_t sparse_index, std::span<const std:
     for (std::size_t i = 0; i < batch.size(); ++i, rows += width) {
       float* row = found[i] ? found[i] : create_row(sparse_index, batch[i], hashes[i]);
       const auto step = counts ? count_update(row + width + state_floats) : 0;
-      rule_->update({row, width}, {rows, width}, {row + width, state_floats}, learning_rate, step);
+      rule_->update({row, width}, {row, width}, {rows, width}, {row + width, state_floats},
+                    learning_rate, step);
     }
   }
 }
@@ -247,12 +277,11 @@ result<partition_content> parameter_store::export_partition(std::uint32_t partit
                         partition, shard_, map_.partitions_of(shard_).first,
                         map_.partitions_of(shard_).last)};
   const auto range = map_.dense_of_partition(partition);
-  const auto first =
-      dense_.begin() + static_cast<std::ptrdiff_t>(range.first - dense_range().first);
   partition_content content;
   content.partition = partition;
   content.dense_first = range.first;
-  content.dense.assign(first, first + static_cast<std::ptrdiff_t>(range.size()));
+  content.dense.resize(range.size());
+  dense_.copy(range.first - dense_range().first, content.dense);
   for (std::size_t s = 0; s < sparse_.size(); ++s) {
     const auto width = layout_.row_widths()[s];
     const auto entries = sparse_[s][partition - first_partition_].sorted_entries();

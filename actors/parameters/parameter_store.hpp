@@ -3,7 +3,10 @@
 /// The parameters that one server shard owns: reads for pulls, updates for pushes, export for
 /// saving the model. Used by one thread at a time (its shard actor).
 ///
-/// Dense parameters exist from the start. A sparse row comes into being with its first update;
+/// Dense parameters exist from the start, in blocks that are copied on write: see dense_blocks.hpp.
+/// What peers send of them is checked and applied block by block.
+///
+/// A sparse row comes into being with its first update;
 /// until then a read gives its initial value and keeps nothing, so that reading never costs memory.
 ///
 /// What a peer sends is checked before anything is changed: a refused `apply` has no effect.
@@ -11,6 +14,7 @@
 #include "actors/error.hpp"
 #include "actors/learning/table.hpp"
 #include "actors/parameters/body_layout.hpp"
+#include "actors/parameters/dense_blocks.hpp"
 #include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_content.hpp"
 #include "actors/parameters/partition_map.hpp"
@@ -38,6 +42,23 @@ public:
   /// This shard's part of the flat dense space.
   element_range dense_range() const { return map_.dense_of_shard(shard_); }
   std::size_t dense_size() const { return dense_.size(); }
+
+  /// The blocks that `dense_range` is cut into, and the elements of one of them, counted from the
+  /// beginning of `dense_range`.
+  std::size_t dense_blocks() const { return dense_.count(); }
+  element_range dense_block_range(std::size_t block) const { return dense_.range(block); }
+
+  /// The values of a block as they are now; a later update does not change them.
+  shared_floats dense_block(std::size_t block) const { return dense_.share(block); }
+
+  /// Whether `apply_dense` would take the gradient of this block; see there.
+  result<void> check_dense(std::size_t block, std::span<const float> gradient) const;
+
+  /// Updates a block. Each block counts its own steps. `errc::invalid_argument` if there is no such
+  /// block, its size is another, or a value or the learning rate is not finite; then nothing has
+  /// changed.
+  result<void> apply_dense(std::size_t block, std::span<const float> gradient, float learning_rate);
+
   /// Keys that have rows; all sparse tables have the same ones.
   std::uint64_t sparse_keys() const { return sparse_keys_; }
 
@@ -86,9 +107,7 @@ private:
   std::uint32_t first_partition_;
   std::uint64_t seed_;
   std::unique_ptr<optimizer> rule_;
-  std::vector<float> dense_;
-  std::vector<float> dense_state_;
-  std::uint64_t dense_steps_ = 0;
+  parameters::dense_blocks dense_;
   std::uint64_t sparse_keys_ = 0;
   std::vector<std::size_t> sparse_tables_; // index in tables_ of each sparse table
   /// By sparse table, then by partition of this shard.

@@ -69,7 +69,7 @@ TEST_CASE("every update rule follows its formula over 200 steps") {
         g[i] = normal(random);
         oracles[i].update(g[i], 0.05F, step);
       }
-      rule->update(w, g, state, 0.05F, static_cast<std::uint64_t>(step));
+      rule->update(w, w, g, state, 0.05F, static_cast<std::uint64_t>(step));
     }
     for (std::size_t i = 0; i < n; ++i)
       CHECK(w[i] == doctest::Approx(oracles[i].w).epsilon(1e-4).scale(1));
@@ -78,24 +78,24 @@ TEST_CASE("every update rule follows its formula over 200 steps") {
 
 TEST_CASE("the first steps have the values computed by hand") {
   std::vector<float> w{1}, g{0.5F}, state{0, 0};
-  make({.kind = "sgd"})->update(w, g, {}, 0.5F, 1);
+  make({.kind = "sgd"})->update(w, w, g, {}, 0.5F, 1);
   CHECK(w[0] == 0.75F);
 
   w = {1};
   const auto momentum = make({.kind = "momentum", .momentum = 0.5F});
-  momentum->update(w, g, std::span(state).first(1), 0.5F, 1); // v = 0.5
+  momentum->update(w, w, g, std::span(state).first(1), 0.5F, 1); // v = 0.5
   CHECK(w[0] == 0.75F);
-  momentum->update(w, g, std::span(state).first(1), 0.5F, 2); // v = 0.75
+  momentum->update(w, w, g, std::span(state).first(1), 0.5F, 2); // v = 0.75
   CHECK(w[0] == 0.375F);
 
   w = {1};
   state = {0, 0};
-  make({.kind = "adagrad"})->update(w, g, std::span(state).first(1), 0.5F, 1); // g / |g|
+  make({.kind = "adagrad"})->update(w, w, g, std::span(state).first(1), 0.5F, 1); // g / |g|
   CHECK(w[0] == doctest::Approx(0.5));
 
   w = {1};
   state = {0, 0};
-  make({.kind = "adam"})->update(w, g, state, 0.5F, 1); // the bias correction gives g / |g|
+  make({.kind = "adam"})->update(w, w, g, state, 0.5F, 1); // the bias correction gives g / |g|
   CHECK(w[0] == doctest::Approx(0.5));
 }
 
@@ -117,18 +117,49 @@ TEST_CASE("a parameter gets the same bits in whatever run it is updated") {
     for (std::uint64_t step = 1; step <= 20; ++step) {
       for (auto& value : g)
         value = normal(random);
-      rule->update(whole, g, state, 0.1F, step);
-      for (std::size_t i = 0; i < n; ++i)
-        rule->update(std::span(single).subspan(i, 1), std::span(g).subspan(i, 1), single_state[i],
-                     0.1F, step);
+      rule->update(whole, whole, g, state, 0.1F, step);
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto one = std::span(single).subspan(i, 1);
+        rule->update(one, one, std::span(g).subspan(i, 1), single_state[i], 0.1F, step);
+      }
     }
     CHECK(whole == single);
   }
 }
 
+TEST_CASE("every instruction set gives the same bits, in place and into other memory") {
+  const std::uint32_t seed = std::random_device{}();
+  CAPTURE(seed);
+  for (const char* kind : {"sgd", "momentum", "adagrad", "adam"}) {
+    CAPTURE(kind);
+    std::vector<float> expected;
+    for (const auto set : supported_instruction_sets()) {
+      CAPTURE(to_string(set));
+      const auto rule = make_optimizer({.kind = kind}, set);
+      REQUIRE(rule);
+      std::mt19937 random(seed);
+      std::normal_distribution<float> normal;
+      constexpr std::size_t n = 1003;
+      std::vector<float> in_place(n), g(n), state(n * (*rule)->state_floats_per_parameter());
+      for (std::uint64_t step = 1; step <= 20; ++step) {
+        for (auto& value : g)
+          value = std::ldexp(normal(random), static_cast<int>(random() % 40) - 20);
+        std::vector<float> elsewhere(n);
+        auto state_elsewhere = state;
+        (*rule)->update(in_place, elsewhere, g, state_elsewhere, 0.1F, step);
+        (*rule)->update(in_place, in_place, g, state, 0.1F, step);
+        REQUIRE(in_place == elsewhere);
+        REQUIRE(state == state_elsewhere);
+      }
+      if (expected.empty()) expected = in_place;
+      CHECK(in_place == expected);
+    }
+  }
+}
+
 TEST_CASE("adam after very many steps has no bias correction left") {
   std::vector<float> w{0}, g{1}, state{1, 1}; // mean and square as after endless gradients of 1
-  make({.kind = "adam"})->update(w, g, state, 0.25F, std::numeric_limits<std::uint32_t>::max());
+  make({.kind = "adam"})->update(w, w, g, state, 0.25F, std::numeric_limits<std::uint32_t>::max());
   CHECK(w[0] == doctest::Approx(-0.25));
 }
 

@@ -151,6 +151,66 @@ TEST_CASE("any number of shards holds the same bits after the same pushes") {
   }
 }
 
+TEST_CASE("dense parameters pushed and read block by block are those of the whole") {
+  constexpr std::uint64_t size = 2 * dense_block_floats + 77;
+  const std::vector<table_spec> big{{"w", table_kind::dense, size, initializer::uniform, 0.5F}};
+  for (const char* kind : {"sgd", "adam"}) {
+    CAPTURE(kind);
+    const auto map = partition_map::make(size, contiguous_owners(4, 2), 2);
+    REQUIRE(map);
+    auto by_block = parameter_store::make(big, *map, 1, {.kind = kind}, job_seed);
+    auto whole = parameter_store::make(big, *map, 1, {.kind = kind}, job_seed);
+    REQUIRE(by_block);
+    REQUIRE(whole);
+    REQUIRE(whole->dense_blocks() == 2);
+    std::vector<float> gradient(whole->dense_size());
+    for (std::size_t i = 0; i < gradient.size(); ++i)
+      gradient[i] = static_cast<float>(i % 1000) - 500;
+    for (int step = 0; step < 3; ++step) {
+      REQUIRE(whole->apply({true, gradient, {}, {}}, 0.1F));
+      for (std::size_t b = 0; b < by_block->dense_blocks(); ++b) {
+        const auto range = by_block->dense_block_range(b);
+        REQUIRE(
+            by_block->apply_dense(b, std::span(gradient).subspan(range.first, range.size()), 0.1F));
+      }
+    }
+    const auto expected = read_all(*whole, {});
+    for (std::size_t b = 0; b < 2; ++b)
+      CHECK(std::ranges::equal(by_block->dense_block(b).values, whole->dense_block(b).values));
+    std::vector<float> exported;
+    for (const std::uint32_t p : {2U, 3U}) {
+      const auto content = by_block->export_partition(p);
+      REQUIRE(content);
+      exported.insert(exported.end(), content->dense.begin(), content->dense.end());
+    }
+    CHECK(exported == expected);
+  }
+}
+
+TEST_CASE("a wrong gradient of a block is refused with its values and has no effect") {
+  auto store = make_store(0, 1, {.kind = "adam"});
+  const auto before = store.dense_block(0);
+  std::vector<float> gradient(101, 1.0F);
+  const auto text = [&](std::size_t block, std::size_t size, float rate) {
+    const auto ok = store.apply_dense(block, std::span(gradient).first(size), rate);
+    REQUIRE(!ok);
+    CHECK(ok.failure().code == errc::invalid_argument);
+    return ok.failure().text;
+  };
+  CHECK(text(1, 101, 0.1F).starts_with("there is no dense block 1; shard 0 has 1"));
+  CHECK(text(0, 100, 0.1F).starts_with("100 gradients for dense block 0, expected 101"));
+  CHECK(text(0, 101, std::numeric_limits<float>::infinity()).starts_with("the learning rate is"));
+  gradient[7] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(text(0, 101, 0.1F).starts_with("the gradient of dense block 0, element 7 of 101 is nan"));
+  CHECK(!store.check_dense(0, gradient));
+  gradient[7] = 1;
+  CHECK(store.check_dense(0, gradient));
+  CHECK(std::ranges::equal(store.dense_block(0).values, before.values));
+  // Nor has a refused gradient counted as a step: the first one moves by the learning rate.
+  REQUIRE(store.apply_dense(0, gradient, 0.25F));
+  CHECK(store.dense_block(0).values[7] == doctest::Approx(before.values[7] - 0.25F));
+}
+
 TEST_CASE("adam counts the updates of each sparse row by itself") {
   // The first update of a row moves it by the learning rate, however late it comes.
   auto store = make_store(0, 1, {.kind = "adam"});

@@ -1,0 +1,118 @@
+#include "actors/parameters/dense_blocks.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <new>
+#include <utility>
+
+namespace gradmesh::parameters {
+
+namespace {
+
+constexpr std::align_val_t alignment{64};
+
+struct aligned_delete {
+  void operator()(float* memory) const { ::operator delete(memory, alignment); }
+};
+
+} // namespace
+
+struct dense_blocks::buffer {
+  explicit buffer(std::size_t floats)
+      : memory(static_cast<float*>(::operator new(floats * sizeof(float), alignment))) {}
+
+  std::unique_ptr<float, aligned_delete> memory;
+  std::atomic<std::size_t> holds = 0;
+};
+
+/// What the owner of `shared_floats` points to. A count of our own and not `use_count`, which
+/// orders nothing.
+struct dense_blocks::hold {
+  explicit hold(std::shared_ptr<buffer> held) : of(std::move(held)) {
+    of->holds.fetch_add(1, std::memory_order_relaxed);
+  }
+  hold(const hold&) = delete;
+  hold& operator=(const hold&) = delete;
+  ~hold() { of->holds.fetch_sub(1, std::memory_order_release); }
+
+  const std::shared_ptr<buffer> of;
+};
+
+dense_blocks::dense_blocks(std::size_t size, std::size_t state_floats_per_parameter)
+    : size_(size), blocks_((size + dense_block_floats - 1) / dense_block_floats),
+      state_floats_per_parameter_(state_floats_per_parameter),
+      state_(size * state_floats_per_parameter) {
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    blocks_[b].values = make_buffer();
+    std::ranges::fill(initial_values(b), 0.0F);
+  }
+}
+
+element_range dense_blocks::range(std::size_t block) const {
+  return {block * dense_block_floats, std::min((block + 1) * dense_block_floats, size_)};
+}
+
+std::span<const float> dense_blocks::values(std::size_t block) const {
+  return {blocks_[block].values->memory.get(), range(block).size()};
+}
+
+std::span<float> dense_blocks::initial_values(std::size_t block) {
+  assert(!is_held(*blocks_[block].values));
+  return {blocks_[block].values->memory.get(), range(block).size()};
+}
+
+void dense_blocks::copy(std::size_t first, std::span<float> out) const {
+  while (!out.empty()) {
+    const auto from = values(first / dense_block_floats).subspan(first % dense_block_floats);
+    const auto count = std::min(from.size(), out.size());
+    std::copy_n(from.begin(), count, out.begin());
+    out = out.subspan(count);
+    first += count;
+  }
+}
+
+shared_floats dense_blocks::share(std::size_t block) const {
+  return {std::make_shared<const hold>(blocks_[block].values), values(block)};
+}
+
+void dense_blocks::update(std::size_t block, std::span<const float> gradient, const optimizer& rule,
+                          float learning_rate) {
+  auto& updated = blocks_[block];
+  const auto before = values(block);
+  assert(gradient.size() == before.size());
+  const auto state = std::span(state_).subspan(range(block).first * state_floats_per_parameter_,
+                                               before.size() * state_floats_per_parameter_);
+  // The copy and the update are one pass.
+  auto to = is_held(*updated.values) ? take_spare() : updated.values;
+  rule.update(before, {to->memory.get(), before.size()}, gradient, state, learning_rate,
+              ++updated.steps);
+  if (to != updated.values) keep_spare(std::exchange(updated.values, std::move(to)));
+}
+
+bool dense_blocks::is_held(const buffer& values) {
+  // Only this thread begins a hold, so a count of 0 stays; then all reads of former holders come
+  // before this load.
+  return values.holds.load(std::memory_order_acquire) != 0;
+}
+
+std::shared_ptr<dense_blocks::buffer> dense_blocks::make_buffer() const {
+  return std::make_shared<buffer>(std::min(size_, dense_block_floats));
+}
+
+std::shared_ptr<dense_blocks::buffer> dense_blocks::take_spare() {
+  const auto found = std::ranges::find_if(
+      spares_, [](const std::shared_ptr<buffer>& spare) { return !is_held(*spare); });
+  if (found == spares_.end()) return make_buffer();
+  auto spare = std::move(*found);
+  spares_.erase(found);
+  return spare;
+}
+
+void dense_blocks::keep_spare(std::shared_ptr<buffer> former) {
+  // The oldest is forgotten: if it is still held, its last holder frees it.
+  if (spares_.size() == spare_blocks_max) spares_.erase(spares_.begin());
+  spares_.push_back(std::move(former));
+}
+
+} // namespace gradmesh::parameters
