@@ -20,6 +20,7 @@ std::string_view to_string(errc code) {
   case errc::invalid_config: return "invalid_config";
   case errc::cancelled: return "cancelled";
   case errc::retry_later: return "retry_later";
+  case errc::unknown_keys: return "unknown_keys";
   }
   return "unknown_error";
 }

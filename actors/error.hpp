@@ -43,6 +43,8 @@ enum class errc : std::uint16_t {
   cancelled = 14,
   /// A queue or window is full now; the same request can be carried out later.
   retry_later = 15,
+  /// A key list that was named by its hash is not known (any more).
+  unknown_keys = 16,
 };
 
 /// The name of a code as it stands in logs and JSON, e.g. "malformed_message".

@@ -3,52 +3,82 @@
 # coordinator, for export).
 #
 # Tables, partitions, keys: see actors/parameters/. A shard owns some partitions; what a worker sends
-# to it concerns only those. A body that carries values has this layout:
+# to it concerns only those.
 #
-#   keys     keyCount x UInt64, strictly ascending, owned by the shard
-#   dense    when `dense`: the shard's dense partitions in ascending order, Float32
-#   rows     for each sparse table in declaration order: keyCount rows of the table's width, Float32
-#
-# Clock: the number of completed steps. A shard's clock is the number of updates that it has applied;
-# under bsp one update is a step of the job, under async one push.
+# Part       The unit of pulls and pushes, so that none is much longer than 1 MiB and the shard works
+#            on one while the next is on its way: a *block* of the shard's dense range (262,144
+#            floats; the last is shorter), or the rows of a *run* of keys. A step's pull or push has
+#            at least one part for every shard, if need be an empty run. Small parts share a message.
+# Body       The parts one after the other, each padded with zeros to a multiple of 8 bytes:
+#              block     its values
+#              run       keyCount x UInt64, strictly ascending, unless they are known (below); then,
+#                        for each sparse table in declaration order, keyCount rows of its width
+#            Values are Float32.
+# Known keys A shard remembers the key lists that each worker sent lately by their hash (XXH3-64 of
+#            the keys as bytes). A worker may leave out keys that it has sent before; if the shard has
+#            forgotten them it refuses with unknown_keys, and the worker sends them again.
+# Answers    bear the request's message id. A Refusal is for all parts of the request that have no
+#            other answer; after retry_later and unknown_keys the worker sends these parts again.
+# Clock      The number of completed steps. A shard's clock is the number of updates that it has
+#            applied; under bsp one update is a step of the job, under async one push.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 
+struct Part {
+  union {
+    block @0 :UInt32;
+    keys @1 :KeyList;
+  }
+}
+
+struct KeyList {
+  count @0 :UInt64;
+  hash @1 :UInt64;
+  sent @2 :Bool;              # false: the shard knows them by their hash
+}
+
 struct Pull {
-  # worker -> shard. Body: keys. Answer: Pulled or Refusal. Under bsp the shard keeps the request
-  # until its clock is `clock`; under async it answers at once.
+  # worker -> shard. Body: the keys of its runs, in order. Answer: one Pulled or more, or Refusal.
+  # Under bsp the shard keeps the request until its clock is `clock`; under async it answers at once.
   jobId @0 :UInt64;
   rank @1 :UInt32;
   clock @2 :UInt64;
-  dense @3 :Bool;
-  keyCount @4 :UInt64;
+  parts @3 :List(Part);
 }
 
 struct Pulled {
-  # shard -> worker. Body: dense and rows (no keys), in the order of the request.
+  # shard -> worker. Body: the values of the parts (no keys).
   jobId @0 :UInt64;
   clock @1 :UInt64;           # of the shard when it read the values
+  parts @2 :List(UInt32);     # which of the request's parts these are, in the order of the body
 }
 
 struct Push {
-  # worker -> shard. Body: keys, dense, rows. Answer: Pushed or Refusal.
+  # worker -> shard. Body: keys and values. Answer: Pushed or Refusal.
   # Under bsp every worker pushes exactly once a step to every shard, even when it has nothing; the
-  # shard applies the step's sum, in rank order, when all have come. A push of a step that is already
-  # applied is acknowledged again and not applied; one of a later step than the current is refused.
+  # shard applies the step's sum, in rank order, when all have come whole. Under async each part is
+  # applied as it comes. The parts of one message are taken all or none. A part that was taken before is acknowledged again and not applied; one of
+  # a push that is too far ahead is refused.
   jobId @0 :UInt64;
   rank @1 :UInt32;
-  sequence @2 :UInt64;        # the worker's n-th push to this shard in this job, from 0; under bsp
+  parts @2 :List(PushedPart);
+}
+
+struct PushedPart {
+  part @0 :Part;
+  sequence @1 :UInt64;        # the worker's n-th push to this shard in this job, from 0; under bsp
                               # the step
-  readClock @3 :UInt64;       # clock of the values that the gradient was computed from
-  dense @4 :Bool;
-  keyCount @5 :UInt64;
+  number @2 :UInt32;          # of this part in the push, from 0
+  count @3 :UInt32;           # parts of the push
+  readClock @4 :UInt64;       # clock of the values that the gradient was computed from
 }
 
 struct Pushed {
-  # shard -> worker: the push is applied (async), or is held for its step (bsp).
+  # shard -> worker: the parts are applied (async), or are held for their step (bsp).
   jobId @0 :UInt64;
-  sequence @1 :UInt64;
-  staleness @2 :UInt64;       # updates applied between readClock and this push
+  parts @1 :List(UInt32);     # which of the request's parts
+  staleness @2 :List(UInt64); # for each: updates applied between readClock and this push, if the
+                              # part was the last of its push
 }
 
 struct ExportPartition {

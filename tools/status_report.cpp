@@ -143,7 +143,7 @@ status_report make_status_report(schema::Status::Reader status, const status_ans
                                     {"PUSHES", "pushes_total", show::integer},
                                     {"SPARSE_KEYS", "sparse_keys", show::integer},
                                     {"WAITING", "pulls_waiting", show::integer, true, true},
-                                    {"REPEATED", "pushes_repeated_total", show::integer, true},
+                                    {"REPEATED", "parts_repeated_total", show::integer, true},
                                     {"REFUSED", "requests_refused_total", show::integer, true}}),
                        services_of(status, service_kind::worker, "worker", "workers",
                                    {{"STEPS", "steps_total", show::integer},

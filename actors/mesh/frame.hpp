@@ -9,6 +9,7 @@
 #include "actors/error.hpp"
 #include "actors/mesh/identity.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,11 @@ inline constexpr std::size_t lane_count = 2;
 /// Among the frames that wait for a lane those with the smallest number go first.
 inline constexpr std::size_t priority_count = 8;
 inline constexpr std::uint8_t priority_max = priority_count - 1;
+/// The priority of the block that stands at `place` among `count`: 0 is left to what is small, and
+/// the front of a model goes first, since it is needed first.
+inline std::uint8_t tensor_priority(std::size_t place, std::size_t count) {
+  return static_cast<std::uint8_t>(1 + place * priority_max / std::max<std::size_t>(1, count));
+}
 
 struct frame_header {
   std::uint16_t protocol = protocol_version;

@@ -17,6 +17,22 @@ capnp::ReaderOptions reader_options(std::size_t words) {
   return options;
 }
 
+/// As capnp::messageToFlatArray, without a copy in between for the usual single segment.
+std::vector<std::uint64_t> to_words(capnp::MessageBuilder& builder) {
+  const auto segments = builder.getSegmentsForOutput();
+  if (segments.size() > 1) {
+    const auto words = capnp::messageToFlatArray(segments);
+    const auto* first = reinterpret_cast<const std::uint64_t*>(words.begin());
+    return {first, first + words.size()};
+  }
+  const auto* first = reinterpret_cast<const std::uint64_t*>(segments[0].begin());
+  std::vector<std::uint64_t> words;
+  words.reserve(1 + segments[0].size());
+  words.push_back(static_cast<std::uint64_t>(segments[0].size()) << 32); // one segment, its size
+  words.insert(words.end(), first, first + segments[0].size());
+  return words;
+}
+
 kj::ArrayPtr<const capnp::word> words_of(const frame& f) {
   return kj::arrayPtr(reinterpret_cast<const capnp::word*>(f.metadata.data()), f.metadata.size());
 }
@@ -50,13 +66,11 @@ template <class T>
 frame draft<T>::build(address to, service_id from, std::uint64_t in_reply_to,
                       mesh::lane on_lane) const {
   frame f;
-  const auto words = capnp::messageToFlatArray(*builder_);
-  f.metadata.resize(words.size());
-  std::copy_n(reinterpret_cast<const std::uint64_t*>(words.begin()), words.size(),
-              f.metadata.begin());
+  f.metadata = to_words(content_->builder);
   f.body = body;
   f.header.kind = message_traits<T>::kind;
   f.header.lane = on_lane;
+  f.header.priority = priority;
   f.header.metadata_bytes = static_cast<std::uint32_t>(f.metadata.size() * sizeof(std::uint64_t));
   f.header.body_bytes = body.bytes.size();
   f.header.in_reply_to = in_reply_to;

@@ -118,19 +118,25 @@ private:
 template <class T>
 class draft {
 public:
-  draft() : builder_(std::make_unique<capnp::MallocMessageBuilder>()) {
-    root_ = builder_->template initRoot<T>();
+  draft() : content_(std::make_unique<content>()) {
+    root_ = content_->builder.template initRoot<T>();
   }
 
   typename T::Builder* operator->() { return &root_; }
   typename T::Builder& operator*() { return root_; }
   frame_body body;
+  std::uint8_t priority = 0; // see frame_header
 
   /// The frame, without what only the router knows (identity, epoch, message id).
   frame build(address to, service_id from, std::uint64_t in_reply_to, mesh::lane on_lane) const;
 
 private:
-  std::unique_ptr<capnp::MallocMessageBuilder> builder_;
+  /// Most messages are small, and Cap'n Proto's own first segment would be 8 KiB.
+  struct content {
+    capnp::word first_segment[64] = {};
+    capnp::MallocMessageBuilder builder{kj::arrayPtr(first_segment, 64)};
+  };
+  std::unique_ptr<content> content_;
   typename T::Builder root_ = nullptr;
 };
 

@@ -12,6 +12,10 @@ void copy_floats(float* to, const float* from, std::size_t count) {
   if (count != 0) std::memcpy(to, from, count * sizeof(float));
 }
 
+std::span<const std::uint32_t> positions(const slice& of, const part& p) {
+  return std::span(of.positions).subspan(p.elements.first, p.elements.size());
+}
+
 } // namespace
 
 slicer::slicer(std::span<const learning::table_spec> tables, partition_map map)
@@ -33,39 +37,37 @@ std::vector<slice> slicer::cut(std::span<const std::uint64_t> keys) const {
     owned.keys.push_back(keys[i]);
     owned.positions.push_back(static_cast<std::uint32_t>(i));
   }
+  for (auto& s : slices)
+    s.parts = parts_of(s.dense_last - s.dense_first, s.keys.size(), layout_.floats_per_key());
   return slices;
 }
 
-void slicer::scatter(const slice& part, std::span<const float> body,
+void slicer::scatter(const slice& of, const part& p, std::span<const float> values,
                      const learning::gradient_view& parameters) const {
-  const bool with_dense = body.size() == body_floats(part);
-  assert(with_dense || body.size() == body_floats(part, false));
-  const float* from = body.data();
-  if (with_dense) {
-    copy_floats(parameters.dense.data() + part.dense_first, from, part.dense_floats());
-    from += part.dense_floats();
-  }
+  assert(values.size() == part_floats(p, layout_.floats_per_key()));
+  if (p.dense)
+    return copy_floats(parameters.dense.data() + of.dense_first + p.elements.first, values.data(),
+                       values.size());
+  const float* from = values.data();
   for (std::size_t t = 0; t < layout_.row_widths().size(); ++t) {
     const auto width = layout_.row_widths()[t];
-    for (const auto position : part.positions) {
+    for (const auto position : positions(of, p)) {
       copy_floats(parameters.sparse[t].data() + position * width, from, width);
       from += width;
     }
   }
 }
 
-void slicer::gather(const slice& part, const learning::parameter_view& gradients,
-                    std::span<float> body) const {
-  const bool with_dense = body.size() == body_floats(part);
-  assert(with_dense || body.size() == body_floats(part, false));
-  float* to = body.data();
-  if (with_dense) {
-    copy_floats(to, gradients.dense.data() + part.dense_first, part.dense_floats());
-    to += part.dense_floats();
-  }
+void slicer::gather(const slice& of, const part& p, const learning::parameter_view& gradients,
+                    std::span<float> values) const {
+  assert(values.size() == part_floats(p, layout_.floats_per_key()));
+  if (p.dense)
+    return copy_floats(values.data(), gradients.dense.data() + of.dense_first + p.elements.first,
+                       values.size());
+  float* to = values.data();
   for (std::size_t t = 0; t < layout_.row_widths().size(); ++t) {
     const auto width = layout_.row_widths()[t];
-    for (const auto position : part.positions) {
+    for (const auto position : positions(of, p)) {
       copy_floats(to, gradients.sparse[t].data() + position * width, width);
       to += width;
     }

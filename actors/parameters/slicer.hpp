@@ -1,13 +1,14 @@
 #pragma once
 
-/// A worker's cutting of what a step needs by the shard that owns it, and the way back: the bodies
-/// of the shards' answers into the step's parameters, the step's gradients into bodies to push.
+/// A worker's cutting of what a step needs by the shard that owns it, and the way back: the values
+/// of the shards' answers into the step's parameters, the step's gradients into values to push.
 ///
-/// Used by one thread at a time. Sizes are the caller's duty (they come from `body_floats`, and a
+/// Used by one thread at a time. Sizes are the caller's duty (they come from `part_floats`, and a
 /// peer's frame is checked against it before it comes here).
 
 #include "actors/learning/table.hpp"
 #include "actors/parameters/body_layout.hpp"
+#include "actors/parameters/part.hpp"
 #include "actors/parameters/partition_map.hpp"
 
 #include <cstddef>
@@ -26,8 +27,8 @@ struct slice {
   std::vector<std::uint64_t> keys;
   /// Where each of `keys` stands in the step's key list.
   std::vector<std::uint32_t> positions;
-
-  std::size_t dense_floats() const { return static_cast<std::size_t>(dense_last - dense_first); }
+  /// What is asked for and answered one by one.
+  std::vector<part> parts;
 };
 
 class slicer {
@@ -41,21 +42,13 @@ public:
   /// One slice for each shard, by shard. `keys`: strictly ascending, at most 2^32 - 1.
   std::vector<slice> cut(std::span<const std::uint64_t> keys) const;
 
-  /// Floats in the body for this slice, in both directions; without its dense part where a push or
-  /// a pull leaves that out.
-  std::size_t body_floats(const slice& part, bool with_dense = true) const {
-    return layout_.body_floats(with_dense ? part.dense_floats() : 0, part.keys.size());
-  }
-
-  /// Copies a shard's body to its places in the step's parameters. A body of
-  /// `body_floats(part, false)` floats leaves the dense parameters as they are.
-  void scatter(const slice& part, std::span<const float> body,
+  /// Copies the values of a part, which a shard sent, to their places in the step's parameters.
+  void scatter(const slice& of, const part& p, std::span<const float> values,
                const learning::gradient_view& parameters) const;
 
-  /// Fills a shard's body from the step's gradients. A body of `body_floats(part, false)` floats
-  /// gets the sparse rows only.
-  void gather(const slice& part, const learning::parameter_view& gradients,
-              std::span<float> body) const;
+  /// Fills in the values of a part from the step's gradients.
+  void gather(const slice& of, const part& p, const learning::parameter_view& gradients,
+              std::span<float> values) const;
 
 private:
   body_layout layout_;

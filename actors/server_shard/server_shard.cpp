@@ -41,7 +41,7 @@ void server_shard_state::report() const {
     status.gauges = {{"clock", static_cast<double>(counters.updates)},
                      {"pulls_total", static_cast<double>(counters.pulls)},
                      {"pushes_total", static_cast<double>(counters.pushes)},
-                     {"pushes_repeated_total", static_cast<double>(counters.repeated_pushes)},
+                     {"parts_repeated_total", static_cast<double>(counters.repeated_parts)},
                      {"requests_refused_total", static_cast<double>(counters.refused)},
                      {"pulls_waiting", static_cast<double>(job->waiting_pulls())},
                      {"sparse_keys", static_cast<double>(job->sparse_keys())}};

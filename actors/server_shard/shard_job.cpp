@@ -6,6 +6,13 @@
 #include <string>
 
 namespace gradmesh::server_shard {
+namespace {
+
+/// Up to this size parts of an answer are copied into one frame.
+constexpr std::size_t shared_frame_bytes_max = 64u << 10;
+constexpr std::uint8_t shared_frame_priority = 1;
+
+} // namespace
 
 shard_job::shard_job(job::job_plan plan, parameters::parameter_store store,
                      std::shared_ptr<mesh::router> router)
@@ -41,72 +48,130 @@ result<void> shard_job::pull(const message<schema::Pull>& request) {
   const auto pull = *request;
   if (auto known = check_worker(pull.getJobId(), pull.getRank(), request.sender()); !known)
     return known;
-  if (request.body().size() % sizeof(std::uint64_t) != 0 ||
-      request.body().size() / sizeof(std::uint64_t) != pull.getKeyCount())
-    return error{errc::malformed_message, "a pull of " + std::to_string(pull.getKeyCount()) +
-                                              " keys has a body of " +
-                                              std::to_string(request.body().size()) + " bytes"};
+  // Before it may have to wait, so that a request that makes no sense is refused at once.
+  if (auto parts = read_parts(request, store_); !parts) return parts.failure();
   return strategy_pull(request);
 }
 
 result<void> shard_job::answer(const message<schema::Pull>& request) {
-  const auto pull = *request;
-  const auto keys = *request.array<std::uint64_t>(0, pull.getKeyCount());
-  const auto floats = store_.body_floats(pull.getDense(), keys.size());
-  if (floats > mesh::body_bytes_max / sizeof(float))
-    return error{errc::limit_exceeded, "the answer to a pull of " + std::to_string(keys.size()) +
-                                           " keys would take " + std::to_string(floats) +
-                                           " floats; one frame takes " +
-                                           std::to_string(mesh::body_bytes_max) + " bytes"};
-  const auto body = mesh::allocate_body(floats * sizeof(float));
-  if (auto read = store_.read(pull.getDense(), keys, body.as<float>(0, floats)); !read) return read;
-  mesh::draft<schema::Pulled> pulled;
-  pulled->setJobId(plan_.job_id);
-  pulled->setClock(counters_.updates);
-  pulled.body = body.share();
+  const auto parts = read_parts(request, store_);
+  if (!parts) return parts.failure();
+  // Small parts share a frame, for which they are copied. A block of its own is sent from where it
+  // is: a later update does not change what was handed out.
+  std::vector<std::uint32_t> numbers;
+  std::vector<float> values;
+  const auto send_copied = [&]() -> result<void> {
+    if (numbers.empty()) return {};
+    const auto body = mesh::allocate_body(values.size() * sizeof(float));
+    std::copy(values.begin(), values.end(), body.as<float>(0, values.size()).begin());
+    auto sent = send_values(request, numbers, shared_frame_priority, body.share());
+    numbers.clear();
+    values.clear();
+    return sent;
+  };
+  for (std::uint32_t number = 0; number < parts->size(); ++number) {
+    const auto& part = (*parts)[number];
+    if (part.dense) {
+      auto block = store_.dense_block(part.block);
+      if (block.values.size_bytes() > shared_frame_bytes_max) {
+        const mesh::frame_body body{std::move(block.owner), std::as_bytes(block.values)};
+        const auto priority = mesh::tensor_priority(part.block, store_.dense_blocks());
+        if (auto sent = send_values(request, {&number, 1}, priority, body); !sent) return sent;
+        continue;
+      }
+      values.insert(values.end(), block.values.begin(), block.values.end());
+    } else {
+      const auto floats = store_.body_floats(false, part.keys.size());
+      const auto room = values.size();
+      if (floats > (mesh::body_bytes_max - shared_frame_bytes_max) / sizeof(float))
+        return error{errc::limit_exceeded, "a run of " + std::to_string(part.keys.size()) +
+                                               " keys is too long for one frame"};
+      values.resize(room + floats);
+      if (auto read = store_.read(false, part.keys, std::span(values).subspan(room)); !read)
+        return read;
+    }
+    values.resize(padded(values.size() * sizeof(float)) / sizeof(float));
+    numbers.push_back(number);
+    if (values.size() * sizeof(float) >= shared_frame_bytes_max)
+      if (auto sent = send_copied(); !sent) return sent;
+  }
+  if (auto sent = send_copied(); !sent) return sent;
   ++counters_.pulls;
-  // A worker that is gone is the coordinator's business, not this shard's.
-  (void)router_->reply(request, pulled);
   return {};
 }
 
-result<parameters::gradient> shard_job::gradient_of(const message<schema::Push>& request) const {
-  const auto push = *request;
-  const auto available = request.body().size();
-  const std::uint64_t key_count = push.getKeyCount();
-  const auto keys = request.array<std::uint64_t>(0, key_count);
-  const std::size_t dense_floats = push.getDense() ? store_.dense_size() : 0;
-  if (!keys || available - keys->size_bytes() !=
-                   sizeof(float) * store_.body_floats(push.getDense(), keys->size()))
-    return error{errc::malformed_message, "a push of " + std::to_string(key_count) + " keys and " +
-                                              std::to_string(dense_floats) +
-                                              " dense values has a body of " +
-                                              std::to_string(available) + " bytes"};
-  const auto dense = *request.array<float>(keys->size_bytes(), dense_floats);
-  const auto rows = *request.array<float>(keys->size_bytes() + dense.size_bytes(),
-                                          keys->size() * store_.layout().floats_per_key());
-  return parameters::gradient{push.getDense(), dense, *keys, rows};
+result<void> shard_job::send_values(const message<schema::Pull>& request,
+                                    std::span<const std::uint32_t> numbers, std::uint8_t priority,
+                                    mesh::frame_body body) {
+  mesh::draft<schema::Pulled> pulled;
+  pulled->setJobId(plan_.job_id);
+  pulled->setClock(counters_.updates);
+  auto parts = pulled->initParts(static_cast<unsigned>(numbers.size()));
+  for (unsigned i = 0; i < numbers.size(); ++i)
+    parts.set(i, numbers[i]);
+  pulled.priority = priority;
+  pulled.body = std::move(body);
+  const auto sent = router_->reply(request, pulled);
+  // A worker that is gone is the coordinator's business, not this shard's.
+  if (!sent && sent.failure().code == errc::retry_later) return sent.failure();
+  return {};
+}
+
+result<void> shard_job::check(const requested_part& what, std::span<const float> values) const {
+  if (what.dense) return store_.check_dense(what.block, values);
+  return store_.check({.has_dense = false, .dense = {}, .keys = what.keys, .rows = values});
+}
+
+result<void> shard_job::apply(const requested_part& what, std::span<const float> values,
+                              float rate) {
+  if (what.dense) return store_.apply_dense(what.block, values, rate);
+  return store_.apply({.has_dense = false, .dense = {}, .keys = what.keys, .rows = values}, rate);
 }
 
 result<void> shard_job::push(const message<schema::Push>& request) {
+  std::vector<std::uint64_t> staleness;
+  auto taken = take_parts(request, staleness);
+  if (!staleness.empty()) {
+    mesh::draft<schema::Pushed> pushed;
+    pushed->setJobId(plan_.job_id);
+    const auto count = static_cast<unsigned>(staleness.size());
+    auto numbers = pushed->initParts(count);
+    auto stale = pushed->initStaleness(count);
+    for (unsigned i = 0; i < count; ++i) {
+      numbers.set(i, i);
+      stale.set(i, staleness[i]);
+    }
+    (void)router_->reply(request, pushed);
+  }
+  if (!taken) {
+    ++counters_.refused;
+    return taken;
+  }
+  return after_push();
+}
+
+result<void> shard_job::take_parts(const message<schema::Push>& request,
+                                   std::vector<std::uint64_t>& staleness) {
   const auto push = *request;
-  auto known = check_worker(push.getJobId(), push.getRank(), request.sender());
-  auto change = known ? gradient_of(request) : result<parameters::gradient>(known.failure());
-  auto taken = change ? strategy_push(request, *change) : result<void>(change.failure());
-  if (!taken) ++counters_.refused;
-  return taken;
+  if (auto known = check_worker(push.getJobId(), push.getRank(), request.sender()); !known)
+    return known;
+  const auto parts = read_parts(request, store_);
+  if (!parts) return parts.failure();
+  // All or none of a message's parts. (A single one is checked when it is applied.)
+  if (parts->size() > 1)
+    for (const auto& part : *parts)
+      if (auto checked = check(part.what, part.values); !checked) return checked;
+  staleness.reserve(parts->size());
+  for (const auto& part : *parts) {
+    auto taken = strategy_push(request, push.getRank(), part);
+    if (!taken) return taken.failure();
+    staleness.push_back(*taken);
+  }
+  return {};
 }
 
 void shard_job::refuse(const message<schema::Pull>& request, const error& why) {
   (void)router_->reply(request, mesh::make_refusal(why));
-}
-
-void shard_job::acknowledge(const message<schema::Push>& request, std::uint64_t staleness) {
-  mesh::draft<schema::Pushed> pushed;
-  pushed->setJobId(plan_.job_id);
-  pushed->setSequence((*request).getSequence());
-  pushed->setStaleness(staleness);
-  (void)router_->reply(request, pushed);
 }
 
 result<void> shard_job::export_partition(const message<schema::ExportPartition>& request) {

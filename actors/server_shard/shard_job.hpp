@@ -10,6 +10,7 @@
 #include "actors/mesh/router.hpp"
 #include "actors/parameters/gradient_sum.hpp"
 #include "actors/parameters/parameter_store.hpp"
+#include "actors/server_shard/parameter_request.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -24,7 +25,7 @@ struct shard_counters {
   std::uint64_t pulls = 0;   // answered
   std::uint64_t pushes = 0;  // acknowledged for the first time
   std::uint64_t updates = 0; // applied; the shard's clock
-  std::uint64_t repeated_pushes = 0;
+  std::uint64_t repeated_parts = 0;
   std::uint64_t refused = 0;
 };
 
@@ -50,14 +51,20 @@ protected:
 
   /// The strategy's part, for requests whose sender and layout have been checked.
   virtual result<void> strategy_pull(const message<schema::Pull>& request) = 0;
-  virtual result<void> strategy_push(const message<schema::Push>& request,
-                                     const parameters::gradient& change) = 0;
+  /// Takes a part of a push; the number of updates that were applied between the read and this push
+  /// if the part was its last, else 0. `request` keeps the part's memory alive.
+  virtual result<std::uint64_t> strategy_push(const message<schema::Push>& request,
+                                              std::uint32_t rank, const pushed_part& part) = 0;
+  /// After all parts of a message have been taken and acknowledged.
+  virtual result<void> after_push() { return {}; }
 
-  /// Reads the parameters now and sends them.
+  /// Reads the parameters now and sends them. `retry_later` if what the worker has not read yet
+  /// fills the queue to it.
   result<void> answer(const message<schema::Pull>& request);
   void refuse(const message<schema::Pull>& request, const error& why);
-  void acknowledge(const message<schema::Push>& request, std::uint64_t staleness);
-  result<parameters::gradient> gradient_of(const message<schema::Push>& request) const;
+  /// Updates the parameters by one part.
+  result<void> apply(const requested_part& what, std::span<const float> values, float rate);
+  result<void> check(const requested_part& what, std::span<const float> values) const;
 
   const job::job_plan plan_;
   parameters::parameter_store store_;
@@ -66,6 +73,11 @@ protected:
 private:
   result<void> check_worker(std::uint64_t job_id, std::uint32_t rank,
                             const mesh::address& sender) const;
+  result<void> take_parts(const message<schema::Push>& request,
+                          std::vector<std::uint64_t>& staleness);
+  result<void> send_values(const message<schema::Pull>& request,
+                           std::span<const std::uint32_t> numbers, std::uint8_t priority,
+                           mesh::frame_body body);
 
   const std::shared_ptr<mesh::router> router_;
 };

@@ -126,13 +126,17 @@ void step_computer::fill_pushes(step_work& work, const parameters::gradient& tot
     at += total.keys.size() * width;
   }
   for (const auto& slice : work.slices) {
-    const auto key_bytes = slice.keys.size() * sizeof(std::uint64_t);
-    const auto floats = slicer_.body_floats(slice);
-    const auto body = mesh::allocate_body(key_bytes + floats * sizeof(float));
-    std::copy(slice.keys.begin(), slice.keys.end(),
-              body.as<std::uint64_t>(0, slice.keys.size()).begin());
-    slicer_.gather(slice, gradients, body.as<float>(key_bytes, floats));
-    work.pushes.push_back(body);
+    auto& bodies = work.pushes.emplace_back();
+    for (const auto& part : slice.parts) {
+      const auto keys = part.dense ? 0 : static_cast<std::size_t>(part.elements.size());
+      const auto key_bytes = keys * sizeof(std::uint64_t);
+      const auto floats = parameters::part_floats(part, slicer_.layout().floats_per_key());
+      const auto body = mesh::allocate_body(key_bytes + floats * sizeof(float));
+      std::copy_n(slice.keys.begin() + static_cast<std::ptrdiff_t>(part.dense ? 0 : part.elements.first),
+                  keys, body.as<std::uint64_t>(0, keys).begin());
+      slicer_.gather(slice, part, gradients, body.as<float>(key_bytes, floats));
+      bodies.push_back(body);
+    }
   }
 }
 

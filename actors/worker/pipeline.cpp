@@ -5,32 +5,26 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace gradmesh::worker {
-namespace {
-
-const char* verb(std::uint8_t kind) {
-  constexpr const char* verbs[] = {"a lease", "the pull of step ", "the push of step "};
-  return verbs[kind];
-}
-
-} // namespace
-
 pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipeline_options options,
                    env::time_point now)
-    : tools_(std::move(tools)), phase_(phase), pass_(what), options_(options), progress_(now) {
+    : tools_(std::move(tools)), phase_(phase), pass_(what), options_(options), progress_(now),
+      client_(tools_.plan, tools_.rank, tools_.service, tools_.router, tools_.slicer.layout()) {
   progress_.account(now, stall::lease);
 }
 
 bool pipeline::done() const {
-  return exhausted_ && requests_.empty() && leased_.empty() && pulled_.empty() && !computing_ &&
+  return exhausted_ && leases_.empty() && acks_missing_.empty() && leased_.empty() && pulled_.empty() && !computing_ &&
          !computed_;
 }
 
 result<void> pipeline::advance(env::time_point now) {
-  if (auto pushed = push_computed(now); !pushed) return pushed;
+  push_computed();
   if (auto leased = lease_more(now); !leased) return leased;
-  if (auto pulled = pull_more(now); !pulled) return pulled;
+  pull_more();
+  if (auto sent = client_.advance(now); !sent) return sent;
   compute_next();
   progress_.account(now, waiting_for());
   return {};
@@ -43,83 +37,69 @@ stall pipeline::waiting_for() const {
   return stall::lease;
 }
 
-// --- requests -----------------------------------------------------------------------------------
+// --- requests without an answer -----------------------------------------------------------------
 
-std::string pipeline::describe(const request& r) const {
-  const auto kind = static_cast<std::uint8_t>(r.kind);
-  const bool lease = r.kind == request_kind::lease;
-  const auto& place = lease ? tools_.data_servers[r.place] : tools_.plan.shards[r.place];
-  return verb(kind) + (lease ? std::string() : std::to_string(r.step)) + " by " +
-         (lease ? "data server '" : "shard '") + place.name + "'";
-}
-
-template <class T>
-result<void> pipeline::send(const job::place& to, const mesh::draft<T>& what, request r) {
-  const auto sent = tools_.router.send(to.where, tools_.service, what);
-  // The news that the link is down is on its way, and says whose and why.
-  if (!sent && sent.failure().code == errc::unreachable) return {};
-  if (!sent)
-    return error{sent.failure().code, "cannot send " + describe(r) + ": " + sent.failure().text};
-  progress_.add_sent(sent->wire_bytes);
-  requests_.emplace(sent->message_id, std::move(r));
-  return {};
-}
-
-template <class Answer>
-std::optional<pipeline::request> pipeline::take_request(const message<Answer>& answer,
-                                                        request_kind kind) {
-  const auto found = requests_.find(answer.header().in_reply_to);
-  if (found == requests_.end() || found->second.kind != kind) return std::nullopt;
-  progress_.add_received(answer.frame()->wire_bytes());
-  auto taken = std::move(found->second);
-  requests_.erase(found);
-  return taken;
+std::string pipeline::describe(const lease& l) const {
+  return "a lease by data server '" + tools_.data_servers[l.data_server].name + "'";
 }
 
 result<void> pipeline::on_refused(const message<schema::Refusal>& refusal) {
-  const auto found = requests_.find(refusal.header().in_reply_to);
-  if (found == requests_.end()) return {};
+  const auto found = leases_.find(refusal.header().in_reply_to);
+  if (found == leases_.end()) return client_.on_refused(refusal);
   const auto why = mesh::to_error(*refusal);
   return error{why.code, describe(found->second) + " refused: " + why.text};
 }
 
+void pipeline::report(schema::WorkerProgress::Builder out) {
+  progress_.report(out);
+  out.setBytesSent(out.getBytesSent() + client_.traffic().bytes_sent);
+  out.setBytesReceived(out.getBytesReceived() + client_.traffic().bytes_received);
+}
+
 std::optional<error> pipeline::overdue(env::time_point now, std::chrono::seconds limit) const {
-  const auto oldest =
-      std::min_element(requests_.begin(), requests_.end(), [](const auto& a, const auto& b) {
-        return a.second.since < b.second.since;
-      });
-  if (oldest == requests_.end() || now - oldest->second.since <= limit) return std::nullopt;
-  return error{errc::timed_out, "no answer to " + describe(oldest->second) + " within " +
+  auto oldest = client_.oldest();
+  for (const auto& [id, l] : leases_)
+    if (!oldest || l.since < oldest->since) oldest = {l.since, describe(l)};
+  if (!oldest || now - oldest->since <= limit) return std::nullopt;
+  return error{errc::timed_out, "no answer to " + oldest->text + " within " +
                                     std::to_string(limit.count()) + " s (job.request_timeout)"};
 }
 
 // --- stages -------------------------------------------------------------------------------------
 
 result<void> pipeline::lease_more(env::time_point now) {
-  while (!exhausted_ && leased_.size() + pulled_.size() + leases_missing_ <
+  while (!exhausted_ && leased_.size() + pulled_.size() + leases_.size() <
                             options_.prefetch + defaults::worker::steps_pulled_ahead) {
-    mesh::draft<schema::LeaseBatch> lease;
-    lease->setJobId(tools_.plan.job_id);
-    lease->setPhase(phase_);
-    lease->setRank(tools_.rank);
-    lease->setSequence(lease_sequence_++);
-    ++leases_missing_;
-    if (auto sent = send(tools_.data_servers[data_server_], lease,
-                         {request_kind::lease, data_server_, 0, nullptr, now});
-        !sent)
-      return sent;
+    const lease asked{data_server_, now};
+    mesh::draft<schema::LeaseBatch> draft;
+    draft->setJobId(tools_.plan.job_id);
+    draft->setPhase(phase_);
+    draft->setRank(tools_.rank);
+    draft->setSequence(lease_sequence_);
+    const auto& server = tools_.data_servers[data_server_];
+    const auto sent = tools_.router.send(server.where, tools_.service, draft);
+    // Asked for again when there is room; if the link is down, the news of it is on its way.
+    if (!sent && (sent.failure().code == errc::retry_later ||
+                  sent.failure().code == errc::unreachable))
+      return {};
+    if (!sent)
+      return error{sent.failure().code,
+                   "cannot send " + describe(asked) + ": " + sent.failure().text};
+    ++lease_sequence_;
+    progress_.add_sent(sent->wire_bytes);
+    leases_.emplace(sent->message_id, asked);
   }
   return {};
 }
 
 result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
-  auto asked = take_request(batch, request_kind::lease);
-  if (!asked) return {};
-  --leases_missing_;
+  const auto asked = leases_.extract(batch.header().in_reply_to);
+  if (asked.empty()) return {};
+  progress_.add_received(batch.frame()->wire_bytes());
   const auto in = *batch;
   if (in.getExhausted()) {
     // Leases asked for ahead are all answered so; only the first one moves on to the next server.
-    if (asked->place == data_server_) {
+    if (asked.mapped().data_server == data_server_) {
       lease_sequence_ = 0;
       exhausted_ = ++data_server_ == tools_.data_servers.size();
     }
@@ -155,66 +135,46 @@ result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
   return {};
 }
 
-result<void> pipeline::pull_more(env::time_point now) {
+void pipeline::pull_more() {
   while (!leased_.empty() &&
          pulled_.size() < defaults::worker::steps_pulled_ahead + (computing_ ? 0U : 1U)) {
     pulled_.push_back(std::move(leased_.front()));
     leased_.pop_front();
-    if (auto asked = pull(pulled_.back(), now); !asked) return asked;
+    pull(pulled_.back());
   }
-  return {};
 }
 
-result<void> pipeline::pull(const std::shared_ptr<step_work>& work, env::time_point now) {
-  const auto& plan = tools_.plan;
+void pipeline::pull(const std::shared_ptr<step_work>& work) {
   work->dense.resize(tools_.slicer.map().dense_size());
   const auto& widths = tools_.slicer.layout().row_widths();
   work->rows.resize(widths.size());
   for (std::size_t t = 0; t < widths.size(); ++t)
     work->rows[t].resize(work->plan.keys.size() * widths[t]);
-  work->read_clock.assign(plan.shards.size(), 0);
-  work->pulls_missing = plan.shards.size();
-  for (std::size_t shard = 0; shard < plan.shards.size(); ++shard) {
-    const auto& slice = work->slices[shard];
-    mesh::draft<schema::Pull> pull;
-    pull->setJobId(plan.job_id);
-    pull->setRank(tools_.rank);
-    pull->setClock(plan.synchronous() && pass_ == pass::train ? work->step : 0);
-    pull->setDense(true);
-    pull->setKeyCount(slice.keys.size());
-    // A copy, because the frame may wait in a queue for longer than the step lives.
-    const auto keys = mesh::allocate_body(slice.keys.size() * sizeof(std::uint64_t));
-    std::copy(slice.keys.begin(), slice.keys.end(),
-              keys.as<std::uint64_t>(0, slice.keys.size()).begin());
-    pull.body = keys.share();
-    if (auto sent =
-            send(plan.shards[shard], pull, {request_kind::pull, shard, work->step, work, now});
-        !sent)
-      return sent;
+  work->read_clock.assign(work->slices.size(), 0);
+  work->pulls_missing = 0;
+  const bool waits = tools_.plan.synchronous() && pass_ == pass::train;
+  for (std::size_t shard = 0; shard < work->slices.size(); ++shard) {
+    work->pulls_missing += work->slices[shard].parts.size();
+    client_.pull(shard, waits ? work->step : 0, {work, &work->slices[shard]},
+                 [this, work, shard, missing = work->slices[shard].parts.size()](
+                     const parameters::part& part, std::span<const float> values,
+                     std::uint64_t clock) mutable {
+                   learning::gradient_view to{work->dense, {}};
+                   for (auto& rows : work->rows)
+                     to.sparse.emplace_back(rows);
+                   tools_.slicer.scatter(work->slices[shard], part, values, to);
+                   // The oldest part counts: what came later may have seen more.
+                   auto& read = work->read_clock[shard];
+                   read = missing == work->slices[shard].parts.size() ? clock
+                                                                      : std::min(read, clock);
+                   --work->pulls_missing;
+                   if (--missing == 0) progress_.add_answered_pull();
+                 });
   }
-  return {};
 }
 
 result<void> pipeline::on_pulled(const message<schema::Pulled>& pulled) {
-  auto asked = take_request(pulled, request_kind::pull);
-  if (!asked) return {};
-  progress_.add_answered_pull();
-  auto& work = *asked->work;
-  const auto& slice = work.slices[asked->place];
-  const auto floats = tools_.slicer.body_floats(slice);
-  const auto body = pulled.array<float>(0, floats);
-  if (!body || body->size_bytes() != pulled.body().size())
-    return error{errc::malformed_message, "the answer to " + describe(*asked) + " has " +
-                                              std::to_string(pulled.body().size()) +
-                                              " bytes instead of " +
-                                              std::to_string(floats * sizeof(float))};
-  learning::gradient_view values{work.dense, {}};
-  for (auto& rows : work.rows)
-    values.sparse.emplace_back(rows);
-  tools_.slicer.scatter(slice, *body, values);
-  work.read_clock[asked->place] = (*pulled).getClock();
-  --work.pulls_missing;
-  return {};
+  return client_.on_pulled(pulled);
 }
 
 void pipeline::compute_next() {
@@ -238,38 +198,25 @@ result<void> pipeline::on_computed(std::shared_ptr<step_work> work) {
   return {};
 }
 
-result<void> pipeline::push_computed(env::time_point now) {
-  if (!computed_) return {};
+void pipeline::push_computed() {
+  if (!computed_) return;
   const auto work = std::move(computed_);
-  const auto& plan = tools_.plan;
   const auto sequence = pushed_steps_++;
-  acks_missing_[sequence] = plan.shards.size();
-  for (std::size_t shard = 0; shard < plan.shards.size(); ++shard) {
-    mesh::draft<schema::Push> push;
-    push->setJobId(plan.job_id);
-    push->setRank(tools_.rank);
-    push->setSequence(sequence);
-    push->setReadClock(work->read_clock[shard]);
-    push->setDense(true);
-    push->setKeyCount(work->slices[shard].keys.size());
-    push.body = work->pushes[shard].share();
-    if (auto sent =
-            send(plan.shards[shard], push, {request_kind::push, shard, sequence, nullptr, now});
-        !sent)
-      return sent;
-  }
+  acks_missing_[sequence] = work->slices.size();
+  for (std::size_t shard = 0; shard < work->slices.size(); ++shard)
+    client_.push(shard, sequence, work->read_clock[shard], {work, &work->slices[shard]},
+                 std::move(work->pushes[shard]), [this, work, sequence](std::uint64_t staleness) {
+                   progress_.add_acknowledged_push(staleness);
+                   const auto found = acks_missing_.find(sequence);
+                   if (--found->second > 0) return;
+                   acks_missing_.erase(found);
+                   spare_.push_back(work);
+                 });
   work->pushes.clear();
-  spare_.push_back(work);
-  return {};
 }
 
 result<void> pipeline::on_pushed(const message<schema::Pushed>& pushed) {
-  auto asked = take_request(pushed, request_kind::push);
-  if (!asked) return {};
-  progress_.add_acknowledged_push((*pushed).getStaleness());
-  const auto found = acks_missing_.find(asked->step);
-  if (--found->second == 0) acks_missing_.erase(found);
-  return {};
+  return client_.on_pushed(pushed);
 }
 
 std::shared_ptr<step_work> pipeline::fresh_work() {

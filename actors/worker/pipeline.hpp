@@ -17,6 +17,7 @@
 #include "actors/learning/model.hpp"
 #include "actors/mesh/router.hpp"
 #include "actors/parameters/slicer.hpp"
+#include "actors/worker/parameter_client.hpp"
 #include "actors/worker/progress.hpp"
 #include "actors/worker/step_work.hpp"
 
@@ -28,8 +29,6 @@
 #include <vector>
 
 namespace gradmesh::worker {
-
-using mesh::message;
 
 enum class pass : std::uint8_t { train, evaluate };
 
@@ -69,30 +68,24 @@ public:
 
   /// Everything was leased, computed and acknowledged.
   bool done() const;
-  phase_progress& progress() { return progress_; }
+  const phase_progress& progress() const { return progress_; }
+  /// As phase_progress::report.
+  void report(schema::WorkerProgress::Builder out);
   /// The request that has been without an answer for longest, if for longer than `limit`.
   std::optional<error> overdue(env::time_point now, std::chrono::seconds limit) const;
 
 private:
-  enum class request_kind : std::uint8_t { lease, pull, push };
-  struct request {
-    request_kind kind;
-    std::size_t place; // data server or shard
-    std::uint64_t step;
-    std::shared_ptr<step_work> work; // pull
+  struct lease {
+    std::size_t data_server;
     env::time_point since;
   };
 
-  std::string describe(const request& r) const;
-  template <class Answer>
-  std::optional<request> take_request(const message<Answer>& answer, request_kind kind);
-  template <class T>
-  result<void> send(const job::place& to, const mesh::draft<T>& what, request r);
+  std::string describe(const lease& l) const;
 
   result<void> lease_more(env::time_point now);
-  result<void> pull_more(env::time_point now);
-  result<void> pull(const std::shared_ptr<step_work>& work, env::time_point now);
-  result<void> push_computed(env::time_point now);
+  void pull_more();
+  void pull(const std::shared_ptr<step_work>& work);
+  void push_computed();
   void compute_next();
   stall waiting_for() const;
   std::shared_ptr<step_work> fresh_work();
@@ -103,17 +96,17 @@ private:
   const pipeline_options options_;
   phase_progress progress_;
 
-  std::unordered_map<std::uint64_t, request> requests_; // by message id
+  parameter_client client_;
+  std::unordered_map<std::uint64_t, lease> leases_; // asked for, by message id
   std::size_t data_server_ = 0;                         // present one, in `tools_.data_servers`
   std::uint64_t lease_sequence_ = 0;                    // there
-  std::size_t leases_missing_ = 0;
   bool exhausted_ = false;
   std::deque<std::shared_ptr<step_work>> leased_; // in lease order; not yet pulled
   std::deque<std::shared_ptr<step_work>> pulled_; // pulls asked for, in lease order
   std::shared_ptr<step_work> computing_;
   std::shared_ptr<step_work> computed_; // to be pushed
   std::uint64_t pushed_steps_ = 0;
-  std::unordered_map<std::uint64_t, std::size_t> acks_missing_; // by push sequence
+  std::unordered_map<std::uint64_t, std::size_t> acks_missing_; // by push sequence: of so many shards
   std::vector<std::shared_ptr<step_work>> spare_;               // buffers to use again
 };
 

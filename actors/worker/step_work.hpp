@@ -32,7 +32,7 @@ struct step_work {
 
   // Filled in by the compute actor.
   learning::step_metrics metrics;
-  std::vector<mesh::writable_body> pushes; // by shard: bodies of Push; empty when evaluating
+  std::vector<std::vector<mesh::writable_body>> pushes; // by shard and part; empty when evaluating
   double compute_seconds = 0;
   std::optional<error> failure;
 };

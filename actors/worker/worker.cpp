@@ -120,7 +120,7 @@ void worker_state::report_progress() {
   auto progress = message->initProgress();
   progress.setRank(job->rank);
   progress.setName(context->node_name);
-  phase.progress().report(progress);
+  phase.report(progress);
   (void)context->router->send(job->coordinator, service, message);
   report(activity_);
 }
@@ -176,6 +176,8 @@ void worker_state::on_tick() {
     fail(*late);
   else
     report_progress();
+  // What a full queue or a shard's "retry later" has held up goes out at the latest now.
+  (void)run([](pipeline&) { return result<void>(); });
 }
 
 worker_job::~worker_job() {
@@ -191,7 +193,7 @@ void worker_state::report(std::string activity) {
   activity_ = std::move(activity);
   node::service_status status{activity_, {}};
   if (job && job->phase) {
-    auto& progress = job->phase->progress();
+    const auto& progress = job->phase->progress();
     status.gauges = {{"steps_total", static_cast<double>(progress.steps())},
                      {"examples_total", static_cast<double>(progress.total().examples)},
                      {"staleness_max", static_cast<double>(progress.staleness_max())}};

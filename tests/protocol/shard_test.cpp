@@ -78,18 +78,54 @@ struct shard_bench {
     return *decoded;
   }
 
+  /// The bias as part 0 and the rows of the keys as part 1, in one message.
   result<void> push(const push_content& p) {
     mesh::draft<schema::Push> draft;
     draft->setJobId(p.job_id);
     draft->setRank(p.rank);
-    draft->setSequence(p.sequence);
-    draft->setReadClock(p.read_clock);
-    draft->setDense(true);
-    draft->setKeyCount(p.keys.size());
+    auto parts = draft->initParts(2);
+    for (unsigned i = 0; i < 2; ++i) {
+      parts[i].setSequence(p.sequence);
+      parts[i].setReadClock(p.read_clock);
+      parts[i].setNumber(i);
+      parts[i].setCount(2);
+    }
+    parts[0].initPart().setBlock(0);
+    auto keys = parts[1].initPart().initKeys();
+    keys.setCount(p.keys.size());
+    keys.setSent(true);
     const auto body = mesh::allocate_body(p.keys.size() * 8 + p.values.size() * 4);
-    std::copy(p.keys.begin(), p.keys.end(), body.as<std::uint64_t>(0, p.keys.size()).begin());
-    std::copy(p.values.begin(), p.values.end(),
-              body.as<float>(p.keys.size() * 8, p.values.size()).begin());
+    const auto bias = std::min<std::size_t>(2, p.values.size());
+    std::copy_n(p.values.begin(), bias, body.as<float>(0, bias).begin());
+    std::copy(p.keys.begin(), p.keys.end(), body.as<std::uint64_t>(8, p.keys.size()).begin());
+    std::copy(p.values.begin() + static_cast<std::ptrdiff_t>(bias), p.values.end(),
+              body.as<float>(8 + p.keys.size() * 8, p.values.size() - bias).begin());
+    draft.body = body.share();
+    return shard->push(as_received(draft, p.rank));
+  }
+
+  /// One of the two parts that `push` sends, in a message of its own.
+  result<void> push_part(std::uint32_t number, const push_content& p, std::uint32_t count = 2,
+                         std::uint32_t block = 0) {
+    mesh::draft<schema::Push> draft;
+    draft->setJobId(p.job_id);
+    draft->setRank(p.rank);
+    auto part = draft->initParts(1)[0];
+    part.setSequence(p.sequence);
+    part.setReadClock(p.read_clock);
+    part.setNumber(number);
+    part.setCount(count);
+    const bool dense = number == 0;
+    const auto body = mesh::allocate_body(dense ? 8 : 16);
+    if (dense) {
+      part.initPart().setBlock(block);
+    } else {
+      auto keys = part.initPart().initKeys();
+      keys.setCount(1);
+      keys.setSent(true);
+      body.as<std::uint64_t>(0, 1)[0] = p.keys[0];
+    }
+    std::copy_n(p.values.begin() + (dense ? 0 : 2), 2, body.as<float>(dense ? 0 : 8, 2).begin());
     draft.body = body.share();
     return shard->push(as_received(draft, p.rank));
   }
@@ -99,8 +135,10 @@ struct shard_bench {
     mesh::draft<schema::Pull> draft;
     draft->setJobId(1);
     draft->setClock(clock);
-    draft->setDense(true);
-    draft->setKeyCount(claimed_keys);
+    auto parts = draft->initParts(2);
+    parts[0].setBlock(0);
+    parts[1].initKeys().setCount(claimed_keys);
+    parts[1].getKeys().setSent(true);
     const auto body = mesh::allocate_body(keys.size() * 8);
     std::copy(keys.begin(), keys.end(), body.as<std::uint64_t>(0, keys.size()).begin());
     draft.body = body.share();
@@ -155,14 +193,14 @@ TEST_CASE("a repeated push is acknowledged again and not applied again") {
     CHECK(bench.answers.size() == 1);
     CHECK(bench.answers.front()->header.kind == mesh::message_traits<schema::Pushed>::kind);
     CHECK(bench.values() == before);
-    CHECK(bench.shard->counters().repeated_pushes == 1);
+    CHECK(bench.shard->counters().repeated_parts == 2);
   }
 }
 
 TEST_CASE("a push from the future is refused and counted") {
   for (const auto s : {strategy::bsp, strategy::async}) {
     shard_bench bench(s, 1);
-    const auto pushed = bench.push({.sequence = 3});
+    const auto pushed = bench.push({.sequence = 99});
     CHECK_FALSE(pushed);
     CHECK(pushed.failure().code == errc::refused);
     CHECK(bench.shard->counters().refused == 1);
@@ -207,4 +245,48 @@ TEST_CASE("who is not a worker of the job may not push") {
   shard_bench bench(strategy::bsp, 2);
   CHECK_FALSE(bench.push({.rank = 7}));
   CHECK_FALSE(bench.push({.job_id = 2}));
+}
+
+TEST_CASE("a push that comes in several messages is whole only with its last part") {
+  for (const auto s : {strategy::bsp, strategy::async}) {
+    shard_bench bench(s, 1);
+    REQUIRE(bench.push_part(1, {.sequence = 0}));
+    CHECK(bench.shard->counters().updates == 0);
+    REQUIRE(bench.push_part(1, {.sequence = 0}));
+    CHECK(bench.shard->counters().repeated_parts == 1);
+    REQUIRE(bench.push_part(0, {.sequence = 0}));
+    CHECK(bench.shard->counters().updates == 1);
+    CHECK(bench.values() == std::vector<float>{-1, -1, -2, -2});
+  }
+}
+
+TEST_CASE("under async parts of the next push may overtake, and each is applied once") {
+  shard_bench bench(strategy::async, 1);
+  REQUIRE(bench.push_part(0, {.sequence = 0}));
+  REQUIRE(bench.push_part(1, {.sequence = 1}));
+  REQUIRE(bench.push_part(0, {.sequence = 1}));
+  CHECK(bench.shard->counters().updates == 1);
+  REQUIRE(bench.push_part(1, {.sequence = 0}));
+  REQUIRE(bench.push_part(1, {.sequence = 1}));
+  CHECK(bench.shard->counters().updates == 2);
+  CHECK(bench.shard->counters().repeated_parts == 1);
+  CHECK(bench.values() == std::vector<float>{-2, -2, -4, -4});
+}
+
+TEST_CASE("a push cannot change its number of parts") {
+  for (const auto s : {strategy::bsp, strategy::async}) {
+    shard_bench bench(s, 1);
+    REQUIRE(bench.push_part(0, {}));
+    const auto pushed = bench.push_part(1, {}, 3);
+    CHECK_FALSE(pushed);
+    CHECK(pushed.failure().code == errc::refused);
+  }
+}
+
+TEST_CASE("a block or part that there is not is refused") {
+  shard_bench bench(strategy::async, 1);
+  CHECK(bench.push_part(2, {}, 2).failure().code == errc::malformed_message);
+  CHECK(bench.push_part(0, {}, 0).failure().code == errc::malformed_message);
+  CHECK(bench.push_part(0, {}, 2, 1).failure().code == errc::invalid_argument);
+  CHECK(bench.shard->counters().updates == 0);
 }

@@ -131,12 +131,14 @@ TEST_CASE("any number of shards holds the same bits after the same pushes") {
             value = normal(random);
         const auto slices = cutter.cut(keys);
         for (std::uint32_t s = 0; s < shards; ++s) {
-          std::vector<float> body(cutter.body_floats(slices[s]));
-          cutter.gather(slices[s], {dense, {w, v}}, body);
-          const auto all = std::span<const float>(body);
-          const auto dense_floats = slices[s].dense_floats();
-          REQUIRE(stores[s].apply(
-              {true, all.first(dense_floats), slices[s].keys, all.subspan(dense_floats)}, 0.1F));
+          for (const auto& part : slices[s].parts) {
+            std::vector<float> values(part_floats(part, cutter.layout().floats_per_key()));
+            cutter.gather(slices[s], part, {dense, {w, v}}, values);
+            if (part.dense)
+              REQUIRE(stores[s].apply_dense(part.block, values, 0.1F));
+            else
+              REQUIRE(stores[s].apply({false, {}, slices[s].keys, values}, 0.1F));
+          }
         }
       }
       std::vector<partition_content> contents;

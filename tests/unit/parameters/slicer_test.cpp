@@ -62,9 +62,11 @@ TEST_CASE("what is gathered for the shards scatters back to where it came from")
         REQUIRE(cutter.map().owner_of_key(slices[s].keys[i]) == s);
         REQUIRE(keys[slices[s].positions[i]] == slices[s].keys[i]);
       }
-      std::vector<float> body(cutter.body_floats(slices[s]));
-      cutter.gather(slices[s], from.values(), body);
-      cutter.scatter(slices[s], body, to.view());
+      for (const auto& part : slices[s].parts) {
+        std::vector<float> values(part_floats(part, cutter.layout().floats_per_key()));
+        cutter.gather(slices[s], part, from.values(), values);
+        cutter.scatter(slices[s], part, values, to.view());
+      }
     }
     CHECK(sliced_keys == keys.size());
     CHECK(to.dense == from.dense);
@@ -73,35 +75,68 @@ TEST_CASE("what is gathered for the shards scatters back to where it came from")
   }
 }
 
-TEST_CASE("a body holds the dense range first, then table by table the rows in key order") {
+TEST_CASE("a run holds table by table the rows in key order") {
   const auto cutter = make_slicer(1);
   const std::vector<std::uint64_t> keys{3, 9};
   step_buffers step(2);
-  step.dense[40] = 40;
   step.w = {3, 9};
   step.v = {30, 31, 32, 33, 34, 90, 91, 92, 93, 94};
-  std::vector<float> body(41 + 2 * 6);
   const auto slices = cutter.cut(keys);
-  cutter.gather(slices[0], step.values(), body);
-  CHECK(std::vector<float>(body.begin() + 40, body.end()) ==
-        std::vector<float>{40, 3, 9, 30, 31, 32, 33, 34, 90, 91, 92, 93, 94});
+  REQUIRE(slices[0].parts.size() == 2);
+  std::vector<float> values(2 * 6);
+  cutter.gather(slices[0], slices[0].parts[1], step.values(), values);
+  CHECK(values == std::vector<float>{3, 9, 30, 31, 32, 33, 34, 90, 91, 92, 93, 94});
 }
 
-TEST_CASE("a body without the dense part leaves the dense parameters alone") {
+TEST_CASE("a part that is scattered leaves everything else alone") {
   const auto cutter = make_slicer(1);
-  const std::vector<std::uint64_t> keys{3};
-  step_buffers step(1);
+  const std::vector<std::uint64_t> keys{3, 4};
+  step_buffers step(2);
   std::fill(step.dense.begin(), step.dense.end(), 7.0F);
   const auto slices = cutter.cut(keys);
-  const std::vector<float> body{1, 2, 3, 4, 5, 6};
-  REQUIRE(cutter.body_floats(slices[0], false) == body.size());
-  cutter.scatter(slices[0], body, step.view());
+  const part second_key{false, 0, {1, 2}};
+  const std::vector<float> values{1, 2, 3, 4, 5, 6};
+  cutter.scatter(slices[0], second_key, values, step.view());
   CHECK(step.dense == std::vector<float>(41, 7.0F));
-  CHECK(step.w == std::vector<float>{1});
-  CHECK(step.v == std::vector<float>{2, 3, 4, 5, 6});
-  std::vector<float> back(body.size());
-  cutter.gather(slices[0], step.values(), back);
-  CHECK(back == body);
+  CHECK(step.w == std::vector<float>{0, 1});
+  CHECK(step.v == std::vector<float>{0, 0, 0, 0, 0, 2, 3, 4, 5, 6});
+  std::vector<float> back(values.size());
+  cutter.gather(slices[0], second_key, step.values(), back);
+  CHECK(back == values);
+}
+
+TEST_CASE("parts cover everything once, in blocks and runs of a mebibyte") {
+  const auto parts = parts_of(2 * dense_block_floats + 5, 200'000, 1);
+  REQUIRE(parts.size() == 3 + 3);
+  std::uint64_t next = 0;
+  for (std::uint32_t block = 0; block < 3; ++block) {
+    CHECK(parts[block].dense);
+    CHECK(parts[block].block == block);
+    CHECK(parts[block].elements.first == next);
+    next = parts[block].elements.last;
+  }
+  CHECK(next == 2 * dense_block_floats + 5);
+  next = 0;
+  for (std::size_t run = 3; run < parts.size(); ++run) {
+    CHECK_FALSE(parts[run].dense);
+    CHECK(parts[run].elements.first == next);
+    CHECK(parts[run].elements.size() * 12 <= run_bytes_max);
+    next = parts[run].elements.last;
+  }
+  CHECK(next == 200'000);
+}
+
+TEST_CASE("a row that is longer than a run is a part of its own") {
+  const auto parts = parts_of(0, 3, 1'000'000);
+  CHECK(parts.size() == 3);
+  CHECK(part_floats(parts[2], 1'000'000) == 1'000'000);
+}
+
+TEST_CASE("a shard that holds nothing of a step still gets a part") {
+  const auto parts = parts_of(0, 0, 4);
+  REQUIRE(parts.size() == 1);
+  CHECK_FALSE(parts[0].dense);
+  CHECK(part_floats(parts[0], 4) == 0);
 }
 
 TEST_CASE("a step without keys gives every shard its dense range alone") {

@@ -1,0 +1,101 @@
+#include "actors/server_shard/parameter_request.hpp"
+
+#include <fmt/format.h>
+
+namespace gradmesh::server_shard {
+namespace {
+
+/// Parts of a push: a shard with more blocks and runs than this is cut into more shards.
+constexpr std::uint32_t parts_max = 1u << 20;
+
+/// Takes a body apart from its beginning.
+template <class Message>
+class body_cursor {
+public:
+  explicit body_cursor(const Message& message) : message_(message) {}
+
+  /// Nothing if the body is shorter.
+  template <class T>
+  std::optional<std::span<const T>> take(std::uint64_t count) {
+    auto taken = message_.template array<T>(at_, count);
+    if (taken) at_ += padded(taken->size_bytes());
+    return taken;
+  }
+  bool at_end() const { return at_ >= message_.body().size(); }
+
+private:
+  const Message& message_;
+  std::uint64_t at_ = 0;
+};
+
+error wrong_body(const char* what, std::size_t parts, std::size_t bytes) {
+  return {errc::malformed_message,
+          fmt::format("a {} of {} parts has a body of {} bytes, which is not what the parts say",
+                      what, parts, bytes)};
+}
+
+template <class Message>
+result<requested_part> read_part(schema::Part::Reader in, body_cursor<Message>& body,
+                                 const parameters::parameter_store& store, const error& too_short) {
+  requested_part out;
+  if (in.isBlock()) {
+    out.dense = true;
+    out.block = in.getBlock();
+    if (out.block >= store.dense_blocks())
+      return error{errc::invalid_argument,
+                   fmt::format("there is no block {}; this shard has {}", out.block,
+                               store.dense_blocks())};
+    return out;
+  }
+  const auto keys = body.template take<std::uint64_t>(in.getKeys().getCount());
+  if (!keys) return too_short;
+  out.keys = *keys;
+  return out;
+}
+
+} // namespace
+
+result<std::vector<requested_part>> read_parts(const mesh::message<schema::Pull>& pull,
+                                               const parameters::parameter_store& store) {
+  const auto in = (*pull).getParts();
+  const auto wrong = wrong_body("pull", in.size(), pull.body().size());
+  body_cursor body(pull);
+  std::vector<requested_part> parts;
+  parts.reserve(in.size());
+  for (const auto part : in) {
+    auto read = read_part(part, body, store, wrong);
+    if (!read) return read.failure();
+    parts.push_back(*read);
+  }
+  if (!body.at_end()) return wrong;
+  return parts;
+}
+
+result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& push,
+                                            const parameters::parameter_store& store) {
+  const auto in = (*push).getParts();
+  const auto wrong = wrong_body("push", in.size(), push.body().size());
+  body_cursor body(push);
+  std::vector<pushed_part> parts;
+  parts.reserve(in.size());
+  for (const auto part : in) {
+    auto what = read_part(part.getPart(), body, store, wrong);
+    if (!what) return what.failure();
+    const auto floats = what->dense
+                            ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
+                            : what->keys.size() * store.layout().floats_per_key();
+    const auto values = body.take<float>(floats);
+    if (!values) return wrong;
+    pushed_part out{*what, part.getSequence(), part.getNumber(), part.getCount(),
+                    part.getReadClock(), *values};
+    if (out.number >= out.count || out.count > parts_max)
+      return error{errc::malformed_message, fmt::format("a push has part {} of {}; parts count "
+                                                        "from 0 and there are {} at most",
+                                                        out.number, out.count, parts_max)};
+    parts.push_back(out);
+  }
+  if (!body.at_end()) return wrong;
+  return parts;
+}
+
+} // namespace gradmesh::server_shard

@@ -1,0 +1,43 @@
+#pragma once
+
+/// Pulls and pushes as a shard works on them: the parts of a message with what the body holds of
+/// them, checked against the tables.
+
+#include "actors/mesh/message.hpp"
+#include "actors/parameters/parameter_store.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace gradmesh::server_shard {
+
+/// What one part is about. Keys look into the message.
+struct requested_part {
+  bool dense = false;
+  std::uint32_t block = 0;             // dense
+  std::span<const std::uint64_t> keys; // otherwise
+};
+
+struct pushed_part {
+  requested_part what;
+  std::uint64_t sequence = 0;
+  std::uint32_t number = 0; // below count
+  std::uint32_t count = 0;
+  std::uint64_t read_clock = 0;
+  std::span<const float> values; // looks into the message
+};
+
+/// Errors: `malformed_message` if the body is not what the parts say, `invalid_argument` for a
+/// block that the shard does not have.
+result<std::vector<requested_part>> read_parts(const mesh::message<schema::Pull>& pull,
+                                               const parameters::parameter_store& store);
+result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& push,
+                                            const parameters::parameter_store& store);
+
+/// Bytes of a part in a body, from its bytes before padding.
+inline std::size_t padded(std::size_t bytes) {
+  return (bytes + 7) / 8 * 8;
+}
+
+} // namespace gradmesh::server_shard

@@ -1,0 +1,311 @@
+#include "actors/worker/parameter_client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace gradmesh::worker {
+namespace {
+
+/// Bytes of parts that may be on their way to a shard, and from it: enough to keep a fast link busy
+/// over its round trip, and half of the queue that a shard keeps for a worker.
+constexpr std::size_t window_bytes = 32u << 20;
+/// Parts up to this size together share a message.
+constexpr std::size_t shared_message_bytes_max = 64u << 10;
+/// After a shard said "retry later".
+constexpr std::chrono::milliseconds pause_after_refusal{10};
+
+std::size_t padded(std::size_t bytes) {
+  return (bytes + 7) / 8 * 8;
+}
+
+void write(schema::Part::Builder out, const parameters::part& p) {
+  if (p.dense) return out.setBlock(p.block);
+  auto keys = out.initKeys();
+  keys.setCount(p.elements.size());
+  keys.setSent(true);
+}
+
+/// The bodies of some parts as one.
+mesh::frame_body join(const std::vector<std::span<const std::byte>>& parts) {
+  std::size_t bytes = 0;
+  for (const auto& part : parts)
+    bytes += padded(part.size());
+  const auto body = mesh::allocate_body(bytes);
+  auto* to = body.bytes.data();
+  for (const auto& part : parts) {
+    const auto end = std::copy(part.begin(), part.end(), to);
+    to += padded(part.size());
+    std::fill(end, to, std::byte{0});
+  }
+  return body.share();
+}
+
+} // namespace
+
+parameter_client::parameter_client(const job::job_plan& plan, std::uint32_t rank,
+                                   mesh::service_id self, mesh::router& router,
+                                   const parameters::body_layout& layout)
+    : plan_(plan), rank_(rank), self_(self), router_(router), layout_(layout),
+      shards_(plan.shards.size()) {}
+
+void parameter_client::pull(std::size_t shard, std::uint64_t clock,
+                            std::shared_ptr<const parameters::slice> slice,
+                            values_handler on_values) {
+  auto r = std::make_shared<request>();
+  r->what = kind::pull;
+  r->shard = shard;
+  r->step = clock;
+  r->slice = std::move(slice);
+  r->on_values = std::move(on_values);
+  r->missing = r->slice->parts.size();
+  for (std::uint32_t part = 0; part < r->missing; ++part)
+    waiting(shard, kind::pull).push_back({r, part});
+}
+
+void parameter_client::push(std::size_t shard, std::uint64_t sequence, std::uint64_t read_clock,
+                            std::shared_ptr<const parameters::slice> slice,
+                            std::vector<part_body> bodies, pushed_handler on_pushed) {
+  auto r = std::make_shared<request>();
+  r->what = kind::push;
+  r->shard = shard;
+  r->step = sequence;
+  r->read_clock = read_clock;
+  r->slice = std::move(slice);
+  r->bodies = std::move(bodies);
+  r->on_pushed = std::move(on_pushed);
+  r->missing = r->slice->parts.size();
+  for (std::uint32_t part = 0; part < r->missing; ++part)
+    waiting(shard, kind::push).push_back({r, part});
+}
+
+// --- sending ------------------------------------------------------------------------------------
+
+std::size_t parameter_client::bytes_of(const item& i) const {
+  const auto& part = i.content();
+  return sizeof(float) * parameters::part_floats(part, layout_.floats_per_key()) +
+         (part.dense ? 0 : sizeof(std::uint64_t) * part.elements.size());
+}
+
+std::vector<parameter_client::item> parameter_client::take(std::size_t shard, kind k) {
+  auto& from = waiting(shard, k);
+  auto& busy = on_way(shard, k);
+  std::vector<item> items;
+  std::size_t bytes = 0;
+  while (!from.empty()) {
+    const auto size = bytes_of(from.front());
+    if (busy > 0 && busy + size > window_bytes) break;
+    if (!items.empty()) {
+      // The answers to a pull are cut by the shard; a push is cut here.
+      if (k == kind::push && bytes + size > shared_message_bytes_max) break;
+      if (k == kind::pull && from.front().of->step != items.front().of->step) break;
+    }
+    bytes += size;
+    busy += size;
+    items.push_back(std::move(from.front()));
+    from.pop_front();
+  }
+  return items;
+}
+
+result<void> parameter_client::advance(env::time_point now) {
+  for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
+    auto& queue = shards_[shard];
+    if (std::exchange(queue.was_refused, false)) queue.resume_at = now + pause_after_refusal;
+    if (now < queue.resume_at) continue;
+    for (const auto k : {kind::pull, kind::push})
+      for (auto items = take(shard, k); !items.empty(); items = take(shard, k)) {
+        const auto sent = k == kind::pull ? send_pull(std::move(items), now)
+                                          : send_push(std::move(items), now);
+        if (!sent) return sent.failure();
+        if (!*sent) break; // the queue to the shard is full
+      }
+  }
+  return {};
+}
+
+result<bool> parameter_client::send_pull(std::vector<item> items, env::time_point now) {
+  mesh::draft<schema::Pull> pull;
+  pull->setJobId(plan_.job_id);
+  pull->setRank(rank_);
+  pull->setClock(items.front().of->step);
+  auto parts = pull->initParts(static_cast<unsigned>(items.size()));
+  std::vector<std::span<const std::byte>> keys;
+  for (unsigned i = 0; i < items.size(); ++i) {
+    const auto& part = items[i].content();
+    write(parts[i], part);
+    if (!part.dense)
+      keys.push_back(std::as_bytes(std::span(items[i].of->slice->keys)
+                                       .subspan(part.elements.first, part.elements.size())));
+  }
+  if (!keys.empty()) pull.body = join(keys);
+  return send(pull, std::move(items), now);
+}
+
+result<bool> parameter_client::send_push(std::vector<item> items, env::time_point now) {
+  mesh::draft<schema::Push> push;
+  push->setJobId(plan_.job_id);
+  push->setRank(rank_);
+  auto parts = push->initParts(static_cast<unsigned>(items.size()));
+  for (unsigned i = 0; i < items.size(); ++i) {
+    const auto& r = *items[i].of;
+    auto out = parts[i];
+    write(out.initPart(), items[i].content());
+    out.setSequence(r.step);
+    out.setNumber(items[i].part);
+    out.setCount(static_cast<std::uint32_t>(r.slice->parts.size()));
+    out.setReadClock(r.read_clock);
+  }
+  const auto& first = items.front();
+  if (items.size() == 1) {
+    push.body = first.of->bodies[first.part].share();
+    push.priority = mesh::tensor_priority(first.part, first.of->slice->parts.size());
+  } else {
+    std::vector<std::span<const std::byte>> bodies;
+    for (const auto& i : items)
+      bodies.emplace_back(i.of->bodies[i.part].bytes);
+    push.body = join(bodies);
+    push.priority = 1;
+  }
+  return send(push, std::move(items), now);
+}
+
+template <class T>
+result<bool> parameter_client::send(const mesh::draft<T>& draft, std::vector<item> items,
+                                    env::time_point now) {
+  const auto& r = *items.front().of;
+  const auto sent = router_.send(plan_.shards[r.shard].where, self_, draft);
+  if (!sent && sent.failure().code == errc::retry_later) {
+    put_back(std::move(items));
+    return false;
+  }
+  // The news that the link is down is on its way, and says whose and why.
+  if (!sent && sent.failure().code == errc::unreachable) return true;
+  if (!sent)
+    return error{sent.failure().code, "cannot send " + describe(r) + ": " + sent.failure().text};
+  traffic_.bytes_sent += sent->wire_bytes;
+  const auto count = items.size();
+  on_way_.emplace(sent->message_id, message_parts{std::move(items), count, now});
+  return true;
+}
+
+void parameter_client::put_back(std::vector<item> items) {
+  for (auto i = items.rbegin(); i != items.rend(); ++i) {
+    if (!i->of) continue; // answered
+    on_way(i->of->shard, i->of->what) -= bytes_of(*i);
+    waiting(i->of->shard, i->of->what).push_front(std::move(*i));
+  }
+}
+
+// --- answers ------------------------------------------------------------------------------------
+
+parameter_client::message_parts* parameter_client::find(const mesh::frame_header& answer, kind k) {
+  const auto found = on_way_.find(answer.in_reply_to);
+  if (found == on_way_.end()) return nullptr;
+  const auto& items = found->second.items;
+  const auto open = std::find_if(items.begin(), items.end(), [](const item& i) { return i.of; });
+  if (open->of->what != k || plan_.shards[open->of->shard].where.node != answer.from.uuid)
+    return nullptr;
+  return &found->second;
+}
+
+result<parameter_client::item> parameter_client::take_answered(message_parts& of,
+                                                               std::uint32_t number,
+                                                               const char* answer) {
+  if (number >= of.items.size() || !of.items[number].of)
+    return error{errc::malformed_message, fmt::format("a {} is for part {} of {}, which is not "
+                                                      "asked for (any more)",
+                                                      answer, number, of.items.size())};
+  auto taken = std::move(of.items[number]);
+  of.items[number].of = nullptr;
+  --of.missing;
+  on_way(taken.of->shard, taken.of->what) -= bytes_of(taken);
+  return taken;
+}
+
+void parameter_client::forget_if_answered(std::uint64_t message_id) {
+  const auto found = on_way_.find(message_id);
+  if (found != on_way_.end() && found->second.missing == 0) on_way_.erase(found);
+}
+
+result<void> parameter_client::on_pulled(const message<schema::Pulled>& pulled) {
+  auto* asked = find(pulled.header(), kind::pull);
+  if (!asked) return {};
+  traffic_.bytes_received += pulled.frame()->wire_bytes();
+  std::uint64_t at = 0;
+  for (const auto number : (*pulled).getParts()) {
+    auto answered = take_answered(*asked, number, "Pulled");
+    if (!answered) return answered.failure();
+    auto& r = *answered->of;
+    const auto& part = answered->content();
+    const auto floats = parameters::part_floats(part, layout_.floats_per_key());
+    const auto values = pulled.array<float>(at, floats);
+    if (!values)
+      return error{errc::malformed_message,
+                   fmt::format("the answer to {} has a body of {} bytes, too short for part {}",
+                               describe(r), pulled.body().size(), number)};
+    at += padded(values->size_bytes());
+    --r.missing;
+    r.on_values(part, *values, (*pulled).getClock());
+  }
+  forget_if_answered(pulled.header().in_reply_to);
+  return {};
+}
+
+result<void> parameter_client::on_pushed(const message<schema::Pushed>& pushed) {
+  auto* asked = find(pushed.header(), kind::push);
+  if (!asked) return {};
+  traffic_.bytes_received += pushed.frame()->wire_bytes();
+  const auto parts = (*pushed).getParts();
+  const auto staleness = (*pushed).getStaleness();
+  if (parts.size() != staleness.size())
+    return error{errc::malformed_message,
+                 fmt::format("a Pushed names {} parts and the staleness of {}", parts.size(),
+                             staleness.size())};
+  for (unsigned i = 0; i < parts.size(); ++i) {
+    auto answered = take_answered(*asked, parts[i], "Pushed");
+    if (!answered) return answered.failure();
+    auto& r = *answered->of;
+    r.bodies[answered->part] = {};
+    r.staleness = std::max(r.staleness, staleness[i]);
+    if (--r.missing == 0) r.on_pushed(r.staleness);
+  }
+  forget_if_answered(pushed.header().in_reply_to);
+  return {};
+}
+
+result<void> parameter_client::on_refused(const message<schema::Refusal>& refusal) {
+  const auto found = on_way_.find(refusal.header().in_reply_to);
+  if (found == on_way_.end()) return {};
+  const auto why = mesh::to_error(*refusal);
+  auto items = std::move(found->second.items);
+  on_way_.erase(found);
+  const auto open = std::find_if(items.begin(), items.end(), [](const item& i) { return i.of; });
+  if (why.code != errc::retry_later)
+    return error{why.code, describe(*open->of) + " refused: " + why.text};
+  ++traffic_.retries;
+  shards_[open->of->shard].was_refused = true;
+  put_back(std::move(items));
+  return {};
+}
+
+// --- what is open -------------------------------------------------------------------------------
+
+std::string parameter_client::describe(const request& r) const {
+  return fmt::format("the {} of step {} by shard '{}'", r.what == kind::pull ? "pull" : "push",
+                     r.step, plan_.shards[r.shard].name);
+}
+
+std::optional<parameter_client::oldest_request> parameter_client::oldest() const {
+  const auto first =
+      std::min_element(on_way_.begin(), on_way_.end(), [](const auto& a, const auto& b) {
+        return a.second.since < b.second.since;
+      });
+  if (first == on_way_.end()) return std::nullopt;
+  const auto& items = first->second.items;
+  const auto open = std::find_if(items.begin(), items.end(), [](const item& i) { return i.of; });
+  return oldest_request{first->second.since, describe(*open->of)};
+}
+
+} // namespace gradmesh::worker

@@ -1,0 +1,136 @@
+#pragma once
+
+/// A worker's requests to the shards of a job: pulls and pushes, part by part. Small parts that are
+/// wanted at the same moment share a message; what is on its way to or from a shard is bounded, and
+/// the rest waits here, where it costs nothing. A request that a shard cannot take now is sent again.
+///
+/// Plain code, one owner: messages go out by the router, answers are handed in, time comes by
+/// argument. Nothing is sent before `advance`. An error that a function returns cannot be mended by
+/// sending again. An answer to nothing that was asked here is ignored.
+
+#include "actors/env/clock.hpp"
+#include "actors/job/job_plan.hpp"
+#include "actors/mesh/router.hpp"
+#include "actors/parameters/slicer.hpp"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace gradmesh::worker {
+
+using mesh::message;
+
+struct parameter_traffic {
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t retries = 0; // messages that were sent again because a shard said so
+};
+
+class parameter_client {
+public:
+  /// `plan`, `router` and `layout` outlive the client.
+  parameter_client(const job::job_plan& plan, std::uint32_t rank, mesh::service_id self,
+                   mesh::router& router, const parameters::body_layout& layout);
+
+  /// What the values of a part are given to; they are gone after the call. `clock`: of the shard.
+  using values_handler = std::function<void(const parameters::part& part,
+                                            std::span<const float> values, std::uint64_t clock)>;
+  /// Asks a shard for all parts of a slice as of `clock`, which is also the step that errors name.
+  void pull(std::size_t shard, std::uint64_t clock, std::shared_ptr<const parameters::slice> slice,
+            values_handler on_values);
+
+  /// One part of a push: its keys, if it has any, and then its values, as they stand in a body.
+  using part_body = mesh::writable_body;
+  /// Told with the staleness of the push when the shard has all parts.
+  using pushed_handler = std::function<void(std::uint64_t staleness)>;
+  /// Pushes `bodies`, one for each part of the slice.
+  void push(std::size_t shard, std::uint64_t sequence, std::uint64_t read_clock,
+            std::shared_ptr<const parameters::slice> slice, std::vector<part_body> bodies,
+            pushed_handler on_pushed);
+
+  /// Sends what the windows allow.
+  result<void> advance(env::time_point now);
+
+  result<void> on_pulled(const message<schema::Pulled>& pulled);
+  result<void> on_pushed(const message<schema::Pushed>& pushed);
+  result<void> on_refused(const message<schema::Refusal>& refusal);
+
+  /// The request that has been without an answer for longest, if there is one.
+  struct oldest_request {
+    env::time_point since;
+    std::string text; // "the push of step 7 by shard 'server-0'"
+  };
+  std::optional<oldest_request> oldest() const;
+  const parameter_traffic& traffic() const { return traffic_; }
+
+private:
+  enum class kind : std::uint8_t { pull, push };
+  /// A pull or push of a slice.
+  struct request {
+    kind what;
+    std::size_t shard = 0;
+    std::uint64_t step = 0; // pull: clock; push: sequence
+    std::uint64_t read_clock = 0;
+    std::shared_ptr<const parameters::slice> slice;
+    std::vector<part_body> bodies; // push
+    values_handler on_values;
+    pushed_handler on_pushed;
+    std::size_t missing = 0; // parts without an answer
+    std::uint64_t staleness = 0;
+  };
+  /// One part of it, on its way or waiting.
+  struct item {
+    std::shared_ptr<request> of;
+    std::uint32_t part = 0;
+    const parameters::part& content() const { return of->slice->parts[part]; }
+  };
+  struct message_parts {
+    std::vector<item> items; // in the order of the message; empty where answered
+    std::size_t missing = 0;
+    env::time_point since;
+  };
+  struct shard_queue {
+    std::array<std::deque<item>, 2> waiting;    // by kind
+    std::array<std::size_t, 2> bytes_on_way{}; // by kind: of requests without an answer
+    bool was_refused = false;                  // for now, since the last `advance`
+    env::time_point resume_at{};
+  };
+
+  std::size_t bytes_of(const item& i) const;
+  std::string describe(const request& r) const;
+  std::deque<item>& waiting(std::size_t shard, kind k) {
+    return shards_[shard].waiting[static_cast<std::size_t>(k)];
+  }
+  std::size_t& on_way(std::size_t shard, kind k) {
+    return shards_[shard].bytes_on_way[static_cast<std::size_t>(k)];
+  }
+  /// The next parts for one message; none if there are none or the window is full.
+  std::vector<item> take(std::size_t shard, kind k);
+  result<bool> send_pull(std::vector<item> items, env::time_point now);
+  result<bool> send_push(std::vector<item> items, env::time_point now);
+  template <class T>
+  result<bool> send(const mesh::draft<T>& draft, std::vector<item> items, env::time_point now);
+  void put_back(std::vector<item> items);
+  /// The message that an answer is for, if the answer is of its kind.
+  message_parts* find(const mesh::frame_header& answer, kind k);
+  /// The part that an answer names by its number in the message.
+  result<item> take_answered(message_parts& of, std::uint32_t number, const char* answer);
+  void forget_if_answered(std::uint64_t message_id);
+
+  const job::job_plan& plan_;
+  const std::uint32_t rank_;
+  const mesh::service_id self_;
+  mesh::router& router_;
+  const parameters::body_layout& layout_;
+  std::vector<shard_queue> shards_;
+  std::unordered_map<std::uint64_t, message_parts> on_way_; // by message id
+  parameter_traffic traffic_;
+};
+
+} // namespace gradmesh::worker
