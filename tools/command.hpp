@@ -23,6 +23,7 @@ exit_code submit_command(const std::vector<std::string>& arguments);
 exit_code status_command(const std::vector<std::string>& arguments);
 exit_code eval_command(const std::vector<std::string>& arguments);
 exit_code data_command(const std::vector<std::string>& arguments);
+exit_code bench_command(const std::vector<std::string>& arguments);
 exit_code config_command(const std::vector<std::string>& arguments);
 
 } // namespace gradmesh::tools

@@ -17,6 +17,7 @@ constexpr command commands[] = {
     {"status", "show nodes, shards, workers, data servers and the job", status_command},
     {"eval", "score a saved model on data", eval_command},
     {"data", "make and inspect data files", data_command},
+    {"bench", "measure links, pushes and pulls", bench_command},
     {"config", "check, print and explain configuration files", config_command},
 };
 

@@ -16,13 +16,27 @@ loop_unit::loop_unit(caf::actor_system& system, std::shared_ptr<env::network> ne
 
 void loop_unit::exec_later(caf::resumable* job) {
   std::unique_lock lock(mutex_);
-  if (closed_) {
+  if (phase_ == phase::closed) {
     lock.unlock();
     return system().scheduler().enqueue(job);
   }
   ready_.push_back(job);
-  if (std::exchange(posted_, true)) return;
+  if (phase_ == phase::before || std::exchange(posted_, true)) return;
   lock.unlock();
+  post();
+}
+
+void loop_unit::open() {
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = phase::open;
+    if (ready_.empty()) return;
+    posted_ = true;
+  }
+  post();
+}
+
+void loop_unit::post() {
   if (!network_->post([self = shared_from_this()] { self->run(); })) close();
 }
 
@@ -52,7 +66,7 @@ void loop_unit::close() {
   std::vector<caf::resumable*> jobs;
   {
     const std::lock_guard lock(mutex_);
-    closed_ = true;
+    phase_ = phase::closed;
     jobs.swap(ready_);
   }
   for (auto* job : jobs)

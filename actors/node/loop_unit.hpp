@@ -13,6 +13,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/execution_unit.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -25,18 +26,21 @@ public:
 
   void exec_later(caf::resumable* job) override;
 
+  /// The network's thread runs now; until then actors wait.
+  void open();
   /// The network's thread ends or has ended.
   void close();
 
 private:
+  void post();
   void run();
   void resume(caf::resumable* job);
 
   const std::shared_ptr<env::network> network_;
   std::mutex mutex_; // guards what follows
   std::vector<caf::resumable*> ready_;
+  enum class phase : std::uint8_t { before, open, closed } phase_ = phase::before;
   bool posted_ = false;
-  bool closed_ = false;
 };
 
 /// An actor of class `Impl` that runs on a loop unit, whoever sends to it.

@@ -28,6 +28,7 @@ mesh::node_identity draw_identity(const std::function<std::uint64_t()>& entropy)
 } // namespace
 
 struct node::parts {
+  context_ptr context;
   std::shared_ptr<env::network> network;
   std::shared_ptr<mesh::router> router;
   std::shared_ptr<loop_unit> loop;
@@ -45,6 +46,10 @@ node::node(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
 
 node::~node() {
   stop();
+}
+
+const context_ptr& node::context() const {
+  return parts_->context;
 }
 
 const mesh::node_identity& node::identity() const {
@@ -90,6 +95,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                               .loop = p->loop,
                               .node_name = settings.name,
                               .cache_folder = environment.cache_folder});
+  p->context = context;
   auto& parts = *p;
   std::unique_ptr<node> made(new node(std::move(p)));
 
@@ -148,6 +154,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
           },
   });
   if (!started) return started.failure();
+  if (parts.loop) parts.loop->open();
   if (settings.listen) {
     auto bound = parts.network->listen(*settings.listen);
     if (!bound) return bound.failure();

@@ -28,6 +28,9 @@ class actor_system;
 
 namespace gradmesh::node {
 
+struct context;
+using context_ptr = std::shared_ptr<const context>;
+
 class node {
 public:
   /// Listens (where the roles do), spawns the roles' actors and begins to join.
@@ -42,6 +45,8 @@ public:
   /// Where it listens; port 0 of the configuration has become a real one. Empty host: it does not.
   const config::endpoint& endpoint() const { return endpoint_; }
   const mesh::node_identity& identity() const;
+  /// For actors of an embedding application: the router to bind them to, and where to host them.
+  const context_ptr& context() const;
 
   /// Ends the actors and closes all links; what is queued is written for at most `linger`.
   void stop(std::chrono::milliseconds linger = std::chrono::milliseconds(500));

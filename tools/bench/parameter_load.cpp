@@ -1,0 +1,286 @@
+#include "tools/bench/parameter_load.hpp"
+
+#include "actors/mesh/receive.hpp"
+#include "actors/node/spawn.hpp"
+#include "actors/worker/parameter_client.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+
+namespace gradmesh::tools::bench {
+namespace {
+
+/// Key lists that take turns where each request is to have another one: more than a shard remembers.
+constexpr std::size_t fresh_lists = 64;
+/// What keys are drawn from.
+constexpr std::uint64_t key_universe = 1'000'000;
+constexpr std::chrono::milliseconds tick_interval{10};
+
+using clock = std::chrono::steady_clock;
+
+/// What requests with one key list are made of. Used for all requests with it at once: nobody
+/// changes it.
+struct request_content {
+  std::vector<std::shared_ptr<const parameters::slice>> slices; // by shard
+  std::vector<std::vector<worker::parameter_client::part_body>> bodies;
+};
+
+class load_state {
+public:
+  load_actor::stateful_pointer<load_state> self = nullptr;
+  node::context_ptr context;
+  mesh::service_id service;
+
+  result<void> prepare(const prepare_load& request);
+  result<void> on_ready();
+  result<void> run(const run_load& request);
+  template <class Event>
+  result<void> on(Event event);
+  void on_tick();
+  void fail(const error& why);
+  bool is_preparing() const { return prepared_ != nullptr; }
+
+private:
+  struct job {
+    gradmesh::job::job_plan plan;
+    std::optional<parameters::slicer> slicer;
+    std::optional<worker::parameter_client> client;
+    std::vector<float> dense; // where pulled values go, as in training
+    std::vector<float> rows;
+    std::uint64_t pushes = 0;
+    std::size_t shards_missing = 0;
+  };
+  struct measurement {
+    load_order order;
+    clock::time_point began;
+    clock::time_point ends;
+    std::size_t in_flight = 0;
+    std::uint64_t requests = 0;
+    std::vector<float> latencies_us;
+    std::vector<request_content> contents;
+    std::size_t next_content = 0;
+  };
+
+  request_content make_content(const load_order& order, std::uint64_t seed) const;
+  void start_requests();
+  void start_one();
+  void request_ended(clock::time_point began);
+  void finish();
+
+  std::unique_ptr<job> job_;
+  std::optional<measurement> now_;
+  std::shared_ptr<std::promise<result<void>>> prepared_;
+  std::shared_ptr<std::promise<result<load_result>>> measured_;
+};
+
+result<void> load_state::prepare(const prepare_load& request) {
+  job_ = std::make_unique<job>();
+  prepared_ = request.done;
+  job_->plan = request.plan;
+  auto map = gradmesh::job::make_partition_map(job_->plan);
+  if (!map) return map.failure();
+  job_->slicer.emplace(job_->plan.tables, std::move(*map));
+  job_->client.emplace(job_->plan, request.rank, service, *context->router,
+                       job_->slicer->layout());
+  job_->dense.resize(job_->slicer->map().dense_size());
+  job_->shards_missing = request.rank == 0 ? job_->plan.shards.size() : 0;
+  if (request.rank == 0)
+    for (const auto& shard : job_->plan.shards)
+      if (auto sent = context->router->send(shard.where, service,
+                                            gradmesh::job::encode(job_->plan));
+          !sent)
+        return sent.failure();
+  if (job_->shards_missing == 0) std::exchange(prepared_, nullptr)->set_value({});
+  return {};
+}
+
+result<void> load_state::on_ready() {
+  if (prepared_ && --job_->shards_missing == 0) std::exchange(prepared_, nullptr)->set_value({});
+  return {};
+}
+
+request_content load_state::make_content(const load_order& order, std::uint64_t seed) const {
+  std::mt19937_64 random(seed);
+  std::vector<std::uint64_t> keys(order.keys);
+  for (auto& key : keys)
+    key = random() % key_universe;
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  const auto floats_per_key = job_->slicer->layout().floats_per_key();
+  request_content content;
+  for (auto& slice : job_->slicer->cut(keys)) {
+    // One table at a time is measured.
+    std::erase_if(slice.parts, [&](const auto& part) { return part.dense != (order.keys == 0); });
+    auto& bodies = content.bodies.emplace_back();
+    for (const auto& part : slice.parts) {
+      const auto run = part.dense ? 0 : part.elements.size();
+      const auto floats = parameters::part_floats(part, floats_per_key);
+      const auto body = mesh::allocate_body(run * sizeof(std::uint64_t) + floats * sizeof(float));
+      std::copy_n(slice.keys.begin() + static_cast<std::ptrdiff_t>(part.dense ? 0 : part.elements.first),
+                  run, body.as<std::uint64_t>(0, run).begin());
+      std::ranges::fill(body.as<float>(run * sizeof(std::uint64_t), floats), 1e-6F);
+      bodies.push_back(body);
+    }
+    content.slices.push_back(std::make_shared<const parameters::slice>(std::move(slice)));
+  }
+  return content;
+}
+
+result<void> load_state::run(const run_load& request) {
+  measured_ = request.done;
+  if (!job_) return error{errc::refused, "no job was prepared"};
+  now_.emplace();
+  auto& m = *now_;
+  m.order = request.order;
+  const auto lists = m.order.fresh_keys ? fresh_lists : 1;
+  for (std::size_t list = 0; list < lists; ++list)
+    m.contents.push_back(make_content(m.order, list));
+  job_->rows.resize(std::max(job_->rows.size(), m.order.keys));
+  m.began = clock::now();
+  m.ends = m.began + m.order.duration;
+  start_requests();
+  return {};
+}
+
+void load_state::start_requests() {
+  while (now_->in_flight < now_->order.window)
+    start_one();
+}
+
+void load_state::start_one() {
+  auto& m = *now_;
+  const auto began = clock::now();
+  const auto& content = m.contents[m.next_content++ % m.contents.size()];
+  ++m.in_flight;
+  auto missing = std::make_shared<std::size_t>(0);
+  const auto shards = content.slices.size();
+  if (m.order.what == load_kind::push) {
+    const auto sequence = job_->pushes++;
+    for (const auto& slice : content.slices)
+      *missing += !slice->parts.empty();
+    for (std::size_t shard = 0; shard < shards; ++shard)
+      if (!content.slices[shard]->parts.empty())
+        job_->client->push(shard, sequence, 0, content.slices[shard], content.bodies[shard],
+                         [this, missing, began](std::uint64_t) {
+                           if (--*missing == 0) request_ended(began);
+                         });
+    return;
+  }
+  for (std::size_t shard = 0; shard < shards; ++shard)
+    *missing += content.slices[shard]->parts.size();
+  for (std::size_t shard = 0; shard < shards; ++shard)
+    job_->client->pull(shard, 0, content.slices[shard],
+                       [this, missing, began, slice = content.slices[shard]](
+                           const parameters::part& part, std::span<const float> values,
+                           std::uint64_t) {
+                         learning::gradient_view to{job_->dense, {}};
+                         if (!part.dense) to.sparse.emplace_back(job_->rows);
+                         job_->slicer->scatter(*slice, part, values, to);
+                         if (--*missing == 0) request_ended(began);
+                       });
+}
+
+void load_state::request_ended(clock::time_point began) {
+  auto& m = *now_;
+  const auto now = clock::now();
+  --m.in_flight;
+  if (began < m.began) return;
+  ++m.requests;
+  m.latencies_us.push_back(std::chrono::duration<float, std::micro>(now - began).count());
+}
+
+template <class Event>
+result<void> load_state::on(Event event) {
+  if (!job_ || !now_) return {};
+  auto went = mesh::guarded([&] { return result<void>(event(*job_->client)); });
+  if (went && now_ && clock::now() < now_->ends) start_requests();
+  if (went) went = job_->client->advance(env::now(*self));
+  if (!went)
+    fail(went.failure());
+  else if (now_->in_flight == 0)
+    finish();
+  return {};
+}
+
+void load_state::on_tick() {
+  self->delayed_send(self, tick_interval, tick{});
+  (void)on([](auto&) { return result<void>(); });
+}
+
+void load_state::finish() {
+  auto m = std::move(*now_);
+  now_.reset();
+  load_result r;
+  r.requests = m.requests;
+  r.seconds = std::chrono::duration<double>(clock::now() - m.began).count();
+  auto& all = m.latencies_us;
+  const auto quantile = [&](double q) {
+    if (all.empty()) return 0.0;
+    const auto at = all.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(all.size() - 1));
+    std::nth_element(all.begin(), at, all.end());
+    return static_cast<double>(*at);
+  };
+  r.p50_us = quantile(0.5);
+  r.p99_us = quantile(0.99);
+  std::exchange(measured_, nullptr)->set_value(r);
+}
+
+void load_state::fail(const error& why) {
+  now_.reset();
+  if (prepared_) std::exchange(prepared_, nullptr)->set_value(why);
+  if (measured_) std::exchange(measured_, nullptr)->set_value(why);
+}
+
+load_actor::behavior_type load(load_actor::stateful_pointer<load_state> self,
+                               node::context_ptr context, mesh::service_id service) {
+  auto& state = self->state;
+  state.self = self;
+  state.context = std::move(context);
+  state.service = service;
+  self->send(self, tick{});
+  const auto& router = state.context->router;
+  return {
+      [self](const prepare_load& request) {
+        if (auto prepared = self->state.prepare(request); !prepared)
+          self->state.fail(prepared.failure());
+      },
+      [self](const run_load& request) {
+        if (auto started = self->state.run(request); !started)
+          self->state.fail(started.failure());
+        (void)self->state.on([](auto&) { return result<void>(); });
+      },
+      mesh::receive<schema::PlanReady>(router, [self](const auto&) { return self->state.on_ready(); }),
+      mesh::receive<schema::Pulled>(router,
+                                    [self](const auto& m) {
+                                      return self->state.on(
+                                          [&](auto& client) { return client.on_pulled(m); });
+                                    }),
+      mesh::receive<schema::Pushed>(router,
+                                    [self](const auto& m) {
+                                      return self->state.on(
+                                          [&](auto& client) { return client.on_pushed(m); });
+                                    }),
+      mesh::receive<schema::Refusal>(
+          router,
+          [self](const auto& m) -> result<void> {
+            if (self->state.is_preparing())
+              self->state.fail(mesh::to_error(*m)); // a shard does not take the plan
+            return self->state.on([&](auto& client) { return client.on_refused(m); });
+          }),
+      [self](tick) { self->state.on_tick(); },
+  };
+}
+
+} // namespace
+
+load_actor spawn_load(const node::context_ptr& context, mesh::service_id service) {
+  auto spawned = node::spawn_on(context->loop, load, context, service);
+  context->router->bind(service, mesh::deliver_to(spawned));
+  return spawned;
+}
+
+} // namespace gradmesh::tools::bench
