@@ -43,7 +43,7 @@ channel::channel(kj::Own<kj::AsyncIoStream> socket, kj::AutoCloseFd same_socket,
   spinner_.add(*this);
 }
 
-channel::~channel() noexcept {
+channel::~channel() {
   spinner_.remove(*this);
   // Frames that are still in use keep the socket open, but not the peer waiting.
   bell_->hang_up();

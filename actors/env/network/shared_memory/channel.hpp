@@ -29,7 +29,7 @@ public:
 
   channel(kj::Own<kj::AsyncIoStream> socket, kj::AutoCloseFd same_socket,
           std::shared_ptr<memory> shared, std::size_t side, spinner& spin);
-  ~channel() noexcept override;
+  ~channel() override;
 
   kj::Promise<error> read_all(frame_handler handler) override;
   /// Fails as a stream does (DISCONNECTED) when the peer is gone.
