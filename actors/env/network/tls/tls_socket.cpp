@@ -9,8 +9,8 @@
 namespace gradmesh::env {
 namespace {
 
-/// More than the stream ever collects, with its largest record and the messages of a handshake: who
-/// makes OpenSSL say more without reading it is cut off.
+/// More than the stream ever collects, with its largest record and the messages of a handshake.
+/// Only answers to a peer that changes its keys again and again, without reading, come to more.
 constexpr std::size_t outgoing_bytes_max = 512u << 10;
 
 bool is_for_later(int code) {
@@ -61,7 +61,10 @@ const BIO_METHOD* tls_socket::bridge() {
 int tls_socket::on_write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
   auto& self = *static_cast<tls_socket*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  if (self.outgoing_.size() + size > outgoing_bytes_max) return 0;
+  if (self.outgoing_.size() + size > outgoing_bytes_max) {
+    self.overrun_ = true;
+    return 0;
+  }
   const auto* bytes = reinterpret_cast<const std::byte*>(data);
   self.outgoing_.insert(self.outgoing_.end(), bytes, bytes + size);
   *written = size;

@@ -39,6 +39,8 @@ public:
   bool ended() const { return ended_; }
   /// The error with which the socket failed OpenSSL, 0 for none.
   int read_errno() const { return read_errno_; }
+  /// OpenSSL wanted to say more than this keeps.
+  bool overrun() const { return overrun_; }
 
 private:
   static const BIO_METHOD* bridge();
@@ -51,6 +53,7 @@ private:
   std::vector<std::byte> outgoing_;
   std::size_t sent_ = 0;
   bool ended_ = false;
+  bool overrun_ = false;
   int read_errno_ = 0;
 };
 

@@ -69,7 +69,10 @@ kj::Exception tls_stream::read_failure() {
     errno = code;
     return socket_failure("recv()");
   }
-  return {kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(failure_in_stream().c_str())};
+  const auto why = socket_->overrun()
+                       ? "the peer changes its keys again and again without reading the answers"
+                       : failure_in_stream();
+  return {kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(why.c_str())};
 }
 
 kj::Promise<void> tls_stream::write(const void* buffer, std::size_t size) {
