@@ -1,6 +1,6 @@
 #include "actors/mesh/message.hpp"
 
-#include <kj/exception.h>
+#include "config/diagnostic.hpp"
 
 #include <algorithm>
 
@@ -56,9 +56,7 @@ result<message<T>> message<T>::decode(frame_ptr f) {
     decoded.content_ = std::make_shared<const content>(std::move(f));
     return decoded;
   } catch (const kj::Exception& e) {
-    return error{errc::malformed_message, std::string("the metadata of a ") +
-                                              message_traits<T>::name +
-                                              " does not decode: " + e.getDescription().cStr()};
+    return malformed(std::string("the metadata of a ") + message_traits<T>::name, e);
   }
 }
 
@@ -84,6 +82,11 @@ frame draft<T>::build(address to, service_id from, std::uint64_t in_reply_to,
   template class draft<schema::type>;
 GRADMESH_MESSAGES(GRADMESH_INSTANTIATE)
 #undef GRADMESH_INSTANTIATE
+
+error malformed(const std::string& what, const kj::Exception& e) {
+  return {errc::malformed_message,
+          what + " does not decode: " + config::printable(e.getDescription().cStr())};
+}
 
 std::optional<node_uuid> to_uuid(capnp::Data::Reader bytes) {
   node_uuid uuid;

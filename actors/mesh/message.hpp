@@ -20,6 +20,7 @@
 
 #include <capnp/message.h>
 #include <capnp/serialize.h>
+#include <kj/exception.h>
 
 #include <memory>
 #include <optional>
@@ -139,6 +140,9 @@ private:
   std::unique_ptr<content> content_;
   typename T::Builder root_ = nullptr;
 };
+
+/// Why a message does not decode, with what it quotes of the message made printable.
+error malformed(const std::string& what, const kj::Exception& e);
 
 /// A Cap'n Proto text as the standard library's.
 inline std::string text(capnp::Text::Reader t) {

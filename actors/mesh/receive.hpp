@@ -5,8 +5,6 @@
 #include "actors/mesh/message.hpp"
 #include "actors/mesh/router.hpp"
 
-#include <kj/exception.h>
-
 #include <memory>
 #include <utility>
 
@@ -18,8 +16,7 @@ result<void> guarded(Function function) {
   try {
     return function();
   } catch (const kj::Exception& e) {
-    return error{errc::malformed_message,
-                 std::string("a message does not decode: ") + e.getDescription().cStr()};
+    return malformed("a message", e);
   }
 }
 

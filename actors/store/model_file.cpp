@@ -2,6 +2,7 @@
 
 #include "actors/parameters/body_layout.hpp"
 #include "actors/store/fingerprint.hpp"
+#include "config/diagnostic.hpp"
 #include "schema/model.capnp.h"
 
 #include <capnp/message.h>
@@ -28,8 +29,10 @@ constexpr std::uint64_t frame_bytes = prefix_bytes + sizeof(std::uint64_t);
 
 using layout_type = schema::ModelHeader::Layout;
 
-error malformed(std::string text) {
-  return {errc::malformed_model, std::move(text) + "; restore the file or train the model again"};
+/// The text may quote the file.
+error malformed(std::string_view text) {
+  return {errc::malformed_model,
+          config::printable(text) + "; restore the file or train the model again"};
 }
 
 std::uint64_t padded(std::uint64_t bytes) {

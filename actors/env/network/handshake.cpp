@@ -56,8 +56,9 @@ auto decode(const mesh::frame& f, Read read) -> decltype(read(typename T::Reader
     capnp::FlatArrayMessageReader message(kj::arrayPtr(words, f.metadata.size()));
     return read(message.getRoot<T>());
   } catch (const kj::Exception& e) {
-    return {errc::malformed_message,
-            std::string("link message that does not decode: ") + e.getDescription().cStr()};
+    // The description can quote a byte of the message.
+    return {errc::malformed_message, "link message that does not decode: " +
+                                         printable(e.getDescription(), refusal_bytes_max)};
   }
 }
 

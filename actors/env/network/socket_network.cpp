@@ -23,7 +23,7 @@ constexpr kj::uint events_per_poll = 64;
 class socket_network final : public network {
 public:
   explicit socket_network(network_options options) : options_(std::move(options)) {}
-  ~socket_network() override { stop(std::chrono::milliseconds(0)); }
+  ~socket_network() noexcept override { stop(std::chrono::milliseconds(0)); }
 
   result<void> start(network_events events) override;
   result<config::endpoint> listen(const config::endpoint& at) override;

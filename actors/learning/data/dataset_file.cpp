@@ -1,5 +1,6 @@
 #include "actors/learning/data/dataset_file.hpp"
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <xxhash.h>
@@ -102,6 +103,8 @@ dataset read_part(reader& in, const data_shape& shape) {
 }
 
 bool is_sound(const dataset& part) {
+  for (const float value : part.values)
+    if (!std::isfinite(value)) return false;
   for (const std::int32_t label : part.labels)
     if (label < 0 || static_cast<std::uint32_t>(label) >= part.shape.classes) return false;
   if (part.shape.kind == layout::dense)
@@ -167,7 +170,7 @@ result<split_dataset> decode_dataset(std::string_view bytes) {
   data.test = read_part(in, shape);
   if (!in.at_end()) return malformed("has parts of another length than it says");
   if (!is_sound(data.train) || !is_sound(data.test))
-    return malformed("has labels or indices out of range");
+    return malformed("has labels, indices or values out of range");
   return data;
 }
 

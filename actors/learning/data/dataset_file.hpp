@@ -20,7 +20,8 @@ namespace gradmesh::learning {
 std::string encode_dataset(const split_dataset& data);
 
 /// Errors: `malformed_data` for anything that `encode_dataset` did not write: another version, a
-/// wrong checksum, lengths that do not fit, labels or indices out of range.
+/// wrong checksum, lengths that do not fit, labels or indices out of range, values that are
+/// not finite.
 result<split_dataset> decode_dataset(std::string_view bytes);
 
 } // namespace gradmesh::learning

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace gradmesh;
 using namespace gradmesh::learning;
 
@@ -97,4 +99,5 @@ TEST_CASE("an encoded data set with a right checksum and wrong content is refuse
   CHECK(refused([](dataset& part) { part.offsets[1] = 0xffffffff; }));
   CHECK(refused([](dataset& part) { part.offsets[3] = 2; }));
   CHECK(refused([](dataset& part) { part.values.pop_back(); }));
+  CHECK(refused([](dataset& part) { part.values[0] = std::numeric_limits<float>::infinity(); }));
 }

@@ -157,6 +157,20 @@ TEST_CASE("names in a Hello cannot carry control characters into logs") {
   CHECK(l.node.snapshot().ups[0].name == "evil?[2J?name");
 }
 
+TEST_CASE("a name without its end cannot carry a control character into logs") {
+  auto hello = *make_hello(stranger, lane::control);
+  // Cap'n Proto quotes the byte that it finds where the zero after a text belongs.
+  const auto metadata = std::as_writable_bytes(std::span(hello.metadata));
+  const auto name = std::as_bytes(std::span(stranger.node_name));
+  const auto found = std::search(metadata.begin(), metadata.end(), name.begin(), name.end());
+  REQUIRE(found != metadata.end());
+  found[static_cast<std::ptrdiff_t>(name.size())] = std::byte{0x1b};
+  const auto greeting = read_hello(hello);
+  REQUIRE_FALSE(greeting);
+  CHECK(greeting.failure().code == errc::malformed_message);
+  CHECK(greeting.failure().text.find('\x1b') == std::string::npos);
+}
+
 TEST_CASE("a silent connection is dropped when the handshake takes too long") {
   auto o = options(1);
   o.handshake_timeout = std::chrono::milliseconds(50);

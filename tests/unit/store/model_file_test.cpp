@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -119,6 +120,26 @@ TEST_CASE("a model file with any one bit flipped is refused") {
   CHECK(refusal(bytes).starts_with("the model file is damaged: its checksum is "));
   bytes[0] = std::byte{'g'};
   CHECK(refusal(bytes).starts_with("not a model file"));
+}
+
+TEST_CASE("a header with unprintable texts is refused in words that can be shown") {
+  auto bytes = sample_bytes();
+  constexpr std::string_view name = "quickstart";
+  const auto wanted = std::as_bytes(std::span(name));
+  const auto found = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
+  REQUIRE(found != bytes.end());
+  found[name.size()] = std::byte{0x1b};
+  const std::uint64_t sum = XXH3_64bits(bytes.data(), bytes.size() - 8);
+  std::memcpy(bytes.data() + bytes.size() - 8, &sum, 8);
+  const auto text = refusal(bytes);
+  CHECK(text.starts_with("the model file's header of "));
+  CHECK(text.find('\x1b') == std::string::npos);
+
+  const auto named = refusal(with_header([](auto header) {
+    header.getTables()[0].setName("\x1b[2J");
+    header.getTables()[0].setWidth(0);
+  }));
+  CHECK(named.starts_with("table '\\x1b[2J' has a width of 0 floats"));
 }
 
 TEST_CASE("a header that lies about the parameters is refused although its checksum is right") {
