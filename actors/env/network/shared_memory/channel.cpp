@@ -86,7 +86,7 @@ bool channel::poll() {
     const bool read = read_some();
     return write_some() || read;
   });
-  if (any && std::exchange(sleeps_, false)) asleep_.store(0);
+  if (any) stay_awake();
   return any;
 }
 
@@ -155,8 +155,13 @@ kj::Promise<void> channel::watch() {
 }
 
 void channel::wake() {
-  sleeps_ = false;
+  stay_awake();
   spinner_.wake();
+}
+
+void channel::stay_awake() {
+  // Nobody need wake us before the next `sleep`.
+  if (std::exchange(sleeps_, false)) asleep_.store(0);
 }
 
 void channel::end_reading(error why) {
