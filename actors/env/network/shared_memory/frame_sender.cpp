@@ -7,9 +7,9 @@ namespace gradmesh::env::shm {
 namespace {
 
 /// A longer record would hold up the reader, which sees it only when it is complete.
-constexpr std::size_t record_bytes_max = 16u << 10;
+constexpr std::size_t record_bytes_max = 32u << 10;
 /// From here on a body costs less in the area than twice through the ring.
-constexpr std::size_t inline_body_bytes_max = 2u << 10;
+constexpr std::size_t inline_body_bytes_max = 16u << 10;
 /// Of a body that does not fit as a whole; the reader copies one piece while we copy the next.
 constexpr std::size_t piece_bytes_max = 1u << 20;
 /// Small records become visible together.
