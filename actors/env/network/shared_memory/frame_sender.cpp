@@ -15,7 +15,7 @@ constexpr std::size_t piece_bytes_max = 1u << 20;
 /// Small records become visible together.
 constexpr std::size_t publish_bytes = 16u << 10;
 /// Other connections of the loop get a turn between two such portions.
-constexpr std::size_t turn_bytes = 4u << 20;
+constexpr std::size_t turn_bytes = 1u << 20;
 
 std::span<const std::byte> move_from(std::span<const std::byte>& from, std::size_t bytes_max) {
   const auto part = from.first(std::min(from.size(), bytes_max));
