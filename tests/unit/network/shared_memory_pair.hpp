@@ -32,7 +32,9 @@ inline std::shared_ptr<shm::memory> make_memory(const shm::sizes& s = small_size
 
 struct shm_loop {
   explicit shm_loop(std::chrono::microseconds spin_time = std::chrono::microseconds(0))
-      : spin(spin_time) {}
+      : spin(spin_time) {
+    io.waitScope.setBusyPollInterval(64); // as the network does
+  }
 
   kj::Own<shm::channel> open(kj::AutoCloseFd socket, std::shared_ptr<shm::memory> m,
                              std::size_t side) {

@@ -13,7 +13,7 @@ namespace {
 
 /// Other connections of the loop get a turn after so much.
 constexpr std::size_t records_per_poll = 256;
-constexpr std::size_t copied_bytes_per_poll = 4u << 20;
+constexpr std::size_t bytes_per_poll = 1u << 20;
 
 } // namespace
 
@@ -86,7 +86,7 @@ bool channel::poll() {
     const bool read = read_some();
     return write_some() || read;
   });
-  if (any && std::exchange(sleeps_, false)) asleep_.store(0);
+  if (any) stay_awake();
   return any;
 }
 
@@ -102,17 +102,16 @@ bool channel::sleep() {
 
 bool channel::read_some() {
   std::size_t records = 0;
-  std::size_t copied = 0;
-  while (reading_.get() != nullptr && records < records_per_poll &&
-         copied < copied_bytes_per_poll) {
+  std::size_t bytes = 0;
+  while (reading_.get() != nullptr && records < records_per_poll && bytes < bytes_per_poll) {
     // Before the look into the ring: what was written before the end is then seen.
     const bool last = gone_ || receiver_.closed();
     auto step = receiver_.next();
     if (!step) {
       end_reading(step.failure());
-    } else if (step->any) {
+    } else if (step->bytes > 0) {
       ++records;
-      copied += step->copied_bytes;
+      bytes += step->bytes;
       if (!step->complete) continue;
       if (auto refused = handler_(std::move(step->complete))) end_reading(std::move(refused));
     } else if (last) {
@@ -155,8 +154,13 @@ kj::Promise<void> channel::watch() {
 }
 
 void channel::wake() {
-  sleeps_ = false;
+  stay_awake();
   spinner_.wake();
+}
+
+void channel::stay_awake() {
+  // Nobody need wake us before the next `sleep`.
+  if (std::exchange(sleeps_, false)) asleep_.store(0);
 }
 
 void channel::end_reading(error why) {

@@ -44,6 +44,7 @@ private:
   /// Reads wake-ups until the peer is gone.
   kj::Promise<void> watch();
   void wake();
+  void stay_awake();
   void end_reading(error why);
   void end_writing(error why);
   /// Whether `step` has done anything; an exception (out of memory) ends the channel.

@@ -27,8 +27,7 @@ result<frame_receiver::step> frame_receiver::next() {
   if (ring_.unpublished() >= publish_bytes_) publish();
 
   step made;
-  made.any = true;
-  made.copied_bytes = (*r)->inline_bytes + (body_.owner ? (*r)->area_bytes : 0);
+  made.bytes = (*r)->inline_bytes + (*r)->area_bytes;
   if (checked_ && body_left_ == 0) {
     if (body_.owner) current_->body = std::exchange(body_, {}).share();
     made.complete = std::exchange(current_, nullptr);

@@ -13,8 +13,7 @@ public:
   frame_receiver(direction way, std::shared_ptr<doorbell> bell);
 
   struct step {
-    bool any = false; // false = there was no record
-    std::size_t copied_bytes = 0;
+    std::size_t bytes = 0; // of a frame; 0 = there was no record
     mesh::frame_ptr complete;
   };
   /// Takes one record. Errors: `malformed_message`, `limit_exceeded`.

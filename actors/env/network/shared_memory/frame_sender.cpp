@@ -7,15 +7,15 @@ namespace gradmesh::env::shm {
 namespace {
 
 /// A longer record would hold up the reader, which sees it only when it is complete.
-constexpr std::size_t record_bytes_max = 16u << 10;
+constexpr std::size_t record_bytes_max = 32u << 10;
 /// From here on a body costs less in the area than twice through the ring.
-constexpr std::size_t inline_body_bytes_max = 2u << 10;
+constexpr std::size_t inline_body_bytes_max = 16u << 10;
 /// Of a body that does not fit as a whole; the reader copies one piece while we copy the next.
 constexpr std::size_t piece_bytes_max = 1u << 20;
 /// Small records become visible together.
 constexpr std::size_t publish_bytes = 16u << 10;
 /// Other connections of the loop get a turn between two such portions.
-constexpr std::size_t turn_bytes = 4u << 20;
+constexpr std::size_t turn_bytes = 1u << 20;
 
 std::span<const std::byte> move_from(std::span<const std::byte>& from, std::size_t bytes_max) {
   const auto part = from.first(std::min(from.size(), bytes_max));

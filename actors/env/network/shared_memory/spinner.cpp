@@ -4,9 +4,14 @@
 #include <thread>
 
 namespace gradmesh::env::shm {
+namespace {
+
+constexpr std::uint32_t short_sleeps_wanted_max = 1024;
+
+} // namespace
 
 std::chrono::microseconds default_spin_time() {
-  return std::chrono::microseconds(std::thread::hardware_concurrency() > 1 ? 50 : 0);
+  return std::chrono::microseconds(std::thread::hardware_concurrency() > 1 ? 100 : 0);
 }
 
 void spinner::add(pollable& channel) {
@@ -18,24 +23,44 @@ void spinner::remove(pollable& channel) {
 }
 
 void spinner::wake() {
-  until_ = clock::now() + spin_time_;
+  since_ = clock::now();
   if (turning_) return;
   turning_ = true;
   turns_ = kj::evalLater([this] { return turn(); }).eagerlyEvaluate(nullptr);
 }
 
 kj::Promise<void> spinner::turn() {
-  if (poll_all()) {
-    until_ = clock::now() + spin_time_;
-  } else if (clock::now() >= until_ && sleep_all()) {
+  const bool any = poll_all();
+  const auto now = clock::now();
+  if (any) {
+    progressed(now);
+  } else if (spins() && now - since_ < spin_time_) {
+    waited_ = true;
+  } else if (sleep_all()) {
+    if (spins()) spun_in_vain();
+    slept_ = true;
+    slept_since_ = now;
     turning_ = false;
     return kj::READY_NOW;
-  } else {
-    // The peer may be waiting for this very processor.
-    std::this_thread::yield();
   }
   // Through the loop, so that sockets, timers and tasks get their turn as well.
   return kj::evalLater([this] { return turn(); });
+}
+
+void spinner::progressed(clock::time_point now) {
+  if (!spins()) {
+    if (slept_ && now - slept_since_ < spin_time_) ++short_sleeps_;
+  } else if (waited_ && now - since_ < spin_time_) {
+    short_sleeps_wanted_ = std::max(1u, short_sleeps_wanted_ / 2);
+  }
+  since_ = now;
+  waited_ = false;
+  slept_ = false;
+}
+
+void spinner::spun_in_vain() {
+  short_sleeps_ = 0;
+  short_sleeps_wanted_ = std::min(short_sleeps_wanted_ * 2, short_sleeps_wanted_max);
 }
 
 bool spinner::poll_all() {

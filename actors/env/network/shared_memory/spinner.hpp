@@ -5,11 +5,17 @@
 /// The loop goes on with everything else between two polls. When nothing happens the channels
 /// sleep in the system, and the process uses no processor time.
 ///
+/// To spin is good only where the peer can run meanwhile and answers soon. On a busy machine it
+/// keeps the processor from the very peer that it waits for, and a sleeper is woken at once. So a
+/// spin that brought nothing is not repeated until the channels have slept for less than the spin
+/// time, which the spin would have caught; after each further failure twice as often.
+///
 /// Lives on the loop thread; must outlive the channels.
 
 #include <kj/async.h>
 
 #include <chrono>
+#include <cstdint>
 #include <vector>
 
 namespace gradmesh::env::shm {
@@ -25,7 +31,7 @@ protected:
   ~pollable() = default;
 };
 
-/// 50 us, or none where there is one processor only: there the peer cannot run while we spin.
+/// 100 us, or none where there is one processor only.
 std::chrono::microseconds default_spin_time();
 
 class spinner {
@@ -44,11 +50,19 @@ private:
   kj::Promise<void> turn();
   bool poll_all();
   bool sleep_all();
+  bool spins() const { return short_sleeps_ >= short_sleeps_wanted_; }
+  void progressed(clock::time_point now);
+  void spun_in_vain();
 
   const std::chrono::microseconds spin_time_;
   std::vector<pollable*> channels_;
-  clock::time_point until_;
   bool turning_ = false;
+  clock::time_point since_; // last progress or wake
+  bool waited_ = false;     // there was a poll in vain since the last progress
+  clock::time_point slept_since_;
+  bool slept_ = false; // since the last progress
+  std::uint32_t short_sleeps_ = 1;
+  std::uint32_t short_sleeps_wanted_ = 1;
   kj::Promise<void> turns_ = nullptr;
 };
 
