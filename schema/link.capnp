@@ -60,9 +60,21 @@
 #
 # Handshake
 # ---------
-# 1. The dialer sends Hello, once for each lane that it opens.
+# 0. With TLS: version 1.3, certificates of the mesh's own CA on both sides. Node name, cluster and
+#    the roles that a node may have are those of its certificate.
+# 1. The dialer sends Hello, for the control lane first, then for the bulk lane.
 # 2. The listener answers Welcome, or Refuse and closes.
 # 3. Either side sends any frame. A frame before that ends the connection.
+#
+# Shared memory: the bulk lane of two nodes of one user on one host can be opened on the local socket
+# that the Welcome names. There the handshake is the same and unencrypted; after the Welcome the
+# dialer sends one byte with the descriptor of the memory that both map from then on
+# (actors/env/network/shared_memory/), the listener answers with one byte, and the socket carries
+# nothing but wake-ups after that. If that fails the
+# dialer takes the usual way.
+#
+# Roles: every message has roles of which its sender must have one (actors/env/network/role_rules.cpp). The
+# link refuses others before an actor sees them.
 # A Hello is sent in the lowest version that the dialer speaks; the version in its frame header counts.
 # A side that does not finish the handshake within 5 seconds is dropped. A Hello is at most 64 KiB.
 
@@ -74,6 +86,9 @@ struct Hello {
   protocolMax @1 :UInt16;   # highest
   cluster @2 :Text;         # name of the mesh; must be equal on both sides, at most 255 bytes
   nodeName @3 :Text;        # for people: logs and status; at most 255 bytes
+  roles @4 :Text;           # what the node is, e.g. "server,worker"; see actors/mesh/roles.hpp
+  host @5 :Text;            # names the machine, so that two nodes on one notice; empty: no matter
+  ticket @6 :Data;          # on a local socket: what the Welcome gave for it
   # Identity stands in the frame header.
 }
 
@@ -81,6 +96,10 @@ struct Welcome {
   # The listener's answer to a Hello that it accepts.
   protocol @0 :UInt16;      # the version that both sides speak from here on
   nodeName @1 :Text;
+  roles @2 :Text;
+  localSocket @3 :Text;     # on the control lane, for a dialer on the same host: an abstract Unix
+                            # socket where the bulk lane can be opened instead, and
+  ticket @4 :Data;          # 16 random bytes that show there who dialled here
 }
 
 struct Refuse {

@@ -32,6 +32,7 @@ result<std::unique_ptr<mesh_client>> mesh_client::connect(const env::environment
   links.self = identity;
   links.node_name = "client";
   links.cluster = cluster;
+  links.roles = {mesh::role::client};
   client->network_ = environment.make_network(std::move(links));
   client->router_ = std::make_shared<mesh::router>(identity, client->network_);
   client->router_->bind(service_,

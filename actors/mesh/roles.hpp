@@ -29,6 +29,7 @@ public:
   constexpr void add(role r) { bits_ = static_cast<std::uint8_t>(bits_ | bit(r)); }
   constexpr bool has(role r) const { return (bits_ & bit(r)) != 0; }
   constexpr bool has_all(role_set others) const { return (others.bits_ & ~bits_) == 0; }
+  constexpr bool has_any(role_set others) const { return (others.bits_ & bits_) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
 
   bool operator==(const role_set&) const = default;

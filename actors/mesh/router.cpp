@@ -10,6 +10,7 @@ result<void> router::start(link_events events) {
       .on_frame = [this](const frame_ptr& f) { deliver(f); },
       .on_peer_up = std::move(events.up),
       .on_peer_down = std::move(events.down),
+      .on_refused = [this](const frame_ptr& f, const error& why) { refuse(*f, why); },
       .on_connect_failed = std::move(events.connect_failed),
   });
 }
@@ -48,11 +49,14 @@ void router::deliver(const frame_ptr& f) {
   const auto delivered =
       target ? (*target)(f)
              : result<void>(errc::refused, "this node has no " + to_string(f->header.to_service));
-  if (delivered) return;
+  if (!delivered) refuse(*f, delivered.failure());
+}
+
+void router::refuse(const frame& f, const error& why) {
   ++refused_;
   // A refusal is never answered by a refusal, or two nodes could keep each other busy for ever.
-  const auto refusal_kind = message_traits<schema::Refusal>::kind;
-  if (f->header.kind != refusal_kind) (void)reply_to(f->header, make_refusal(delivered.failure()));
+  if (f.header.kind != message_traits<schema::Refusal>::kind)
+    (void)reply_to(f.header, make_refusal(why));
 }
 
 } // namespace gradmesh::mesh

@@ -82,6 +82,7 @@ public:
 private:
   result<sent_message> dispatch(const node_uuid& to, frame f);
   void deliver(const frame_ptr& f);
+  void refuse(const frame& f, const error& why);
 
   const node_identity self_;
   const std::shared_ptr<env::network> network_;

@@ -25,6 +25,18 @@ mesh::node_identity draw_identity(const std::function<std::uint64_t()>& entropy)
   return identity;
 }
 
+mesh::role_set roles_of(const config::node_config& config) {
+  mesh::role_set roles;
+  const auto add = [&](config::role configured, mesh::role r) {
+    if (config.has(configured)) roles.add(r);
+  };
+  add(config::role::coordinator, mesh::role::coordinator);
+  add(config::role::server, mesh::role::server);
+  add(config::role::worker, mesh::role::worker);
+  add(config::role::data_server, mesh::role::data_server);
+  return roles;
+}
+
 } // namespace
 
 struct node::parts {
@@ -78,6 +90,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   links.self = identity;
   links.node_name = settings.name;
   links.cluster = settings.cluster;
+  links.roles = roles_of(config);
   links.queue_bytes_max = settings.queue_mib << 20;
   links.window_bytes = settings.window_mib << 20;
   links.log = [log = environment.log](const std::string& line) { log(env::severity::info, line); };

@@ -134,6 +134,7 @@ void virtual_mesh::start_client() {
   env::network_options links;
   links.self = identity;
   links.node_name = "test";
+  links.roles = {mesh::role::client};
   client_network_ = environment_.make_network(std::move(links));
   client_ = std::make_shared<mesh::router>(identity, client_network_);
   client_->bind(client_service, [this](const mesh::frame_ptr& f) { return on_client_frame(f); });

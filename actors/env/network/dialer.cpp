@@ -1,5 +1,6 @@
 #include "actors/env/network/dialer.hpp"
 
+#include "actors/env/network/shared_memory/handover.hpp"
 #include "actors/env/network/tcp.hpp"
 
 namespace gradmesh::env {
@@ -27,28 +28,76 @@ void dialer::dial(const config::endpoint& to) {
 kj::Promise<error> dialer::dial_lanes(config::endpoint to) {
   return dial_lane(to, mesh::lane::control).then([this, to](dialled control) -> kj::Promise<error> {
     if (!control) return control.failure();
-    const auto ticket = peers_.claim(control->answer.identity);
+    const auto& answer = control->answer;
+    const auto ticket =
+        peers_.claim({answer.identity, answer.node_name, answer.roles, to});
     if (!ticket) return ticket.failure();
-    return dial_lane(to, mesh::lane::bulk)
-        .then([this, to, t = *ticket, control = *std::move(control)](dialled bulk) mutable {
-          auto failed = bring_up(t, to, kj::mv(control), kj::mv(bulk));
-          if (failed) peers_.abandon(t);
-          return failed;
-        });
+    auto bulk = dial_bulk(to, answer);
+    return bulk.then([this, to, t = *ticket, control = *std::move(control)](dialled opened) mutable {
+      auto failed = bring_up(t, to, kj::mv(control), kj::mv(opened));
+      if (failed) peers_.abandon(t);
+      return failed;
+    });
   });
+}
+
+kj::Promise<dialer::dialled> dialer::dial_bulk(const config::endpoint& to, const welcome& control) {
+  const auto& offer = control.offer;
+  if (!context_.options.shared_memory || offer.socket.empty() || without_memory_.contains(config::to_string(to)))
+    return dial_lane(to, mesh::lane::bulk);
+  auto socket = shm::connect_to(offer.socket);
+  const auto ours = socket ? shm::check_same_user(socket->get()) : result<void>(socket.failure());
+  if (!ours) {
+    context_.log("no shared memory with " + config::to_string(to) + ": " + ours.failure().text);
+    return dial_lane(to, mesh::lane::bulk);
+  }
+  return context_
+      .within(context_.options.handshake_timeout,
+              late(to, "did not answer the Hello on its local socket",
+                   context_.options.handshake_timeout),
+              share_memory(kj::mv(*socket), to, offer.ticket))
+      .then([this, to](dialled outcome) {
+        // The listener counts on the local socket now; the next attempt goes without.
+        if (!outcome) without_memory_.insert(config::to_string(to));
+        return outcome;
+      });
+}
+
+kj::Promise<dialer::dialled> dialer::share_memory(kj::AutoCloseFd socket, const config::endpoint& to,
+                                                  const local_ticket& ticket) {
+  using descriptors = kj::LowLevelAsyncIoProvider;
+  const auto flags =
+      descriptors::TAKE_OWNERSHIP | descriptors::ALREADY_CLOEXEC | descriptors::ALREADY_NONBLOCK;
+  auto stream = context_.descriptors.wrapUnixSocketFd(socket.release(), flags);
+  auto& capable = *stream;
+  return shake_hands(kj::heap<connection>(kj::mv(stream)), to, mesh::lane::bulk, &ticket)
+      .then([this, to, &capable](dialled opened) -> kj::Promise<dialled> {
+        if (!opened) return opened;
+        auto memory = shm::memory::create();
+        if (!memory) return dialled(memory.failure());
+        auto sent = shm::send_memory(capable, **memory);
+        return sent.then([this, opened = *kj::mv(opened),
+                          memory = *memory](result<void> taken) mutable -> dialled {
+          if (!taken) return taken.failure();
+          auto& c = *opened.stream;
+          auto channel = shm::channel::open(kj::mv(c.stream), memory, 0, context_.spin);
+          if (!channel) return channel.failure();
+          c.shared = *kj::mv(channel);
+          return kj::mv(opened);
+        });
+      })
+      .catch_([this, to](kj::Exception&& e) { return dialled(cannot_use(to, e)); });
 }
 
 error dialer::bring_up(peer_table::ticket t, const config::endpoint& to, open_connection control,
                        dialled bulk) {
   if (!bulk) return bulk.failure();
-  const auto& answer = control.answer;
-  if (bulk->answer.identity != answer.identity)
+  if (bulk->answer.identity != control.answer.identity)
     return {errc::incompatible_peer, config::to_string(to) +
                                          " answered as two different nodes; was it restarted, or "
                                          "does a proxy stand in front of several?"};
-  const peer who{answer.identity, answer.node_name, to};
-  if (!peers_.open_lane(t, mesh::lane::control, kj::mv(control.stream), who) ||
-      !peers_.open_lane(t, mesh::lane::bulk, kj::mv(bulk->stream), who))
+  if (!peers_.open_lane(t, mesh::lane::control, kj::mv(control.stream)) ||
+      !peers_.open_lane(t, mesh::lane::bulk, kj::mv(bulk->stream)))
     return {errc::refused, "the link to " + config::to_string(to) +
                                " was given up for another one to the same node"};
   return {};
@@ -59,17 +108,23 @@ kj::Promise<dialer::dialled> dialer::dial_lane(const config::endpoint& to, mesh:
       .within(context_.options.connect_timeout,
               late(to, "did not accept the connection", context_.options.connect_timeout),
               connect(to))
-      .then([this, to, l](result<kj::Own<connection>> c) -> kj::Promise<dialled> {
-        if (!c) return dialled(c.failure());
+      .then([this, to, l](result<kj::Own<kj::AsyncIoStream>> stream) -> kj::Promise<dialled> {
+        if (!stream) return dialled(stream.failure());
+        auto secured_and_greeted =
+            secure(*kj::mv(stream), to)
+                .then([this, to, l](result<kj::Own<connection>> c) -> kj::Promise<dialled> {
+                  if (!c) return dialled(c.failure());
+                  return shake_hands(*kj::mv(c), to, l);
+                });
         return context_.within(
             context_.options.handshake_timeout,
             late(to, "did not answer the Hello", context_.options.handshake_timeout),
-            shake_hands(*kj::mv(c), to, l));
+            kj::mv(secured_and_greeted));
       });
 }
 
-kj::Promise<result<kj::Own<connection>>> dialer::connect(const config::endpoint& to) {
-  using connected = result<kj::Own<connection>>;
+kj::Promise<result<kj::Own<kj::AsyncIoStream>>> dialer::connect(const config::endpoint& to) {
+  using connected = result<kj::Own<kj::AsyncIoStream>>;
   return context_.io.getNetwork()
       .parseAddress(to.host.c_str(), to.port)
       .then([](kj::Own<kj::NetworkAddress> address) {
@@ -78,16 +133,30 @@ kj::Promise<result<kj::Own<connection>>> dialer::connect(const config::endpoint&
       })
       .then([](kj::Own<kj::AsyncIoStream> stream) {
         set_link_options(*stream);
-        return connected(kj::heap<connection>(kj::mv(stream)));
+        return connected(kj::mv(stream));
       })
       .catch_([to](kj::Exception&& e) { return connected(unreachable(to, reason_of(e))); });
 }
 
+kj::Promise<result<kj::Own<connection>>> dialer::secure(kj::Own<kj::AsyncIoStream> stream,
+                                                        const config::endpoint& to) {
+  using secured = result<kj::Own<connection>>;
+  if (!context_.options.tls) return secured(kj::heap<connection>(kj::mv(stream)));
+  return context_.options.tls
+      ->connect(context_.port, kj::mv(stream), config::to_string(to), to.host)
+      .then([](result<tls_connection> done) -> secured {
+        if (!done) return done.failure();
+        auto c = kj::heap<connection>(kj::mv(done->stream));
+        c->certified = std::move(done->peer);
+        return c;
+      });
+}
+
 kj::Promise<dialer::dialled> dialer::shake_hands(kj::Own<connection> c, const config::endpoint& to,
-                                                 mesh::lane l) {
+                                                 mesh::lane l, const local_ticket* ticket) {
   auto& lane = *c;
   return lane.writer
-      .write({make_hello(context_.own, l)})
+      .write({make_hello(context_.own, l, ticket)})
       // A listener that refuses without reading may have closed already; its answer tells why.
       .catch_([](kj::Exception&&) {})
       .then([&lane] {
@@ -99,7 +168,9 @@ kj::Promise<dialer::dialled> dialer::shake_hands(kj::Own<connection> c, const co
         if (!f)
           return {errc::incompatible_peer,
                   config::to_string(to) +
-                      " does not speak the Gradmesh protocol: " + f.failure().text};
+                      " does not speak the Gradmesh protocol: " + f.failure().text +
+                      (context_.options.tls ? "" : "; if its mesh uses TLS, this node needs the "
+                                                   "files of [tls] too")};
         auto answer = read_answer(**f);
         if (!answer)
           return {answer.failure().code,
@@ -109,9 +180,20 @@ kj::Promise<dialer::dialled> dialer::shake_hands(kj::Own<connection> c, const co
           return {errc::incompatible_peer, config::to_string(to) + " chose protocol version " +
                                                std::to_string(answer->protocol) +
                                                ", which this node did not offer"};
+        if (c->certified) {
+          const peer who{answer->identity, answer->node_name, answer->roles, to};
+          if (auto fits = check_certified(who, *c->certified); !fits) return fits.failure();
+        }
         return open_connection{kj::mv(c), *std::move(answer)};
       })
-      .catch_([to](kj::Exception&& e) { return dialled(unreachable(to, reason_of(e))); });
+      .catch_([this, to](kj::Exception&& e) { return dialled(cannot_use(to, e)); });
+}
+
+error dialer::cannot_use(const config::endpoint& to, const kj::Exception& e) const {
+  // With TLS 1.3 the listener's verdict on our certificate comes with the first read.
+  if (context_.options.tls && e.getType() == kj::Exception::Type::FAILED)
+    return {errc::refused, config::to_string(to) + " refused the connection: " + reason_of(e)};
+  return unreachable(to, reason_of(e));
 }
 
 void dialer::taskFailed(kj::Exception&& e) {

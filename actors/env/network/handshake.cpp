@@ -1,5 +1,7 @@
 #include "actors/env/network/handshake.hpp"
 
+#include "actors/env/network/shared_memory/handover.hpp"
+
 #include "schema/link.capnp.h"
 #include "schema/message.capnp.h"
 
@@ -15,6 +17,7 @@ namespace {
 
 constexpr std::size_t name_bytes_max = 255;
 constexpr std::size_t refusal_bytes_max = 1024;
+constexpr std::size_t local_socket_bytes_max = 100;
 
 std::uint16_t wire(schema::MessageKind kind) {
   return static_cast<std::uint16_t>(kind);
@@ -33,6 +36,25 @@ mesh::frame_ptr make_frame(const greeting& own, mesh::lane lane, std::uint16_t p
   f->header.from = own.identity;
   f->header.message_id = 1;
   return f;
+}
+
+kj::ArrayPtr<const kj::byte> data_of(const local_ticket& ticket) {
+  return {reinterpret_cast<const kj::byte*>(ticket.data()), ticket.size()};
+}
+
+std::optional<local_ticket> ticket_of(capnp::Data::Reader bytes) {
+  local_ticket ticket;
+  if (bytes.size() != ticket.size()) return std::nullopt;
+  std::memcpy(ticket.data(), bytes.begin(), ticket.size());
+  return ticket;
+}
+
+/// Roles as a peer wrote them; none is a node without a part, as far as the link can tell.
+result<mesh::role_set> roles_of(capnp::Text::Reader text) {
+  if (text.size() == 0) return mesh::role_set{};
+  auto roles = mesh::parse_roles({text.begin(), std::min(text.size(), name_bytes_max)});
+  if (!roles) return {errc::malformed_message, "handshake with roles that there are not"};
+  return roles;
 }
 
 kj::StringPtr text_of(const std::string& s) {
@@ -69,25 +91,37 @@ std::string to_string(protocol_range r) {
 } // namespace
 
 greeting greeting_of(const network_options& options) {
-  return {options.self, options.protocols, options.cluster, options.node_name};
+  return {options.self,      options.protocols, options.cluster,
+          options.node_name, options.roles,     options.shared_memory ? shm::this_host() : std::string()};
 }
 
-mesh::frame_ptr make_hello(const greeting& own, mesh::lane lane) {
+mesh::frame_ptr make_hello(const greeting& own, mesh::lane lane, const local_ticket* ticket) {
   capnp::MallocMessageBuilder content;
   auto hello = content.initRoot<schema::Hello>();
   hello.setProtocolMin(own.protocols.min);
   hello.setProtocolMax(own.protocols.max);
   hello.setCluster(text_of(own.cluster));
   hello.setNodeName(text_of(own.node_name));
+  const auto roles = to_string(own.roles);
+  hello.setRoles(text_of(roles));
+  hello.setHost(text_of(own.host));
+  if (ticket) hello.setTicket(data_of(*ticket));
   // In the lowest version, so that every listener that fits can read it.
   return make_frame(own, lane, own.protocols.min, schema::MessageKind::HELLO, content);
 }
 
-mesh::frame_ptr make_welcome(const greeting& own, mesh::lane lane, std::uint16_t protocol) {
+mesh::frame_ptr make_welcome(const greeting& own, mesh::lane lane, std::uint16_t protocol,
+                             const local_offer& offer) {
   capnp::MallocMessageBuilder content;
   auto welcome = content.initRoot<schema::Welcome>();
   welcome.setProtocol(protocol);
   welcome.setNodeName(text_of(own.node_name));
+  const auto roles = to_string(own.roles);
+  welcome.setRoles(text_of(roles));
+  if (!offer.socket.empty()) {
+    welcome.setLocalSocket(text_of(offer.socket));
+    welcome.setTicket(data_of(offer.ticket));
+  }
   return make_frame(own, lane, protocol, schema::MessageKind::WELCOME, content);
 }
 
@@ -99,23 +133,28 @@ mesh::frame_ptr make_refuse(const greeting& own, mesh::lane lane, const error& w
   return make_frame(own, lane, own.protocols.min, schema::MessageKind::REFUSE, content);
 }
 
-result<greeting> read_hello(const mesh::frame& f) {
+result<hello> read_hello(const mesh::frame& f) {
   if (f.header.kind != wire(schema::MessageKind::HELLO))
     return {errc::malformed_message, "first frame of a connection is of kind " +
                                          std::to_string(f.header.kind) + " instead of a Hello"};
-  return decode<schema::Hello>(f, [&](schema::Hello::Reader hello) -> result<greeting> {
-    const auto cluster = hello.getCluster();
-    const auto name = hello.getNodeName();
-    if (cluster.size() > name_bytes_max || name.size() > name_bytes_max)
+  return decode<schema::Hello>(f, [&](schema::Hello::Reader in) -> result<hello> {
+    const auto cluster = in.getCluster();
+    const auto name = in.getNodeName();
+    const auto host = in.getHost();
+    if (cluster.size() > name_bytes_max || name.size() > name_bytes_max ||
+        host.size() > name_bytes_max)
       return {errc::malformed_message, "Hello with a name of more than 255 bytes"};
-    if (hello.getProtocolMin() > hello.getProtocolMax())
+    const auto roles = roles_of(in.getRoles());
+    if (!roles) return roles.failure();
+    if (in.getProtocolMin() > in.getProtocolMax())
       return {errc::malformed_message, "Hello with an empty range of protocol versions"};
-    protocol_range protocols{hello.getProtocolMin(), hello.getProtocolMax()};
+    protocol_range protocols{in.getProtocolMin(), in.getProtocolMax()};
     // A Hello comes in the lowest version of its sender. Where the two differ, the header is what
     // the sender really speaks.
     if (f.header.protocol != protocols.min) protocols = {f.header.protocol, f.header.protocol};
-    return greeting{f.header.from, protocols, printable(cluster, name_bytes_max),
-                    printable(name, name_bytes_max)};
+    return hello{{f.header.from, protocols, printable(cluster, name_bytes_max),
+                  printable(name, name_bytes_max), *roles, std::string(host.begin(), host.size())},
+                 ticket_of(in.getTicket())};
   });
 }
 
@@ -134,8 +173,27 @@ result<welcome> read_answer(const mesh::frame& f) {
     const auto name = content.getNodeName();
     if (name.size() > name_bytes_max)
       return {errc::malformed_message, "Welcome with a name of more than 255 bytes"};
-    return welcome{f.header.from, content.getProtocol(), printable(name, name_bytes_max)};
+    const auto roles = roles_of(content.getRoles());
+    if (!roles) return roles.failure();
+    welcome answer{f.header.from, content.getProtocol(), printable(name, name_bytes_max), *roles, {}};
+    const auto ticket = ticket_of(content.getTicket());
+    const auto socket = content.getLocalSocket();
+    if (ticket && socket.size() <= local_socket_bytes_max)
+      answer.offer = {std::string(socket.begin(), socket.size()), *ticket};
+    return answer;
   });
+}
+
+result<void> check_certified(const peer& who, const tls_peer& certified) {
+  if (who.name != certified.node_name)
+    return {errc::refused, "the certificate is for node '" + certified.node_name +
+                               "', but the node calls itself '" + who.name +
+                               "'; node.name must be the name in the certificate"};
+  if (!certified.roles.has_all(who.roles))
+    return {errc::refused, "the certificate of node '" + who.name + "' allows the roles " +
+                               to_string(certified.roles) + ", but the node wants to be " +
+                               to_string(who.roles) + "; issue one with these roles"};
+  return {};
 }
 
 result<std::uint16_t> agree(const greeting& listener, const greeting& dialer) {

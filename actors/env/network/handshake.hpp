@@ -5,6 +5,10 @@
 /// peer wrote is checked and, where people will read it, made printable.
 
 #include "actors/env/network/network.hpp"
+#include "actors/env/network/tls/tls_peer.hpp"
+
+#include <array>
+#include <optional>
 
 namespace gradmesh::env {
 
@@ -17,24 +21,44 @@ struct greeting {
   protocol_range protocols;
   std::string cluster;
   std::string node_name;
+  mesh::role_set roles;
+  std::string host; // see shm::this_host()
 };
 greeting greeting_of(const network_options& options);
 
+/// Shows on a local socket who has dialled; random.
+using local_ticket = std::array<std::byte, 16>;
+/// Where a dialer on the same host can open its bulk lane.
+struct local_offer {
+  std::string socket; // empty: nowhere
+  local_ticket ticket{};
+};
+
 /// Sent in the lowest version that the dialer speaks.
-mesh::frame_ptr make_hello(const greeting& own, mesh::lane lane);
-mesh::frame_ptr make_welcome(const greeting& own, mesh::lane lane, std::uint16_t protocol);
+mesh::frame_ptr make_hello(const greeting& own, mesh::lane lane, const local_ticket* ticket = nullptr);
+mesh::frame_ptr make_welcome(const greeting& own, mesh::lane lane, std::uint16_t protocol,
+                             const local_offer& offer = {});
 mesh::frame_ptr make_refuse(const greeting& own, mesh::lane lane, const error& why);
 
+struct hello {
+  greeting of;
+  std::optional<local_ticket> ticket;
+};
 /// Errors: `malformed_message`.
-result<greeting> read_hello(const mesh::frame& f);
+result<hello> read_hello(const mesh::frame& f);
 
 struct welcome {
   mesh::node_identity identity;
   std::uint16_t protocol = 0;
   std::string node_name;
+  mesh::role_set roles;
+  local_offer offer;
 };
 /// What the listener answered. Errors: `malformed_message`, or the code and text of its Refuse.
 result<welcome> read_answer(const mesh::frame& f);
+
+/// Whether a peer is who its certificate says, with no more roles. Errors: `refused`.
+result<void> check_certified(const peer& who, const tls_peer& certified);
 
 /// The protocol version for a link between the two, or why there can be none.
 /// Errors: `incompatible_peer` (versions, cluster), `refused` (both are the same node).

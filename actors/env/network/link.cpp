@@ -1,5 +1,6 @@
 #include "actors/env/network/link.hpp"
 
+#include "actors/env/network/role_rules.hpp"
 #include "actors/env/network/socket_loop.hpp"
 #include "actors/env/network/tcp.hpp"
 
@@ -44,13 +45,22 @@ void link::start() {
   }
 }
 
-error link::receive(mesh::lane l, mesh::frame_ptr f) {
-  if (ended_) return {errc::cancelled, "the link has ended"};
-  const auto& h = f->header;
+error link::check_header(mesh::lane l, const mesh::frame_header& h) {
   if (h.lane != l) return fault("a frame came on the wrong lane");
   if (h.from != who_.identity) return fault("a frame bears another identity than its Hello");
   if (is_handshake_kind(h.kind) || !is_known_kind(h.kind))
     return fault("a frame of kind " + std::to_string(h.kind) + " came after the handshake");
+  if (h.protocol != mesh::protocol_version)
+    return fault("a frame of protocol version " + std::to_string(h.protocol) + " came on a link of " +
+                 std::to_string(mesh::protocol_version));
+  if (h.message_id == 0) return fault("a frame has no message id");
+  return {};
+}
+
+error link::receive(mesh::lane l, mesh::frame_ptr f) {
+  if (ended_) return {errc::cancelled, "the link has ended"};
+  const auto& h = f->header;
+  if (auto wrong = check_header(l, h)) return wrong;
   if (is_credit_kind(h.kind)) return take_credit(*f);
   context_.counters.frames_received.fetch_add(1, std::memory_order_relaxed);
   context_.counters.bytes_received.fetch_add(f->wire_bytes(), std::memory_order_relaxed);
@@ -60,8 +70,26 @@ error link::receive(mesh::lane l, mesh::frame_ptr f) {
                                       std::to_string(f->wire_bytes()) +
                                       " bytes goes beyond the window of " +
                                       std::to_string(window(l).bytes()) + " bytes"};
-  context_.events.on_frame(std::move(f));
+  const auto senders = senders_of(h.kind);
+  if (who_.roles.has_any(senders))
+    context_.events.on_frame(std::move(f));
+  else
+    refuse(f, senders);
   return {};
+}
+
+void link::refuse(const mesh::frame_ptr& f, mesh::role_set senders) {
+  context_.counters.roles_refused.fetch_add(1, std::memory_order_relaxed);
+  const error why{errc::refused, "node '" + who_.name + "' is " + to_string(who_.roles) +
+                                     " and may not send a message of kind " +
+                                     std::to_string(f->header.kind) + ", which is for " +
+                                     to_string(senders)};
+  // The first, the tenth, the hundredth ...: a peer cannot fill the log.
+  if (++refusals_ == next_logged_refusal_) {
+    next_logged_refusal_ *= 10;
+    context_.log(why.text + " (" + std::to_string(refusals_) + " refused so far)");
+  }
+  context_.events.on_refused(f, why);
 }
 
 error link::take_credit(const mesh::frame& f) {

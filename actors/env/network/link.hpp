@@ -38,7 +38,10 @@ public:
 private:
   frame_channel& at(mesh::lane l) { return *connections_[static_cast<std::size_t>(l)]; }
   receive_window& window(mesh::lane l) { return *windows_[static_cast<std::size_t>(l)]; }
+  /// Whether a frame can be what its peer meant to send.
+  error check_header(mesh::lane l, const mesh::frame_header& h);
   error receive(mesh::lane l, mesh::frame_ptr f);
+  void refuse(const mesh::frame_ptr& f, mesh::role_set senders);
   error take_credit(const mesh::frame& f);
   void reading_ended(error why);
   kj::Promise<void> write_on(mesh::lane l);
@@ -52,6 +55,8 @@ private:
   std::array<std::shared_ptr<receive_window>, mesh::lane_count> windows_;
   kj::Function<void(error)> on_end_;
   std::size_t lanes_readable_ = mesh::lane_count;
+  std::uint64_t refusals_ = 0;
+  std::uint64_t next_logged_refusal_ = 1;
   bool finishing_ = false;
   bool ended_ = false;
   kj::TaskSet tasks_; // last, so that it goes first: its promises use everything above

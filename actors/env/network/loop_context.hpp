@@ -8,12 +8,17 @@
 #include "actors/env/network/handshake.hpp"
 #include "actors/env/network/loop_tasks.hpp"
 #include "actors/env/network/network.hpp"
+#include "actors/env/network/shared_memory/channel.hpp"
+#include "actors/env/network/tls/tls_context.hpp"
 
 #include <kj/async-io.h>
+#include <kj/async-unix.h>
 #include <kj/timer.h>
 
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace gradmesh::env {
 
@@ -26,11 +31,13 @@ struct traffic {
   std::atomic<std::uint64_t> frames_refused{0};
   std::atomic<std::uint64_t> queued_bytes{0};
   std::atomic<std::uint64_t> sends_refused{0};
+  std::atomic<std::uint64_t> roles_refused{0};
 };
 
 struct loop_context {
   kj::AsyncIoProvider& io;
   kj::LowLevelAsyncIoProvider& descriptors;
+  kj::UnixEventPort& port;
   kj::Timer& timer;
   const network_options& options;
   greeting own;
@@ -38,6 +45,9 @@ struct loop_context {
   traffic& counters;
   loop_tasks& tasks;
   env::half_open strangers{options.half_open_max};
+  /// Where nodes of this host can open their bulk lanes; empty: nowhere.
+  std::string local_socket;
+  shm::spinner spin;
 
   void log(std::string line) const {
     if (options.log) options.log(std::move(line));
@@ -72,6 +82,8 @@ struct connection final : frame_channel {
   kj::Own<kj::AsyncIoStream> stream;
   frame_reader reader;
   frame_writer writer;
+  std::optional<tls_peer> certified; // who the other end is, by its certificate
+  kj::Own<shm::channel> shared;      // carries the frames instead, once the handshake is done
   std::unique_ptr<half_open::place> half_open_place; // while it is one that was accepted
 };
 

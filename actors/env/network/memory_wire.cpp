@@ -73,7 +73,7 @@ void memory_wire::connect(const memory_node_ptr& node, const config::endpoint& t
          [n = node.get(), to, why = listener.failure()] { n->events.on_connect_failed(to, why); });
   } else {
     const auto join = [&](const memory_node_ptr& here, const memory_node_ptr& there) {
-      const peer who{there->own.identity, there->own.node_name, to};
+      const peer who{there->own.identity, there->own.node_name, there->own.roles, to};
       here->peers[who.identity.uuid] = {there, who};
       post(here, [n = here.get(), who] { n->events.on_peer_up(who); });
     };

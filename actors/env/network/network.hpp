@@ -18,19 +18,24 @@
 
 #include "actors/error.hpp"
 #include "actors/mesh/frame.hpp"
+#include "actors/mesh/roles.hpp"
 #include "config/endpoint.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace gradmesh::env {
 
+class tls_context;
+
 struct peer {
   mesh::node_identity identity;
   std::string name;
+  mesh::role_set roles;
   config::endpoint remote;
 };
 
@@ -41,6 +46,8 @@ struct network_events {
   std::function<void(const peer&)> on_peer_up;
   /// Comes exactly once for each `on_peer_up`, unless `stop` comes first.
   std::function<void(const peer&, const error& why)> on_peer_down;
+  /// A peer sent what its roles do not allow; it is counted, and no actor sees it.
+  std::function<void(const mesh::frame_ptr&, const error& why)> on_refused;
   /// A `connect` that did not lead to `on_peer_up`. Never retried by the network.
   std::function<void(const config::endpoint&, const error& why)> on_connect_failed;
 };
@@ -56,6 +63,11 @@ struct network_options {
   mesh::node_identity self;
   std::string node_name;
   std::string cluster = "gradmesh";
+  mesh::role_set roles;
+  /// Null: links are neither encrypted nor authenticated, and peers are what they say.
+  std::shared_ptr<const tls_context> tls;
+  /// Whether the bulk lane to a peer on the same host may go through shared memory.
+  bool shared_memory = true;
   /// Bytes that may wait for one peer on its bulk lane; a single larger frame passes when nothing
   /// waits.
   std::size_t queue_bytes_max = 64u << 20;
@@ -83,6 +95,7 @@ struct network_stats {
   std::uint64_t bytes_received = 0;
   std::uint64_t frames_refused = 0; // malformed or unsolicited; each ended a connection
   std::uint64_t queued_bytes = 0;   // now, over all peers and lanes
+  std::uint64_t roles_refused = 0;  // frames that their sender's roles do not allow
   std::uint64_t sends_refused = 0;  // answered with `retry_later`
 };
 

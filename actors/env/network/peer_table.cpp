@@ -9,15 +9,19 @@ namespace gradmesh::env {
 peer_table::peer_table(loop_context& context, routes& up)
     : context_(context), routes_(up), graveyard_(*this) {}
 
-result<peer_table::ticket> peer_table::accept(const mesh::node_identity& dialer, mesh::lane l) {
+result<peer_table::ticket> peer_table::accept(const peer& who, mesh::lane l,
+                                             const std::optional<local_ticket>& shown) {
+  const auto& dialer = who.identity;
   const auto index = static_cast<std::size_t>(l);
   auto at = entries_.find(dialer.uuid);
   if (at != entries_.end() && dialer.incarnation > at->second.identity.incarnation) {
     remove(at, replaced_by(dialer));
     at = entries_.end();
   }
+  if (shown && (at == entries_.end() || at->second.local != shown || l != mesh::lane::bulk))
+    return error{errc::refused, "nobody with this ticket is expected on the local socket"};
   if (at == entries_.end()) {
-    auto& fresh = add(dialer, false);
+    auto& fresh = add(who, false);
     fresh.claimed[index] = true;
     fresh.watches.push_back(context_.after(context_.options.handshake_timeout)
                                 .then([this, t = fresh.number] { abandon(t); })
@@ -27,11 +31,21 @@ result<peer_table::ticket> peer_table::accept(const mesh::node_identity& dialer,
   auto& held = at->second;
   if (held.identity != dialer || held.dialled || held.up.get() != nullptr || held.claimed[index])
     return already_connected(held.identity, dialer);
+  // What the certificate of its first lane says, if there is one, holds for the local socket too.
+  if (held.who.name != who.name || held.who.roles != who.roles)
+    return error{errc::refused, "node '" + who.name + "' says on its second lane that it is " +
+                                    to_string(who.roles) + ", and said on the first that it is '" +
+                                    held.who.name + "' (" + to_string(held.who.roles) + ")"};
   held.claimed[index] = true;
   return held.number;
 }
 
-result<peer_table::ticket> peer_table::claim(const mesh::node_identity& listener) {
+void peer_table::expect_local(ticket t, const local_ticket& expected) {
+  if (const auto at = find(t); at != entries_.end()) at->second.local = expected;
+}
+
+result<peer_table::ticket> peer_table::claim(const peer& who) {
+  const auto& listener = who.identity;
   const auto at = entries_.find(listener.uuid);
   if (at != entries_.end()) {
     const auto& held = at->second;
@@ -41,10 +55,10 @@ result<peer_table::ticket> peer_table::claim(const mesh::node_identity& listener
       return already_connected(held.identity, listener);
     remove(at, replaced_by(listener));
   }
-  return add(listener, true).number;
+  return add(who, true).number;
 }
 
-bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened, peer who) {
+bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened) {
   const auto at = find(t);
   if (at == entries_.end()) return false;
   auto& e = at->second;
@@ -52,8 +66,8 @@ bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened, p
   place = kj::mv(opened);
   const auto is_open = [](const auto& lane) { return lane.get() != nullptr; };
   if (std::all_of(e.waiting.begin(), e.waiting.end(), is_open)) {
-    bring_up(e, std::move(who));
-  } else if (!e.dialled) {
+    bring_up(e);
+  } else if (!e.dialled && place->shared.get() == nullptr) {
     // Nothing may come on this lane before the other is open: whatever is read ends the attempt,
     // most likely a dialer that has given up.
     e.watches.push_back(place->reader.read_one({hello_bytes_max, 0})
@@ -64,12 +78,17 @@ bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened, p
   return true;
 }
 
-void peer_table::bring_up(entry& e, peer who) {
+void peer_table::bring_up(entry& e) {
+  const auto who = e.who;
   e.watches.clear();
   link::lanes lanes;
   for (std::size_t l = 0; l < lanes.size(); ++l) {
     e.waiting[l]->half_open_place.reset();
-    lanes[l] = kj::mv(e.waiting[l]);
+    if (e.waiting[l]->shared.get() != nullptr)
+      lanes[l] = kj::mv(e.waiting[l]->shared);
+    else
+      lanes[l] = kj::mv(e.waiting[l]);
+    e.waiting[l] = nullptr;
   }
   auto queues = std::make_shared<peer_queues>(e.identity, context_.options.queue_bytes_max,
                                               context_.counters.queued_bytes);
@@ -124,9 +143,10 @@ kj::Promise<void> peer_table::finish() {
   return kj::mv(emptied.promise);
 }
 
-peer_table::entry& peer_table::add(const mesh::node_identity& identity, bool dialled) {
-  auto& e = entries_[identity.uuid];
-  e.identity = identity;
+peer_table::entry& peer_table::add(const peer& who, bool dialled) {
+  auto& e = entries_[who.identity.uuid];
+  e.identity = who.identity;
+  e.who = who;
   e.number = ++last_ticket_;
   e.dialled = dialled;
   return e;

@@ -21,13 +21,16 @@ public:
 
   peer_table(loop_context& context, routes& up);
 
-  /// A Hello came. Errors: `refused`.
-  result<ticket> accept(const mesh::node_identity& dialer, mesh::lane l);
+  /// A Hello came; `shown`: on the local socket. Errors: `refused`.
+  result<ticket> accept(const peer& dialer, mesh::lane l,
+                        const std::optional<local_ticket>& shown = std::nullopt);
+  /// Lets the dialer open its bulk lane on the local socket, if it shows this there.
+  void expect_local(ticket t, const local_ticket& expected);
   /// A Welcome came on the control lane of a link that this node dials. Errors: `refused`.
-  result<ticket> claim(const mesh::node_identity& listener);
+  result<ticket> claim(const peer& listener);
   /// The lane's handshake is done; the second one brings the peer up. False when the ticket is
   /// stale.
-  bool open_lane(ticket t, mesh::lane l, kj::Own<connection> opened, peer who);
+  bool open_lane(ticket t, mesh::lane l, kj::Own<connection> opened);
   /// The handshake failed. A stale ticket does nothing.
   void abandon(ticket t);
 
@@ -42,8 +45,10 @@ public:
 private:
   struct entry {
     mesh::node_identity identity;
+    peer who; // as it said on its first lane
     ticket number = 0;
     bool dialled = false;
+    std::optional<local_ticket> local;
     std::array<bool, mesh::lane_count> claimed{};
     std::array<kj::Own<connection>, mesh::lane_count> waiting;
     kj::Own<link> up;
@@ -52,12 +57,12 @@ private:
   };
   using entries = std::map<mesh::node_uuid, entry>;
 
-  entry& add(const mesh::node_identity& identity, bool dialled);
+  entry& add(const peer& who, bool dialled);
   entries::iterator find(ticket t);
   /// Null unless this very incarnation is up.
   link* find_up(const mesh::node_identity& who);
   void remove(entries::iterator at, error why);
-  void bring_up(entry& e, peer who);
+  void bring_up(entry& e);
   void taskFailed(kj::Exception&& e) override;
 
   loop_context& context_;

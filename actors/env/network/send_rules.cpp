@@ -9,6 +9,8 @@ result<void> check_sendable(const mesh::frame& f, const mesh::node_identity& sel
   if (is_handshake_kind(kind) || is_credit_kind(kind) || !is_known_kind(kind))
     return {errc::invalid_argument, "frame of kind " + std::to_string(kind) +
                                         ", which no actor may send (see message.capnp)"};
+  if (f.header.message_id == 0)
+    return {errc::invalid_argument, "frame without a message id"};
   if (f.header.from != self)
     return {errc::invalid_argument, "frame from node " + mesh::short_name(f.header.from.uuid) +
                                         " handed to the network of node " +

@@ -5,6 +5,7 @@ namespace {
 
 network_events silent_events() {
   return {[](mesh::frame_ptr) {}, [](const peer&) {}, [](const peer&, const error&) {},
+          [](const mesh::frame_ptr&, const error&) {},
           [](const config::endpoint&, const error&) {}};
 }
 
@@ -13,9 +14,9 @@ network_events silent_events() {
 socket_loop::socket_loop(kj::AsyncIoContext& io, const network_options& options,
                          network_events events, traffic& counters, loop_tasks& tasks,
                          routes& up)
-    : context_{*io.provider, *io.lowLevelProvider, io.provider->getTimer(),
-               options,      greeting_of(options), std::move(events),
-               counters,     tasks},
+    : context_{*io.provider, *io.lowLevelProvider, io.unixEventPort, io.provider->getTimer(),
+               options,      greeting_of(options),  std::move(events), counters,
+               tasks},
       stopped_(kj::newPromiseAndFulfiller<void>()), peers_(context_, up),
       listener_(kj::heap<listener>(context_, peers_)), dialer_(kj::heap<dialer>(context_, peers_)),
       later_(*this) {}
@@ -25,7 +26,9 @@ void socket_loop::run(kj::AsyncIoContext& io) {
 }
 
 void socket_loop::serve(kj::AutoCloseFd listening) {
-  if (listener_.get() != nullptr) listener_->serve(kj::mv(listening));
+  if (listener_.get() == nullptr) return;
+  listener_->serve(kj::mv(listening));
+  if (context_.local_socket.empty()) listener_->serve_local();
 }
 
 void socket_loop::dial(const config::endpoint& to) {

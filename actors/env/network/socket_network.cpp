@@ -155,7 +155,7 @@ void socket_network::stop(std::chrono::milliseconds linger) {
 network_stats socket_network::stats() const {
   return {counters_.frames_sent,    counters_.frames_received, counters_.bytes_sent,
           counters_.bytes_received, counters_.frames_refused,  counters_.queued_bytes,
-          counters_.sends_refused};
+          counters_.roles_refused,  counters_.sends_refused};
 }
 
 } // namespace

@@ -69,21 +69,21 @@ TEST_CASE_TEMPLATE("frames arrive in order on each lane, both ways", Make, socke
   join(a, b);
   constexpr std::size_t count = 2'000;
   for (std::uint64_t i = 0; i < count; ++i) {
-    a.send(b, lane::control, i, i % 5, 0);
+    a.send(b, lane::control, 1 + i, i % 5, 0);
     a.send(b, lane::bulk, 10'000 + i, 3, i % 97 * 1'000);
     b.send(a, lane::bulk, 20'000 + i, 1, 64);
   }
   REQUIRE(b.wait_for_frames(2 * count));
   REQUIRE(a.wait_for_frames(count));
   const auto got = b.snapshot();
-  CHECK(message_ids(got, lane::control) == count_from(0, count));
+  CHECK(message_ids(got, lane::control) == count_from(1, count));
   CHECK(message_ids(got, lane::bulk) == count_from(10'000, count));
   CHECK(message_ids(a.snapshot(), lane::bulk) == count_from(20'000, count));
   std::size_t damaged = 0;
   for (const auto& f : got.frames) {
     const auto id = f->header.message_id;
     const bool bulk = f->header.lane == lane::bulk;
-    damaged += bulk ? !is_intact(*f, 3, (id - 10'000) % 97 * 1'000) : !is_intact(*f, id % 5, 0);
+    damaged += bulk ? !is_intact(*f, 3, (id - 10'000) % 97 * 1'000) : !is_intact(*f, (id - 1) % 5, 0);
   }
   CHECK(damaged == 0);
 }
@@ -129,11 +129,11 @@ TEST_CASE_TEMPLATE("a node can answer from within on_frame", Make, sockets, memo
   };
   join(a, b);
   for (std::uint64_t i = 0; i < 100; ++i)
-    a.send(b, lane::control, 2 * i);
+    a.send(b, lane::control, 2 * i + 1);
   REQUIRE(a.wait_for_frames(100));
   const auto got = a.snapshot().frames;
   for (std::uint64_t i = 0; i < 100; ++i)
-    CHECK(got[i]->header.message_id == 2 * i + 1);
+    CHECK(got[i]->header.message_id == 2 * i + 2);
 }
 
 TEST_CASE_TEMPLATE("a disconnect is told once to each side and frees the way for a new link", Make,
@@ -171,8 +171,8 @@ TEST_CASE_TEMPLATE("what was sent before stop arrives, then the peer goes down",
     test_node a(make, options(1));
     join(a, b);
     for (std::uint64_t i = 0; i < 20; ++i) {
-      a.send(b, lane::bulk, i, 2, 1u << 20);
-      a.send(b, lane::control, i);
+      a.send(b, lane::bulk, i + 1, 2, 1u << 20);
+      a.send(b, lane::control, i + 1);
     }
     a->stop(patience);
     CHECK(a.snapshot().downs.empty()); // stop is silent
@@ -337,7 +337,7 @@ TEST_CASE_TEMPLATE("frames of many threads arrive complete and in each thread's 
   std::vector<std::thread> senders;
   for (std::uint64_t t = 0; t < threads; ++t)
     senders.emplace_back([&, t] {
-      for (std::uint64_t i = 0; i < count; ++i) {
+      for (std::uint64_t i = 1; i <= count; ++i) {
         auto& from = t % 2 == 0 ? a : b;
         auto& to = t % 2 == 0 ? b : a;
         const auto l = i % 3 == 0 ? lane::control : lane::bulk;
@@ -374,7 +374,7 @@ TEST_CASE_TEMPLATE("nodes may stop while others send to them and dial them", Mak
     REQUIRE(a.wait_for_up());
     std::thread sender([&] {
       for (std::uint64_t i = 1;; ++i)
-        if (!a->send(identity(2).uuid, make_frame(a.self(), lane::bulk, i, 2, 5'000))) return;
+        if (!a->send(identity(2).uuid, make_frame(a.self(), lane::bulk, i + 1, 2, 5'000))) return;
     });
     std::thread dialer([&] { a->connect(at); });
     b.reset();

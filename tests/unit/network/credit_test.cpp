@@ -12,7 +12,7 @@ using mesh::lane;
 
 namespace {
 
-const greeting stranger{identity(66), {}, "gradmesh", "stranger"};
+const greeting stranger{identity(66), {}, "gradmesh", "stranger", {mesh::role::worker}, {}};
 
 mesh::frame_ptr frame_of(std::size_t wire_bytes, std::uint8_t priority = 0, std::uint64_t id = 1) {
   auto f = std::make_shared<mesh::frame>(

@@ -1,5 +1,6 @@
 // What a peer may do to a socket network: whatever it likes, and it costs only its own connection.
 
+#include "actors/env/network/role_rules.hpp"
 #include "tests/unit/network/raw_peer.hpp"
 #include "tests/unit/network/test_node.hpp"
 
@@ -13,7 +14,7 @@ using mesh::lane;
 
 namespace {
 
-const greeting stranger{identity(66), {}, "gradmesh", "stranger"};
+const greeting stranger{identity(66), {}, "gradmesh", "stranger", {mesh::role::worker}, {}};
 
 /// A node that is listening, and the proof that it still serves others.
 struct listening {
@@ -277,6 +278,18 @@ TEST_CASE("a frame that breaks the protocol takes its link down") {
   SUBCASE("an unknown kind") {
     wire = encode(with_header(f, [](auto& h) { h.kind = 9'999; }));
   }
+  SUBCASE("a Credit on the bulk lane") {
+    wire = encode(with_header(f, [](auto& h) { h.kind = 32; }));
+  }
+  SUBCASE("another protocol version") {
+    wire = encode(with_header(f, [](auto& h) { h.protocol = 7; }));
+  }
+  SUBCASE("a priority that there is not") {
+    wire = encode(with_header(f, [](auto& h) { h.priority = 8; }));
+  }
+  SUBCASE("no message id") {
+    wire = encode(with_header(f, [](auto& h) { h.message_id = 0; }));
+  }
   SUBCASE("metadata of no whole number of words") {
     wire = encode(with_header(f, [](auto& h) { h.metadata_bytes = 15; }));
   }
@@ -324,7 +337,7 @@ TEST_CASE("frames that trickle in byte by byte arrive intact") {
   listening l;
   raw_link link(l.at, stranger);
   bytes wire;
-  for (std::uint64_t id = 0; id < 3; ++id) {
+  for (std::uint64_t id = 1; id <= 3; ++id) {
     const auto one = encode(*make_frame(stranger.identity, lane::control, id, 2, 200));
     wire.insert(wire.end(), one.begin(), one.end());
   }
@@ -405,4 +418,32 @@ TEST_CASE("a peer that does not read its bulk lane makes the sender wait and cos
     REQUIRE(link.bulk.receive());
   CHECK(l.node->send(stranger.identity.uuid, f));
   l.check_still_serves();
+}
+
+TEST_CASE("what a peer's roles do not allow is refused, counted and logged, and the link lives") {
+  listening l;
+  raw_link link(l.at, stranger); // a worker
+  REQUIRE(l.node.wait_for_up());
+  const auto view = with_header(make_frame(stranger.identity, lane::control, 5), [](auto& h) {
+    h.kind = 8; // a View, which is the coordinator's
+  });
+  for (int i = 0; i < 20; ++i)
+    link.control.send(view);
+  link.control.send(*make_frame(stranger.identity, lane::control, 6));
+  REQUIRE(l.node.wait_for_frames(1));
+  const auto seen = l.node.snapshot();
+  CHECK(seen.frames.size() == 1);
+  CHECK(seen.refused.size() == 20);
+  CHECK(seen.refused[0]->header.message_id == 5);
+  CHECK(seen.downs.empty());
+  CHECK(l.node->stats().roles_refused == 20);
+  CHECK(std::count_if(seen.log.begin(), seen.log.end(), [](const std::string& line) {
+          return line.find("is worker and may not send a message of kind 8") != std::string::npos;
+        }) == 2); // the first and the tenth
+}
+
+TEST_CASE("every kind of message has roles that may send it, and only link messages have none") {
+  for (std::uint16_t kind = 0; is_known_kind(kind); ++kind)
+    CHECK(senders_of(kind).empty() == (is_handshake_kind(kind) || is_credit_kind(kind)));
+  CHECK(senders_of(9'999).empty());
 }

@@ -10,7 +10,7 @@ using mesh::lane;
 
 namespace {
 
-const greeting other{identity(2), {}, "gradmesh", "other"};
+const greeting other{identity(2), {}, "gradmesh", "other", {mesh::role::worker}, {}};
 
 error failure_of(test_node& node) {
   REQUIRE(node.wait_for_failure());

@@ -20,6 +20,7 @@ mesh::node_identity identity(std::uint8_t number, std::uint64_t incarnation) {
 network_options options(std::uint8_t number, std::uint64_t incarnation) {
   network_options o;
   o.self = identity(number, incarnation);
+  o.roles = {mesh::role::coordinator, mesh::role::server, mesh::role::worker};
   o.node_name = "node-" + std::to_string(number);
   return o;
 }
@@ -64,6 +65,9 @@ test_node::test_node(const network_factory& make, network_options o) : self_(o.s
   events.on_peer_up = [this](const peer& who) { change([&](record& r) { r.ups.push_back(who); }); };
   events.on_peer_down = [this](const peer& who, const error& why) {
     change([&](record& r) { r.downs.push_back({who, why}); });
+  };
+  events.on_refused = [this](const mesh::frame_ptr& f, const error&) {
+    change([&](record& r) { r.refused.push_back(f); });
   };
   events.on_connect_failed = [this](const config::endpoint& to, const error& why) {
     change([&](record& r) { r.failures.push_back({to, why}); });

@@ -38,6 +38,7 @@ struct record {
     error why;
   };
   std::vector<mesh::frame_ptr> frames;
+  std::vector<mesh::frame_ptr> refused;
   std::vector<peer> ups;
   std::vector<down> downs;
   std::vector<failed_connect> failures;

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <cstddef>
+#include <fstream>
 #include <cstring>
 
 namespace gradmesh::env::shm {
@@ -44,6 +45,13 @@ error failed(errc code, const char* what, std::string_view name) {
 
 } // namespace
 
+std::string this_host() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
 result<kj::AutoCloseFd> listen_at(std::string_view name) {
   const auto at = address_of(name);
   if (!at) return at.failure();
@@ -75,8 +83,16 @@ result<void> check_same_user(int socket) {
   return {};
 }
 
-kj::Promise<void> send_memory(kj::AsyncCapabilityStream& to, const memory& m) {
-  return to.sendFd(m.descriptor());
+kj::Promise<result<void>> send_memory(kj::AsyncCapabilityStream& to, const memory& m) {
+  auto answer = kj::heap<kj::byte>();
+  auto* here = answer.get();
+  return to.sendFd(m.descriptor())
+      .then([&to, here] { return to.tryRead(here, 1, 1); })
+      .then([](std::size_t got) -> result<void> {
+        if (got == 0) return {errc::node_lost, "the peer closed the socket instead of taking memory"};
+        return {};
+      })
+      .attach(kj::mv(answer));
 }
 
 kj::Promise<result<std::shared_ptr<memory>>> receive_memory(kj::AsyncCapabilityStream& from) {
@@ -94,6 +110,11 @@ kj::Promise<result<std::shared_ptr<memory>>> receive_memory(kj::AsyncCapabilityS
         if (got.capCount == 0)
           return outcome(errc::malformed_message, "the peer sent bytes instead of memory");
         return memory::adopt(kj::mv(here.descriptor));
+      })
+      .then([&from, &here](result<std::shared_ptr<memory>> adopted) {
+        using outcome = result<std::shared_ptr<memory>>;
+        if (!adopted) return kj::Promise<outcome>(adopted);
+        return from.write(&here.byte, 1).then([adopted] { return outcome(adopted); });
       })
       .attach(kj::mv(p));
 }

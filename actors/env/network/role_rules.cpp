@@ -1,0 +1,67 @@
+#include "actors/env/network/role_rules.hpp"
+
+#include "schema/message.capnp.h"
+
+namespace gradmesh::env {
+namespace {
+
+using mesh::role;
+using mesh::role_set;
+
+constexpr role_set members{role::coordinator, role::server, role::worker, role::data_server};
+constexpr role_set everybody{role::coordinator, role::server, role::worker, role::data_server,
+                             role::client};
+constexpr role_set coordinators{role::coordinator};
+
+} // namespace
+
+mesh::role_set senders_of(std::uint16_t kind) {
+  using schema::MessageKind;
+  switch (static_cast<MessageKind>(kind)) {
+  case MessageKind::REFUSAL:
+  case MessageKind::STATUS_REQUEST:
+    return everybody;
+  case MessageKind::REGISTER:
+  case MessageKind::HEARTBEAT:
+  case MessageKind::PLAN_READY:
+  case MessageKind::JOB_FAILED:
+    return members;
+  case MessageKind::REGISTERED:
+  case MessageKind::VIEW:
+  case MessageKind::STATUS:
+  case MessageKind::JOB_ACCEPTED:
+  case MessageKind::JOB_UPDATE:
+  case MessageKind::JOB_PLAN:
+  case MessageKind::START_PHASE:
+  case MessageKind::END_JOB:
+  case MessageKind::LOAD_DATA:
+  case MessageKind::EXPORT_PARTITION:
+    return coordinators;
+  case MessageKind::SHUTDOWN:
+    return {role::coordinator, role::client};
+  case MessageKind::SUBMIT_JOB:
+  case MessageKind::CANCEL_JOB:
+    return {role::client};
+  case MessageKind::PHASE_PROGRESS:
+  case MessageKind::LEASE_BATCH:
+  case MessageKind::PULL:
+  case MessageKind::PUSH:
+    return {role::worker};
+  case MessageKind::DATA_LOADED:
+  case MessageKind::BATCH:
+    return {role::data_server, role::worker}; // a worker reads its own share of partitioned data
+  case MessageKind::PULLED:
+  case MessageKind::PUSHED:
+  case MessageKind::PARTITION_CONTENT:
+    return {role::server};
+  case MessageKind::NONE:
+  case MessageKind::HELLO:
+  case MessageKind::WELCOME:
+  case MessageKind::REFUSE:
+  case MessageKind::CREDIT:
+    return {};
+  }
+  return {};
+}
+
+} // namespace gradmesh::env
