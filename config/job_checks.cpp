@@ -32,8 +32,9 @@ void check_mesh(const job_config& c, std::vector<finding>& found) {
     found.push_back({"mesh.data_servers", "nobody is left to hand out the examples; start at least "
                                           "1, or set data.served_by = partitioned"});
   if (!is_loopback(c.mesh.listen))
-    found.push_back({"mesh.listen", fmt::format("{} is not a loopback address, and there is no TLS "
-                                                "yet to protect it; listen on 127.0.0.1",
+    found.push_back({"mesh.listen", fmt::format("{} is not a loopback address, and the nodes of "
+                                                "gradmesh run do without TLS; listen on "
+                                                "127.0.0.1",
                                                 to_string(c.mesh.listen))});
 }
 

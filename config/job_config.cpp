@@ -132,7 +132,8 @@ void add_mesh(table& t) {
               "data.served_by = partitioned.");
   mesh.option("listen", &mesh_section::listen, address(true), "127.0.0.1:0",
               "Where the coordinator of `gradmesh run` listens, so that `gradmesh status "
-              "--coordinator HOST:PORT` can look at it. A loopback address: there is no TLS yet.");
+              "--coordinator HOST:PORT` can look at it. A loopback address: its nodes do without "
+              "TLS.");
   mesh.option("partitions", &mesh_section::partitions, whole_number<std::uint32_t>(1, 65'536), "32",
               "Pieces that each table of parameters is cut into; the servers' shards share them.");
   mesh.option("log_dir", &mesh_section::log_dir, free_text("a path"), ".gradmesh",

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace gradmesh::config {
 
 namespace {
@@ -19,11 +22,13 @@ void check_addresses(const node_config& c, std::vector<finding>& found) {
                                                   to_string(r))});
       break;
     }
-  if (n.listen && !n.insecure && !is_loopback(*n.listen))
+  if (n.listen && !n.insecure && !c.tls.enabled() && !is_loopback(*n.listen))
     found.push_back({"node.listen", fmt::format("{} is not a loopback address, and there is no "
-                                                "TLS yet to protect it: listen on 127.0.0.1, or "
-                                                "set node.insecure = true if everybody who can "
-                                                "reach the port may control the mesh",
+                                                "section [tls] to protect it: name its three files "
+                                                "(gradmesh tls init makes them), or listen on "
+                                                "127.0.0.1, or set node.insecure = true if "
+                                                "everybody who can reach the port may control the "
+                                                "mesh",
                                                 to_string(*n.listen))});
   if (!c.has(role::coordinator) && !n.coordinator)
     found.push_back({"node.coordinator", "required unless node.roles have coordinator; give the "
@@ -33,6 +38,18 @@ void check_addresses(const node_config& c, std::vector<finding>& found) {
                                          "remove one of the two"});
 }
 
+void check_tls(const tls_section& tls, std::vector<finding>& found) {
+  const auto missing = [](const std::string& path) { return path.empty(); };
+  const std::pair<const char*, const std::string&> keys[] = {
+      {"tls.ca", tls.ca}, {"tls.certificate", tls.certificate}, {"tls.key", tls.key}};
+  if (std::all_of(std::begin(keys), std::end(keys), [&](auto& k) { return missing(k.second); }))
+    return;
+  for (const auto& [name, path] : keys)
+    if (missing(path))
+      found.push_back({name, "required, because another key of [tls] is set; TLS needs ca, "
+                             "certificate and key (gradmesh tls init and issue make them)"});
+}
+
 } // namespace
 
 std::vector<finding> check_node(const node_config& c) {
@@ -40,6 +57,7 @@ std::vector<finding> check_node(const node_config& c) {
   if (c.node.roles.empty())
     return {{"node.roles", fmt::format("required; name one or more of {}", list_names<role>())}};
   check_addresses(c, found);
+  check_tls(c.tls, found);
   if (c.node.heartbeat * heartbeats_per_timeout_min > c.node.node_timeout)
     found.push_back({"node.heartbeat_ms",
                      fmt::format("{} ms leave no room for {} heartbeats in node.node_timeout "

@@ -36,9 +36,10 @@ void add_network(node_options& node) {
   node.option(
       "coordinator", &node_section::coordinator, optional_address(false), "",
       "Where the coordinator of the mesh listens. Required, but for the coordinator itself.");
-  node.option("insecure", &node_section::insecure, truth(), "false",
-              "Allows to listen on other addresses than loopback. There is no TLS yet: whoever "
-              "reaches such a port can read and change everything.");
+  node.option(
+      "insecure", &node_section::insecure, truth(), "false",
+      "Allows to listen on other addresses than loopback without the section [tls]: whoever "
+      "reaches such a port can read and change everything.");
   node.option("join_timeout", &node_section::join_timeout,
               whole_number<seconds>(1, 86'400, "seconds"), "30",
               "How long to try to reach the coordinator before giving up.");
@@ -53,6 +54,20 @@ void add_network(node_options& node) {
   node.option("window_mib", &node_section::window_mib,
               whole_number<std::uint64_t>(1, 65'536, "MiB"), "64",
               "The most that one peer may have sent to this node without it being dealt with.");
+}
+
+void add_tls(table& t) {
+  auto tls =
+      t.section("tls", &node_config::tls,
+                "TLS 1.3 for all links of this node; without these three keys there is none. "
+                "`gradmesh tls init` and `gradmesh tls issue` make the files. Paths that are "
+                "relative start at the folder where the program was started.");
+  tls.option("ca", &tls_section::ca, free_text("a path of a PEM file"), "",
+             "The certificate of the mesh's CA: whom this node trusts.");
+  tls.option("certificate", &tls_section::certificate, free_text("a path of a PEM file"), "",
+             "The certificate of this node; it names the cluster, the node and its roles.");
+  tls.option("key", &tls_section::key, free_text("a path of a PEM file"), "",
+             "The key of the certificate; nobody else may be able to read it.");
 }
 
 void add_roles(table& t) {
@@ -76,6 +91,7 @@ table make_table() {
       t.section("node", &node_config::node, "This process: its roles and its place in the mesh.");
   add_identity(node);
   add_network(node);
+  add_tls(t);
   add_roles(t);
   return t;
 }
@@ -144,7 +160,7 @@ std::string dump_node(const node_config& node) {
 }
 
 std::string sample_node(role r) {
-  std::vector<std::string> sections{"node"};
+  std::vector<std::string> sections{"node", "tls"};
   if (r == role::server) sections.push_back("server");
   if (r == role::worker) sections.push_back("worker");
   return sample_ini(make_table().options(),

@@ -45,6 +45,16 @@ struct node_section {
   bool operator==(const node_section&) const = default;
 };
 
+/// Paths of PEM files. All are given, or none.
+struct tls_section {
+  std::string ca;
+  std::string certificate;
+  std::string key;
+
+  bool enabled() const { return !ca.empty(); }
+  bool operator==(const tls_section&) const = default;
+};
+
 struct server_section {
   std::uint32_t shards = 0;
 
@@ -61,6 +71,7 @@ struct worker_section {
 
 struct node_config {
   node_section node;
+  tls_section tls;
   server_section server;
   worker_section worker;
 

@@ -25,5 +25,6 @@ exit_code eval_command(const std::vector<std::string>& arguments);
 exit_code data_command(const std::vector<std::string>& arguments);
 exit_code bench_command(const std::vector<std::string>& arguments);
 exit_code config_command(const std::vector<std::string>& arguments);
+exit_code tls_command(const std::vector<std::string>& arguments);
 
 } // namespace gradmesh::tools

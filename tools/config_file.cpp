@@ -15,7 +15,7 @@ bool is_job_section(const config::ini_section& s) {
 }
 
 bool is_node_section(const config::ini_section& s) {
-  return is_one_of(s.name, {"node", "server", "worker"});
+  return is_one_of(s.name, {"node", "tls", "server", "worker"});
 }
 
 template <class Config>
@@ -38,7 +38,7 @@ config_file parse_config_file(std::string_view text, const std::string& name,
           {},
           {{name, sections.front().line,
             "neither a job file ([job], [data], [model], [optimizer], [mesh]) nor a node file "
-            "([node], [server], [worker]): the first section is " +
+            "([node], [tls], [server], [worker]): the first section is " +
                 config::quoted(sections.front().name)}}};
 }
 

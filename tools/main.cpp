@@ -19,6 +19,7 @@ constexpr command commands[] = {
     {"data", "make and inspect data files", data_command},
     {"bench", "measure links, pushes and pulls", bench_command},
     {"config", "check, print and explain configuration files", config_command},
+    {"tls", "make and inspect the certificates of a mesh", tls_command},
 };
 
 void print_help(std::ostream& out) {

@@ -3,32 +3,21 @@
 #include "config/diagnostic.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 namespace gradmesh::mesh {
 namespace {
 
-struct role_name {
-  role value;
-  std::string_view name;
-};
-constexpr std::array names{
-    role_name{role::coordinator, "coordinator"}, role_name{role::server, "server"},
-    role_name{role::worker, "worker"},           role_name{role::data_server, "data-server"},
-    role_name{role::client, "client"},
-};
-
 std::optional<role> find(std::string_view name) {
-  for (const auto& known : names)
-    if (known.name == name) return known.value;
+  for (const auto r : all_roles)
+    if (to_string(r) == name) return r;
   return std::nullopt;
 }
 
 std::string all_names() {
   std::string text;
-  for (const auto& known : names)
-    text.append(text.empty() ? "" : ", ").append(known.name);
+  for (const auto r : all_roles)
+    text.append(text.empty() ? "" : ", ").append(to_string(r));
   return text;
 }
 
@@ -41,13 +30,25 @@ error no_roles(std::string_view text, const std::string& why) {
 } // namespace
 
 std::string_view to_string(role r) {
-  return names.at(static_cast<std::size_t>(r)).name;
+  switch (r) {
+  case role::coordinator:
+    return "coordinator";
+  case role::server:
+    return "server";
+  case role::worker:
+    return "worker";
+  case role::data_server:
+    return "data-server";
+  case role::client:
+    return "client";
+  }
+  return {};
 }
 
 std::string to_string(role_set roles) {
   std::string text;
-  for (const auto& known : names)
-    if (roles.has(known.value)) text.append(text.empty() ? "" : ",").append(known.name);
+  for (const auto r : all_roles)
+    if (roles.has(r)) text.append(text.empty() ? "" : ",").append(to_string(r));
   return text;
 }
 

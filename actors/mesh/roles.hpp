@@ -5,6 +5,7 @@
 
 #include "actors/error.hpp"
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -14,6 +15,9 @@ namespace gradmesh::mesh {
 
 /// `client`: submits jobs and looks at the mesh, has no part in the work.
 enum class role : std::uint8_t { coordinator, server, worker, data_server, client };
+
+inline constexpr std::array all_roles{role::coordinator, role::server, role::worker,
+                                      role::data_server, role::client};
 
 /// "data-server".
 std::string_view to_string(role r);

@@ -207,8 +207,8 @@ TEST_CASE("a mesh may do without data servers only when the data is partitioned"
 
 TEST_CASE("the coordinator of a local mesh listens at a loopback address") {
   CHECK(faults("[mesh]\nlisten = 0.0.0.0:7700\n") ==
-        "job.ini:2: error: mesh.listen: 0.0.0.0:7700 is not a loopback address, and there is no "
-        "TLS yet to protect it; listen on 127.0.0.1\n");
+        "job.ini:2: error: mesh.listen: 0.0.0.0:7700 is not a loopback address, and the nodes "
+        "of gradmesh run do without TLS; listen on 127.0.0.1\n");
   CHECK(faults("[mesh]\nlisten =\n")
             .starts_with("job.ini:2: error: mesh.listen: '' is not HOST:PORT"));
   CHECK(faults("[mesh]\nlisten = localhost:7700\n") == "");

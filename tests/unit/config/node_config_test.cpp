@@ -7,6 +7,7 @@ using namespace gradmesh::config;
 namespace {
 
 const std::string worker = "[node]\nroles = worker\ncoordinator = localhost:7700\n";
+const std::string tls = "[tls]\nca = ca.crt\ncertificate = n.crt\nkey = n.key\n";
 
 std::string faults(const std::string& text) {
   return to_string(parse_node(text, "node.ini").diagnostics);
@@ -41,6 +42,7 @@ TEST_CASE("every option of a node file reaches its member") {
                                "coordinator = head:7700\ncluster = c\njoin_timeout = 1\n"
                                "node_timeout = 2\nheartbeat_ms = 50\ninsecure = true\n"
                                "log_level = trace\nqueue_mib = 3\nwindow_mib = 5\n"
+                               "[tls]\nca = a/ca.crt\ncertificate = n.crt\nkey = n.key\n"
                                "[server]\nshards = 4\n"
                                "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n",
                                "node.ini");
@@ -59,6 +61,7 @@ TEST_CASE("every option of a node file reaches its member") {
                    .log_level = log_level::trace,
                    .queue_mib = 3,
                    .window_mib = 5};
+  expected.tls = {.ca = "a/ca.crt", .certificate = "n.crt", .key = "n.key"};
   expected.server = {.shards = 4};
   expected.worker = {.prefetch = 5, .pushes_in_flight = 6, .device = device_choice::cpu};
   CHECK(*node.value == expected);
@@ -114,10 +117,31 @@ TEST_CASE("a coordinator that is told of another one is refused") {
 TEST_CASE("listening beyond loopback is refused unless insecure is set by name") {
   const auto refused = faults(worker + "listen = 0.0.0.0:7710\n");
   CHECK(refused.starts_with("node.ini:4: error: node.listen: 0.0.0.0:7710 is not a loopback "
-                            "address, and there is no TLS yet"));
+                            "address, and there is no section [tls]"));
   CHECK(refused.find("node.insecure = true") != std::string::npos);
   CHECK(faults(worker + "listen = 0.0.0.0:7710\ninsecure = true\n") == "");
   CHECK(faults(worker + "listen = [::1]:7710\n") == "");
+}
+
+TEST_CASE("with the three files of [tls] a node may listen anywhere") {
+  const auto node = parse_node(worker + "listen = 0.0.0.0:7710\n" + tls, "node.ini");
+  CAPTURE(to_string(node.diagnostics));
+  REQUIRE(node);
+  CHECK(node.value->tls.enabled());
+  CHECK_FALSE(parse_node(worker, "node.ini").value->tls.enabled());
+}
+
+TEST_CASE("a file of [tls] that is missing is asked for by name") {
+  CHECK(faults(worker + "[tls]\nca = ca.crt\nkey = n.key\n") ==
+        "node.ini: error: tls.certificate: required, because another key of [tls] is set; TLS "
+        "needs ca, certificate and key (gradmesh tls init and issue make them)\n");
+  for (const std::string key : {"ca", "certificate", "key"}) {
+    CAPTURE(key);
+    const auto node = parse_node(worker + "[tls]\n" + key + " = x\n", "node.ini");
+    REQUIRE(node.diagnostics.size() == 2);
+    for (const auto& d : node.diagnostics)
+      CHECK(d.text.find("tls." + key + ":") == std::string::npos);
+  }
 }
 
 TEST_CASE("heartbeats must fit in the time after which a node is given up") {
@@ -145,7 +169,8 @@ TEST_CASE("each limit of a node is held at both ends") {
 
 TEST_CASE("a data-server section is unknown as long as it has no options") {
   CHECK(faults(worker + "[data-server]\n") ==
-        "node.ini:4: error: unknown section [data-server]; there are [node], [server], [worker]\n");
+        "node.ini:4: error: unknown section [data-server]; there are [node], [tls], [server], "
+        "[worker]\n");
 }
 
 TEST_CASE("a node file that is missing names its path and the reason") {

@@ -112,11 +112,30 @@ TEST_CASE("a dialer with an expired certificate is refused and told so") {
 TEST_CASE("a node cannot vouch for other nodes") {
   const authority ca;
   const auto node = ca.node("w1");
-  auto forged = sign({"gradmesh://" + cluster + "/head?roles=coordinator"}, valid_for(60), node);
+  auto forged = sign({.uris = {"gradmesh://" + cluster + "/head?roles=coordinator"}}, &node);
   forged.certificate += node.certificate;
   const auto r = dial_with({.identity = forged}, ca);
   CHECK(r.listener.code == errc::refused);
   CHECK(has(r.listener.text, "invalid CA"));
+}
+
+TEST_CASE("a node may show the certificates between its own and the CA") {
+  const authority unused;
+  const auto root = sign({.uris = {}, .may_sign = true, .name = "root"}, nullptr);
+  const auto between = sign({.uris = {}, .may_sign = true, .name = "between"}, &root);
+  auto node = sign({.uris = {node_uri()}}, &between);
+  memory_disk disk;
+  put(disk, unused, node);
+  REQUIRE(disk.write("ca.crt", root.certificate));
+  CHECK_FALSE(tls_context::make(settings_in_memory(), disk)); // nobody could follow
+  REQUIRE(disk.write("node.crt", node.certificate + between.certificate));
+  const auto context = tls_context::make(settings_in_memory(), disk);
+  CAPTURE(context ? "" : context.failure().text);
+  REQUIRE(context);
+  test_loop loop;
+  const auto done = shake_hands(loop, **context, **context);
+  CHECK(done.listener);
+  CHECK(done.dialer);
 }
 
 TEST_CASE("a certificate that names no node, or two, is refused though the CA signed it") {

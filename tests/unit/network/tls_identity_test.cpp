@@ -1,5 +1,7 @@
 #include "tests/unit/network/tls_support.hpp"
 
+#include "actors/env/network/tls/certificate_facts.hpp"
+
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
@@ -33,8 +35,8 @@ result<tls_peer> identity_in(const certificate_and_key& node) {
 TEST_CASE("every set of roles is read back from its text") {
   for (unsigned bits = 1; bits < 32; ++bits) {
     role_set roles;
-    for (unsigned i = 0; i < 5; ++i)
-      if ((bits >> i & 1) != 0) roles.add(static_cast<role>(i));
+    for (std::size_t i = 0; i < mesh::all_roles.size(); ++i)
+      if ((bits >> i & 1) != 0) roles.add(mesh::all_roles[i]);
     const auto text = mesh::to_string(roles);
     CAPTURE(text);
     const auto read = mesh::parse_roles(text);
@@ -111,7 +113,7 @@ TEST_CASE("an issued certificate names its node, its hosts and its time") {
   CHECK(alternative_names_of(c).hosts == std::vector<std::string>{"Head", "::1", "10.0.0.7"});
   CHECK(valid_from(c) == 1);
   CHECK(valid_until(c) == 2);
-  CHECK(to_text(0) == "1970-01-01 00:00:00 UTC");
+  CHECK(time_text(0) == "1970-01-01 00:00:00 UTC");
 }
 
 TEST_CASE("two certificates of one node differ in key and serial number") {

@@ -42,34 +42,40 @@ certificate_and_key authority::node(const std::string& name, mesh::role_set role
 
 certificate_and_key authority::odd_node(const std::vector<std::string>& uris,
                                         const validity& valid) const {
-  return sign(uris, valid, files_);
+  return sign({.uris = uris, .valid = valid}, &files_);
 }
 
-certificate_and_key sign(const std::vector<std::string>& uris, const validity& valid,
-                         const certificate_and_key& signer) {
-  const auto issuers = must(read_certificates(signer.certificate, "issuer"));
-  const auto issuer_key = must(read_key(signer.key, "issuer"));
+certificate_and_key sign(const odd_certificate& wanted, const certificate_and_key* signer) {
   const key_ptr key(EVP_EC_gen("P-256"));
   const x509_ptr certificate(X509_new());
   auto* c = certificate.get();
   X509_set_version(c, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(c), 7);
-  ASN1_TIME_set(X509_getm_notBefore(c), valid.from_s);
-  ASN1_TIME_set(X509_getm_notAfter(c), valid.until_s);
+  ASN1_TIME_set(X509_getm_notBefore(c), wanted.valid.from_s);
+  ASN1_TIME_set(X509_getm_notAfter(c), wanted.valid.until_s);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("odd"), -1, -1, 0);
-  X509_set_issuer_name(c, X509_get_subject_name(issuers.front().get()));
+                             reinterpret_cast<const unsigned char*>(wanted.name.c_str()), -1, -1,
+                             0);
   X509_set_pubkey(c, key.get());
+  if (wanted.may_sign) {
+    const std::unique_ptr<X509_EXTENSION, freed_by<X509_EXTENSION_free>> authority(
+        X509V3_EXT_conf_nid(nullptr, nullptr, NID_basic_constraints, "critical,CA:TRUE"));
+    X509_add_ext(c, authority.get(), -1);
+  }
   const general_names_ptr names(sk_GENERAL_NAME_new_null());
-  for (const auto& uri : uris) {
+  for (const auto& uri : wanted.uris) {
     auto* text = ASN1_IA5STRING_new();
     ASN1_STRING_set(text, uri.data(), static_cast<int>(uri.size()));
     auto* name = GENERAL_NAME_new();
     GENERAL_NAME_set0_value(name, GEN_URI, text);
     sk_GENERAL_NAME_push(names.get(), name);
   }
-  if (!uris.empty()) X509_add1_ext_i2d(c, NID_subject_alt_name, names.get(), 0, 0);
-  REQUIRE(X509_sign(c, issuer_key.get(), EVP_sha256()) > 0);
+  if (!wanted.uris.empty()) X509_add1_ext_i2d(c, NID_subject_alt_name, names.get(), 0, 0);
+  const auto issuers = signer != nullptr ? must(read_certificates(signer->certificate, "issuer"))
+                                         : std::vector<x509_ptr>();
+  const auto issuer_key = signer != nullptr ? must(read_key(signer->key, "issuer")) : nullptr;
+  X509_set_issuer_name(c, X509_get_subject_name(issuers.empty() ? c : issuers.front().get()));
+  REQUIRE(X509_sign(c, issuer_key ? issuer_key.get() : key.get(), EVP_sha256()) > 0);
   return {pem([&](BIO* to) { return PEM_write_bio_X509(to, c); }), pem([&](BIO* to) {
             return PEM_write_bio_PrivateKey(to, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
           })};

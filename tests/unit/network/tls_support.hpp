@@ -38,9 +38,14 @@ private:
   certificate_and_key files_;
 };
 
-/// As `odd_node`, signed by anybody.
-certificate_and_key sign(const std::vector<std::string>& uris, const validity& valid,
-                         const certificate_and_key& signer);
+struct odd_certificate {
+  std::vector<std::string> uris;
+  validity valid = valid_for(3600);
+  bool may_sign = false;
+  std::string name = "odd";
+};
+/// Signed by anybody, or by itself.
+certificate_and_key sign(const odd_certificate& wanted, const certificate_and_key* signer);
 
 /// Puts the files "ca.crt", "node.crt" and "node.key" on a disk and loads them.
 tls_settings settings_in_memory();

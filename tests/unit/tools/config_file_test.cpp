@@ -26,7 +26,7 @@ TEST_CASE("a file that is neither says what it could be") {
   CHECK(file.outcome == exit_invalid_config);
   CHECK(to_string(file.diagnostics) ==
         "a.ini:2: error: neither a job file ([job], [data], [model], [optimizer], [mesh]) nor a "
-        "node file ([node], [server], [worker]): the first section is 'wheel'\n");
+        "node file ([node], [tls], [server], [worker]): the first section is 'wheel'\n");
 }
 
 TEST_CASE("all faults of a file and of its overrides come at once") {

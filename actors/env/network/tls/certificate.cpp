@@ -7,8 +7,12 @@
 
 #include <arpa/inet.h>
 
+#include <ctime>
+
 namespace gradmesh::env {
 namespace {
+
+constexpr std::string_view authority_scheme = "gradmesh-ca://";
 
 error not_pem(const std::string& file, const std::string& wanted, const std::string& why) {
   return {errc::malformed_data, "'" + file + "' holds no " + wanted + " in PEM form: " + why};
@@ -38,7 +42,7 @@ std::string address_text(const ASN1_OCTET_STRING& address) {
   return "an address of " + std::to_string(length) + " bytes";
 }
 
-std::time_t to_time(const ASN1_TIME& time) {
+std::int64_t to_time(const ASN1_TIME& time) {
   std::tm parts{};
   return ASN1_TIME_to_tm(&time, &parts) == 1 ? timegm(&parts) : 0;
 }
@@ -80,10 +84,25 @@ result<tls_peer> identity_of(const X509& certificate) {
   const auto names = alternative_names_of(certificate);
   if (names.uris.size() == 1) return parse_uri(names.uris.front());
   return {errc::malformed_message,
-          "the certificate of " + common_name(*X509_get_subject_name(&certificate)) + " has " +
+          "the certificate of " +
+              config::quoted(common_name(*X509_get_subject_name(&certificate))) + " has " +
               std::to_string(names.uris.size()) +
               " URIs in its alternative names where the one name of a node is wanted, as in "
               "gradmesh://CLUSTER/NODE?roles=worker (see gradmesh tls issue)"};
+}
+
+result<std::string> authority_of(const X509& certificate) {
+  const auto uris = alternative_names_of(certificate).uris;
+  if (uris.size() == 1 && uris.front().starts_with(authority_scheme)) {
+    const auto cluster = uris.front().substr(authority_scheme.size());
+    if (check_name(cluster)) return cluster;
+  }
+  return {errc::malformed_data, "the CA does not name its cluster; was it made by 'gradmesh tls "
+                                "init'?"};
+}
+
+std::string authority_uri(const std::string& cluster) {
+  return std::string(authority_scheme) + cluster;
 }
 
 alternative_names alternative_names_of(const X509& certificate) {
@@ -110,24 +129,16 @@ bool fits_host(X509& certificate, const std::string& host) {
 
 std::string common_name(const X509_NAME& name) {
   const int at = X509_NAME_get_index_by_NID(&name, NID_commonName, -1);
-  if (at < 0) return "somebody without a name";
-  const auto* entry = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(&name, at));
-  return config::quoted(text_of(*entry));
+  if (at < 0) return {};
+  return text_of(*X509_NAME_ENTRY_get_data(X509_NAME_get_entry(&name, at)));
 }
 
-std::time_t valid_from(const X509& certificate) {
+std::int64_t valid_from(const X509& certificate) {
   return to_time(*X509_get0_notBefore(&certificate));
 }
 
-std::time_t valid_until(const X509& certificate) {
+std::int64_t valid_until(const X509& certificate) {
   return to_time(*X509_get0_notAfter(&certificate));
-}
-
-std::string to_text(std::time_t time) {
-  std::tm parts{};
-  char text[64];
-  gmtime_r(&time, &parts);
-  return {text, std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &parts)};
 }
 
 } // namespace gradmesh::env

@@ -6,7 +6,7 @@
 #include "actors/env/network/tls/openssl.hpp"
 #include "actors/env/network/tls/tls_peer.hpp"
 
-#include <ctime>
+#include <cstdint>
 #include <vector>
 
 namespace gradmesh::env {
@@ -20,6 +20,10 @@ result<key_ptr> read_key(std::string_view pem, const std::string& file);
 /// The node that a certificate names. Errors: `malformed_message`.
 result<tls_peer> identity_of(const X509& certificate);
 
+/// The cluster that a CA was made for, and the URI that says so. Errors: `malformed_data`.
+result<std::string> authority_of(const X509& certificate);
+std::string authority_uri(const std::string& cluster);
+
 /// The URIs, DNS names and IP addresses of the subject alternative names.
 struct alternative_names {
   std::vector<std::string> uris;
@@ -31,14 +35,11 @@ alternative_names alternative_names_of(const X509& certificate);
 /// no hosts at all.
 bool fits_host(X509& certificate, const std::string& host);
 
-/// "w1": the common name, made printable; a stranger may have written it.
+/// "w1"; empty if there is none. A stranger may have written it.
 std::string common_name(const X509_NAME& name);
 
 /// Limits of its validity, seconds since 1970.
-std::time_t valid_from(const X509& certificate);
-std::time_t valid_until(const X509& certificate);
-
-/// "2027-03-01 12:00:00 UTC".
-std::string to_text(std::time_t time);
+std::int64_t valid_from(const X509& certificate);
+std::int64_t valid_until(const X509& certificate);
 
 } // namespace gradmesh::env

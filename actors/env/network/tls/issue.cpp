@@ -1,6 +1,7 @@
 #include "actors/env/network/tls/issue.hpp"
 
 #include "actors/env/network/tls/certificate.hpp"
+#include "actors/env/network/tls/certificate_facts.hpp"
 
 #include "config/diagnostic.hpp"
 
@@ -14,7 +15,6 @@
 namespace gradmesh::env {
 namespace {
 
-constexpr std::string_view authority_scheme = "gradmesh-ca://";
 /// ub-common-name of RFC 5280; longer names stand whole in the URI.
 constexpr std::size_t common_name_bytes_max = 64;
 constexpr std::size_t host_bytes_max = 253;
@@ -113,17 +113,6 @@ result<certificate_and_key> signed_by(X509& certificate, EVP_PKEY& key, EVP_PKEY
   return certificate_and_key{*std::move(certificate_text), *std::move(key_text)};
 }
 
-/// The cluster that a CA was made for.
-result<std::string> cluster_of(const X509& authority) {
-  const auto uris = alternative_names_of(authority).uris;
-  if (uris.size() == 1 && uris.front().starts_with(authority_scheme)) {
-    const auto cluster = uris.front().substr(authority_scheme.size());
-    if (check_name(cluster)) return cluster;
-  }
-  return {errc::malformed_data, "the CA does not name its cluster; was it made by 'gradmesh tls "
-                                "init'?"};
-}
-
 result<void> check_host(const std::string& host) {
   const auto is_allowed = [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
@@ -142,7 +131,7 @@ result<void> check_request(const node_request& wanted, const X509& authority) {
     if (auto checked = check_host(host); !checked) return checked;
   if (wanted.valid.until_s > valid_until(authority))
     return {errc::invalid_argument, "the CA itself is valid only until " +
-                                        to_text(valid_until(authority)) +
+                                        time_text(valid_until(authority)) +
                                         "; ask for fewer days, or make a new CA"};
   return {};
 }
@@ -160,7 +149,7 @@ result<certificate_and_key> make_authority(const std::string& cluster, const val
       !add_extension(c, c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
       !add_extension(c, c, NID_key_usage, "critical,keyCertSign,cRLSign") ||
       !add_extension(c, c, NID_subject_key_identifier, "hash") ||
-      !add_names(c, std::string(authority_scheme) + cluster, {}))
+      !add_names(c, authority_uri(cluster), {}))
     return openssl_failed("make a certificate");
   return signed_by(c, *key, *key);
 }
@@ -176,7 +165,7 @@ result<certificate_and_key> issue(const certificate_and_key& authority,
     ERR_clear_error();
     return {errc::invalid_argument, "the CA's key does not belong to the CA's certificate"};
   }
-  const auto cluster = cluster_of(ca);
+  const auto cluster = authority_of(ca);
   if (!cluster) return cluster.failure();
   if (auto checked = check_request(wanted, ca); !checked) return checked.failure();
 

@@ -1,6 +1,9 @@
 #include "actors/env/network/tls/tls_failure.hpp"
 
 #include "actors/env/network/tls/certificate.hpp"
+#include "actors/env/network/tls/certificate_facts.hpp"
+
+#include "config/diagnostic.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -102,10 +105,10 @@ std::string rejection_of(X509_STORE_CTX& verification) {
   const auto* certificate = X509_STORE_CTX_get_current_cert(&verification);
   switch (code) {
   case X509_V_ERR_CERT_HAS_EXPIRED:
-    return "it expired at " + to_text(valid_until(*certificate)) +
+    return "it expired at " + time_text(valid_until(*certificate)) +
            "; issue a new one with 'gradmesh tls issue'";
   case X509_V_ERR_CERT_NOT_YET_VALID:
-    return "it is not valid before " + to_text(valid_from(*certificate)) +
+    return "it is not valid before " + time_text(valid_from(*certificate)) +
            "; are the clocks of both machines right?";
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -113,7 +116,8 @@ std::string rejection_of(X509_STORE_CTX& verification) {
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
   case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
   case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-    return "it is from an unknown CA (" + common_name(*X509_get_issuer_name(certificate)) +
+    return "it is from an unknown CA (" +
+           config::quoted(common_name(*X509_get_issuer_name(certificate))) +
            "), not from the one in tls.ca";
   default:
     return X509_verify_cert_error_string(code);

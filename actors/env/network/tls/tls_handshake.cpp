@@ -5,6 +5,8 @@
 #include "actors/env/network/tls/tls_failure.hpp"
 #include "actors/env/network/tls/tls_stream.hpp"
 
+#include "config/diagnostic.hpp"
+
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
@@ -88,7 +90,7 @@ int tls_handshake::on_certificate(X509_STORE_CTX* verification, void*) {
 
 result<void> tls_handshake::accept_certificate(X509_STORE_CTX& verification) {
   auto& certificate = *X509_STORE_CTX_get0_cert(&verification);
-  const auto name = common_name(*X509_get_subject_name(&certificate));
+  const auto name = config::quoted(common_name(*X509_get_subject_name(&certificate)));
   const auto refused = [&](errc code, const std::string& why) {
     // OpenSSL has set an error of its own where the chain is at fault; this one becomes the alert
     // "bad certificate".
