@@ -158,7 +158,7 @@ void sparse_parameters::make_rows(key_rows& keys) {
       if (in.spec.init != learning::initializer::zeros)
         fill_initial(in, absent[i].hash, in.rows.row(number));
   }
-  keys.absent_.clear();
+  keys.absent_ = {}; // a kept list need not carry the memory on
 }
 
 void sparse_parameters::apply(key_rows& keys, std::span<const float> gradients,
