@@ -20,6 +20,19 @@
 
 namespace gradmesh::parameters {
 
+/// Rows of all sparse tables for some keys: what `gradient` has of them.
+struct sparse_gradient {
+  /// Strictly ascending.
+  std::span<const std::uint64_t> keys;
+  /// For each sparse table in declaration order keys x width, row-major.
+  std::span<const float> rows;
+};
+
+/// out = the sum of one run of dense gradients (a block of them, say) that all parts have or lack;
+/// a part that lacks it is empty. `errc::invalid_argument` if a part has another size than `out`,
+/// or all lack it. Any cutting of the dense parameters into runs gives the same bits.
+result<void> sum_dense(std::span<const std::span<const float>> by_rank, std::span<float> out);
+
 class gradient_sum {
 public:
   explicit gradient_sum(std::vector<std::size_t> row_widths);
@@ -29,6 +42,9 @@ public:
   /// `errc::invalid_argument` if sizes do not fit together: dense parts of different lengths, or
   /// rows that are not keys x widths. Keys must be strictly ascending (the store checks it).
   result<gradient> add(std::span<const gradient> parts);
+
+  /// The sparse half of `add`.
+  result<sparse_gradient> sum_sparse(std::span<const sparse_gradient> by_rank);
 
 private:
   /// Where a merged row comes from.
@@ -40,10 +56,9 @@ private:
     std::vector<std::uint64_t> keys;
     std::vector<float> rows;
   };
-  result<void> check(std::span<const gradient> parts) const;
-  std::span<const float> sum_dense(std::span<const gradient> parts);
-  gradient sum_sparse(std::span<const gradient> parts);
-  gradient merge(const gradient& left, const gradient& right, sparse_part& out);
+  result<void> check_rows(std::size_t rank, std::size_t parts, const sparse_gradient& part) const;
+  sparse_gradient merge(const sparse_gradient& left, const sparse_gradient& right,
+                        sparse_part& out);
 
   std::vector<std::size_t> row_widths_;
   std::size_t floats_per_key_ = 0;

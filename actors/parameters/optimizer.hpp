@@ -41,12 +41,22 @@ public:
   /// True if `update` depends on `step`.
   virtual bool counts_steps() const = 0;
 
+  /// Floats of a sparse row: `width` values, their state as `update` has it, and, if the rule
+  /// counts steps, the number of its updates, an integer in the place of a float.
+  std::size_t row_floats(std::size_t width) const {
+    return width * (1 + state_floats_per_parameter()) + (counts_steps() ? 1 : 0);
+  }
+
   /// `to` becomes the parameters `from`, updated by their gradient `g`; the two are the same memory
   /// or do not overlap. `state` holds g.size() floats for each of the
   /// `state_floats_per_parameter()`, one kind after the other. `step` counts the updates of these
   /// parameters, this one included, so it begins with 1.
   virtual void update(std::span<const float> from, std::span<float> to, std::span<const float> g,
                       std::span<float> state, float learning_rate, std::uint64_t step) const = 0;
+
+  /// Updates different sparse rows by their gradients, `width` floats for each.
+  virtual void update_rows(std::span<float* const> rows, std::size_t width, const float* gradients,
+                           float learning_rate) const = 0;
 };
 
 /// `errc::invalid_argument` for an unknown kind, a learning rate or epsilon that is not a finite

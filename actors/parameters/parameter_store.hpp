@@ -18,7 +18,7 @@
 #include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_content.hpp"
 #include "actors/parameters/partition_map.hpp"
-#include "actors/parameters/sparse_table.hpp"
+#include "actors/parameters/sparse_parameters.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -33,9 +33,9 @@ public:
   /// Holds the initial values of all dense parameters of `shard`. `errc::invalid_argument` for
   /// tables outside the limits, a map of another dense size, a shard that the map does not have, or
   /// wrong optimizer options.
-  static result<parameter_store> make(std::vector<learning::table_spec> tables, partition_map map,
-                                      std::uint32_t shard, const optimizer_options& options,
-                                      std::uint64_t seed);
+  static result<parameter_store> make(const std::vector<learning::table_spec>& tables,
+                                      partition_map map, std::uint32_t shard,
+                                      const optimizer_options& options, std::uint64_t seed);
 
   const body_layout& layout() const { return layout_; }
   const partition_map& map() const { return map_; }
@@ -60,7 +60,26 @@ public:
   result<void> apply_dense(std::size_t block, std::span<const float> gradient, float learning_rate);
 
   /// Keys that have rows; all sparse tables have the same ones.
-  std::uint64_t sparse_keys() const { return sparse_keys_; }
+  std::uint64_t sparse_keys() const { return sparse_.keys(); }
+
+  /// Checks keys and looks them up, for the three functions below. `errc::invalid_argument` if keys
+  /// are not strictly ascending or not this shard's.
+  result<key_rows> resolve(std::span<const std::uint64_t> keys) const {
+    return sparse_.resolve(keys);
+  }
+
+  /// Writes the rows of these keys: for each sparse table in declaration order keys x width.
+  /// `errc::invalid_argument` if `out` has another size.
+  result<void> read_sparse(const key_rows& keys, std::span<float> out) const;
+
+  /// Whether `apply_sparse` would take the gradients; see there.
+  result<void> check_sparse(const key_rows& keys, std::span<const float> gradients) const;
+
+  /// Updates the rows of these keys by gradients that are laid out as `read_sparse` writes them.
+  /// `errc::invalid_argument` if their size is another, or a value or the learning rate is not
+  /// finite, `errc::limit_exceeded` if the shard could come to more than `key_index::rows_max`
+  /// keys; then nothing has changed.
+  result<void> apply_sparse(key_rows& keys, std::span<const float> gradients, float learning_rate);
 
   /// Floats in the body of a pull's answer.
   std::size_t body_floats(bool dense, std::size_t keys) const {
@@ -77,41 +96,22 @@ public:
 
   /// Updates what the gradient names, by the optimizer with this learning rate.
   /// `errc::invalid_argument` as `read`, and if a value or the learning rate is not finite;
-  /// `errc::limit_exceeded` if the shard could come to more than `sparse_table::rows_max` keys.
+  /// `errc::limit_exceeded` if the shard could come to more than `key_index::rows_max` keys.
   result<void> apply(const gradient& change, float learning_rate);
 
   /// The values of one partition. `errc::invalid_argument` if it is not this shard's.
   result<partition_content> export_partition(std::uint32_t partition) const;
 
 private:
-  parameter_store(std::vector<learning::table_spec> tables, partition_map map, std::uint32_t shard,
-                  std::unique_ptr<optimizer> rule, std::uint64_t seed);
+  parameter_store(std::span<const learning::table_spec> tables, partition_map map,
+                  std::uint32_t shard, std::unique_ptr<optimizer> rule, std::uint64_t seed);
 
-  result<void> check_keys(std::span<const std::uint64_t> keys) const;
-  const sparse_table& table_of(std::size_t sparse_index, std::uint64_t hash) const {
-    return sparse_[sparse_index][map_.partition_of_hash(hash) - first_partition_];
-  }
-  sparse_table& table_of(std::size_t sparse_index, std::uint64_t hash) {
-    return sparse_[sparse_index][map_.partition_of_hash(hash) - first_partition_];
-  }
-  void fill_initial(std::size_t sparse_index, std::uint64_t key, float* row) const;
-  float* create_row(std::size_t sparse_index, std::uint64_t key, std::uint64_t hash);
-  void read_rows(std::size_t sparse_index, std::span<const std::uint64_t> keys, float* out) const;
-  void update_rows(std::size_t sparse_index, std::span<const std::uint64_t> keys, const float* rows,
-                   float learning_rate);
-
-  std::vector<learning::table_spec> tables_;
   body_layout layout_;
   partition_map map_;
   std::uint32_t shard_;
-  std::uint32_t first_partition_;
-  std::uint64_t seed_;
   std::unique_ptr<optimizer> rule_;
   parameters::dense_blocks dense_;
-  std::uint64_t sparse_keys_ = 0;
-  std::vector<std::size_t> sparse_tables_; // index in tables_ of each sparse table
-  /// By sparse table, then by partition of this shard.
-  std::vector<std::vector<sparse_table>> sparse_;
+  sparse_parameters sparse_;
 };
 
 } // namespace gradmesh::parameters

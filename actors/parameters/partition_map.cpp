@@ -66,4 +66,15 @@ element_range partition_map::dense_of_shard(std::uint32_t shard) const {
   return {share(dense_size_, own.first, partitions()), share(dense_size_, own.last, partitions())};
 }
 
+hash_range partition_map::hashes_of(element_range partitions) const {
+  if (partitions.size() == 0) return {};
+  // The first hash of partition p is 2^64 p / P, rounded up.
+  const auto first_of = [&](std::uint64_t p) {
+    const auto whole = (static_cast<unsigned __int128>(p) << 64) + owners_.size() - 1;
+    return whole / owners_.size();
+  };
+  return {static_cast<std::uint64_t>(first_of(partitions.first)),
+          static_cast<std::uint64_t>(first_of(partitions.last) - 1)};
+}
+
 } // namespace gradmesh::parameters

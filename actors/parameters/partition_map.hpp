@@ -34,6 +34,22 @@ inline std::uint64_t mix(std::uint64_t key) {
   return key ^ (key >> 31);
 }
 
+/// The key that has this `mix`.
+inline std::uint64_t unmix(std::uint64_t hash) {
+  hash = (hash ^ (hash >> 31) ^ (hash >> 62)) * 0x319642b2d24d8ec3U;
+  hash = (hash ^ (hash >> 27) ^ (hash >> 54)) * 0x96de1b173f119089U;
+  hash = hash ^ (hash >> 30) ^ (hash >> 60);
+  return hash - 0x9e3779b97f4a7c15U;
+}
+
+/// Mixed keys from `first` to `last`, both included.
+struct hash_range {
+  std::uint64_t first = 0;
+  std::uint64_t last = ~std::uint64_t{0};
+
+  bool operator==(const hash_range&) const = default;
+};
+
 /// Shard s owns the partitions [P s / S, P (s + 1) / S). With fewer partitions than shards some
 /// shards own nothing.
 std::vector<std::uint32_t> contiguous_owners(std::uint32_t partitions, std::uint32_t shards);
@@ -63,6 +79,8 @@ public:
     return static_cast<std::uint32_t>((static_cast<unsigned __int128>(hash) * owners_.size()) >>
                                       64);
   }
+  /// The hashes whose keys belong to these partitions; all hashes for no partition at all.
+  hash_range hashes_of(element_range partitions) const;
   std::uint32_t owner_of_key(std::uint64_t key) const { return owners_[partition_of_key(key)]; }
 
 private:

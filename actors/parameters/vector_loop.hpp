@@ -53,7 +53,7 @@ void portable(std::size_t n, const Body body) {
 /// Whether `body` gives a number other than 0 for some i.
 template <class Body>
 bool any_portable(std::size_t n, const Body body) {
-  std::uint32_t found = 0;
+  decltype(body(n)) found = 0;
   for (std::size_t i = 0; i < n; ++i)
     found |= body(i);
   return found != 0;
@@ -76,7 +76,7 @@ GRADMESH_AVX512 void avx512(std::size_t n, const Body body) {
 
 template <class Body>
 GRADMESH_AVX2 bool any_avx2(std::size_t n, const Body body) {
-  std::uint32_t found = 0;
+  decltype(body(n)) found = 0;
   for (std::size_t i = 0; i < n; ++i)
     found |= body(i);
   return found != 0;
@@ -84,7 +84,7 @@ GRADMESH_AVX2 bool any_avx2(std::size_t n, const Body body) {
 
 template <class Body>
 GRADMESH_AVX512 bool any_avx512(std::size_t n, const Body body) {
-  std::uint32_t found = 0;
+  decltype(body(n)) found = 0;
   for (std::size_t i = 0; i < n; ++i)
     found |= body(i);
   return found != 0;
@@ -105,8 +105,8 @@ void for_each_index(instruction_set set, std::size_t n, const Body& body) {
   loops::portable(n, body);
 }
 
-/// Whether `body(i)`, a 32-bit number, differs from 0 for some i below n. Has no early exit, so
-/// that it runs at the speed of memory.
+/// Whether `body(i)`, an unsigned number as wide as what is looked at, differs from 0 for some i
+/// below n. Has no early exit, so that it runs at the speed of memory.
 template <class Body>
 bool any_of_indices(instruction_set set, std::size_t n, const Body& body) {
 #if defined(__x86_64__)

@@ -141,6 +141,49 @@ TEST_CASE("any number of gradients is summed as the tree that carries an odd one
   }
 }
 
+TEST_CASE("summed block by block and part by part, the bits are those of the whole sum") {
+  const std::uint32_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (std::size_t count = 1; count <= 9; ++count) {
+    CAPTURE(count);
+    const auto leaves = random_leaves(random, count);
+    const auto whole = sum(leaves);
+    std::vector<sparse_gradient> sparse;
+    for (const auto& one : leaves)
+      sparse.push_back({one.keys, one.rows});
+    gradient_sum adder(widths);
+    const auto rows = adder.sum_sparse(sparse);
+    REQUIRE(rows);
+    CHECK(std::vector<std::uint64_t>(rows->keys.begin(), rows->keys.end()) == whole.keys);
+    CHECK(same_bits({rows->rows.begin(), rows->rows.end()}, whole.rows));
+    if (whole.dense.empty()) continue;
+    std::vector<float> out(3000);
+    for (std::size_t first = 0; first < out.size();) {
+      const auto n = std::min<std::size_t>(1 + random() % 1500, out.size() - first);
+      std::vector<std::span<const float>> block;
+      for (const auto& one : leaves)
+        block.push_back(one.dense.empty() ? std::span<const float>()
+                                          : std::span(one.dense).subspan(first, n));
+      REQUIRE(sum_dense(block, std::span(out).subspan(first, n)));
+      first += n;
+    }
+    CHECK(same_bits(out, whole.dense));
+  }
+}
+
+TEST_CASE("blocks that do not fit together, or that nobody has, are refused") {
+  std::vector<float> a(5), b(6), out(5);
+  const std::vector<std::span<const float>> uneven{a, {}, b}, nobody{{}, {}};
+  const auto one_longer = sum_dense(uneven, out);
+  REQUIRE(!one_longer);
+  CHECK(one_longer.failure().text == "gradient 2 of 3 has 6 dense floats, but 5 are summed");
+  const auto none = sum_dense(nobody, out);
+  REQUIRE(!none);
+  CHECK(none.failure().text == "none of 2 gradients has the 5 dense floats to sum");
+  CHECK(sum_dense(nobody, {}));
+}
+
 TEST_CASE("sparse gradients are merged key by key in every table") {
   const leaf a{{}, {1, 5}, {1, 5, /**/ 10, 11, 12, 50, 51, 52}};
   const leaf b{{}, {2, 5}, {2, 6, /**/ 20, 21, 22, 60, 61, 62}};

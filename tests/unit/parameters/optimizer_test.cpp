@@ -157,6 +157,48 @@ TEST_CASE("every instruction set gives the same bits, in place and into other me
   }
 }
 
+TEST_CASE("sparse rows are updated like any run of parameters, each with its own steps") {
+  const std::uint32_t seed = std::random_device{}();
+  CAPTURE(seed);
+  for (const auto set : supported_instruction_sets()) {
+    CAPTURE(to_string(set));
+    for (const char* kind : {"sgd", "momentum", "adagrad", "adam"}) {
+      CAPTURE(kind);
+      const auto rule = make_optimizer({.kind = kind}, set);
+      REQUIRE(rule);
+      const auto states = (*rule)->state_floats_per_parameter();
+      for (const std::size_t width : {1U, 3U, 40U}) {
+        CAPTURE(width);
+        constexpr std::size_t count = 37;
+        std::mt19937 random(seed);
+        std::normal_distribution<float> normal;
+        const auto row_floats = (*rule)->row_floats(width);
+        std::vector<std::vector<float>> rows(count, std::vector<float>(row_floats));
+        std::vector<std::vector<float>> values(count, std::vector<float>(width));
+        std::vector<std::vector<float>> state(count, std::vector<float>(width * states));
+        std::vector<std::uint64_t> steps(count);
+        for (int round = 0; round < 10; ++round) {
+          std::vector<float*> chosen;
+          std::vector<float> gradients;
+          for (std::size_t r = 0; r < count; ++r) {
+            if (random() % 3 == 0) continue;
+            chosen.push_back(rows[r].data());
+            for (std::size_t i = 0; i < width; ++i)
+              gradients.push_back(normal(random));
+            (*rule)->update(values[r], values[r], std::span(gradients).last(width), state[r], 0.1F,
+                            ++steps[r]);
+          }
+          (*rule)->update_rows(chosen, width, gradients.data(), 0.1F);
+        }
+        for (std::size_t r = 0; r < count; ++r) {
+          CHECK(std::equal(values[r].begin(), values[r].end(), rows[r].begin()));
+          CHECK(std::equal(state[r].begin(), state[r].end(), rows[r].begin() + width));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("adam after very many steps has no bias correction left") {
   std::vector<float> w{0}, g{1}, state{1, 1}; // mean and square as after endless gradients of 1
   make({.kind = "adam"})->update(w, w, g, state, 0.25F, std::numeric_limits<std::uint32_t>::max());

@@ -278,6 +278,33 @@ TEST_CASE("a wrong push is refused with its values and has no effect") {
          "the learning rate is inf");
 }
 
+TEST_CASE("wrong rows for a kept key list are refused with their values and have no effect") {
+  auto store = make_store(0, 1);
+  const std::vector<std::uint64_t> two{1, 2};
+  auto keys = store.resolve(two);
+  REQUIRE(keys);
+  std::vector<float> rows(12, 1.0F), out(11);
+  const auto text = [&](std::size_t size, float rate) {
+    const auto ok = store.apply_sparse(*keys, std::span(rows).first(size), rate);
+    REQUIRE(!ok);
+    CHECK(ok.failure().code == errc::invalid_argument);
+    return ok.failure().text;
+  };
+  CHECK(text(6, 0.1F).starts_with("6 gradients of sparse rows, expected 12"));
+  CHECK(text(12, std::numeric_limits<float>::quiet_NaN()).starts_with("the learning rate is nan"));
+  rows[11] = -std::numeric_limits<float>::infinity();
+  CHECK(text(12, 0.1F).starts_with("the gradient of sparse row element 11 of 12 is -inf"));
+  CHECK(!store.check_sparse(*keys, rows));
+  CHECK(store.sparse_keys() == 0);
+  const auto read = store.read_sparse(*keys, out);
+  REQUIRE(!read);
+  CHECK(read.failure().text.starts_with("11 floats to read sparse rows into, expected 12"));
+  rows[11] = 1;
+  CHECK(store.check_sparse(*keys, rows));
+  CHECK(store.apply_sparse(*keys, rows, 0.1F));
+  CHECK(store.sparse_keys() == 2);
+}
+
 TEST_CASE("a gradient with one value that is not finite is refused as a whole") {
   auto store = make_store(0, 1);
   const std::vector<std::uint64_t> keys{1, 2};

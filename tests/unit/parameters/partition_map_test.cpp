@@ -65,6 +65,38 @@ TEST_CASE("neighbouring keys spread evenly over the partitions") {
   }
 }
 
+TEST_CASE("the hashes of a run of partitions begin and end where the partitions do") {
+  for (const std::uint32_t partitions : {1U, 3U, 64U, 1000U, partitions_max}) {
+    CAPTURE(partitions);
+    const auto map = make_map(0, partitions, 1);
+    CHECK(map.hashes_of({0, partitions}) == hash_range{});
+    std::uint64_t first = 0;
+    for (std::uint32_t p = 0; p < partitions; ++p) {
+      const auto range = map.hashes_of({p, p + std::uint64_t{1}});
+      REQUIRE(range.first == first);
+      REQUIRE(map.partition_of_hash(range.first) == p);
+      REQUIRE(map.partition_of_hash(range.last) == p);
+      first = range.last + 1;
+    }
+    CHECK(first == 0); // the last hash is the last of all
+    const auto some = map.hashes_of({partitions / 2, partitions});
+    CHECK(map.partition_of_hash(some.first) == partitions / 2);
+    CHECK(some.last == ~std::uint64_t{0});
+  }
+}
+
+TEST_CASE("a hash leads back to its key") {
+  const std::uint32_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (const std::uint64_t key : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}})
+    CHECK(unmix(mix(key)) == key);
+  for (int i = 0; i < 10'000; ++i) {
+    const auto key = random() >> (random() % 64);
+    REQUIRE(unmix(mix(key)) == key);
+  }
+}
+
 TEST_CASE("the partition of a key is part of the protocol and stays as it is") {
   const auto map = make_map(0, 64, 4);
   CHECK(mix(0) == 0xe220a8397b1dcdafU); // first output of splitmix64 seeded with 0
