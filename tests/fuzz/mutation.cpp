@@ -83,7 +83,8 @@ void change(std::string& input, const std::string& other, env::random_stream& ra
 
 std::string mutate(const std::vector<std::string>& seeds, env::random_stream& random) {
   auto input = seeds[random.below(seeds.size())];
-  for (auto left = 1 + random.below(changes_max); left > 0; --left)
+  // Few changes more often than many: most fields are read only if those before them are right.
+  for (auto left = 1 + random.below(1 + random.below(changes_max)); left > 0; --left)
     change(input, seeds[random.below(seeds.size())], random);
   return input;
 }

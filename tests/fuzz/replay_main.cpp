@@ -1,7 +1,9 @@
 /// Runs a fuzz target without libFuzzer: all seeds, then random mutations of them.
 ///
-///   fuzz_NAME [--rounds N] [--seed S]    seed 0 or none: drawn anew
-///   fuzz_NAME FILE...                    these inputs, as libFuzzer saves them
+///   fuzz_NAME [--rounds N] [--seconds T] [--seed S]
+///       N rounds (2,000) at least, and T seconds (1) at least; without a seed one is drawn
+///   fuzz_NAME FILE...
+///       these inputs, as libFuzzer saves them
 ///
 /// Exit status 1 when the decoder refuses a seed of its own or no mutation at all: such a target
 /// would look at nothing. Whatever a decoder does wrong ends the process, and the last line names
@@ -11,6 +13,7 @@
 #include "tests/fuzz/target.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <iterator>
@@ -77,46 +80,59 @@ int run_files(const std::vector<std::string>& paths) {
   return 0;
 }
 
-int run_mutations(std::uint64_t rounds, std::uint64_t seed) {
-  current.seed = seed;
-  std::printf("fuzz: %llu mutations, --seed %llu\n", static_cast<unsigned long long>(rounds),
-              static_cast<unsigned long long>(seed));
-  std::fflush(stdout);
+struct options {
+  std::uint64_t rounds = 2'000;
+  std::uint64_t seconds = 1;
+  std::uint64_t seed = 0; // none: drawn
+  std::vector<std::string> files;
+};
+
+options parse(const std::vector<std::string>& arguments) {
+  options parsed;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto number = [&](const char* name, std::uint64_t& value) {
+      if (arguments[i] != name || i + 1 == arguments.size()) return false;
+      value = std::strtoull(arguments[++i].c_str(), nullptr, 10);
+      return true;
+    };
+    if (!number("--rounds", parsed.rounds) && !number("--seconds", parsed.seconds) &&
+        !number("--seed", parsed.seed))
+      parsed.files.push_back(arguments[i]);
+  }
+  if (parsed.seed == 0) parsed.seed = std::random_device{}();
+  return parsed;
+}
+
+int run_mutations(const options& asked) {
+  current.seed = asked.seed;
   const auto known = seeds();
   for (std::size_t i = 0; i < known.size(); ++i)
     if (!run_one(known[i])) {
       std::fprintf(stderr, "fuzz: the target refuses its own seed %zu\n", i);
       return 1;
     }
-  env::random_stream random(seed);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(asked.seconds);
+  env::random_stream random(asked.seed);
   std::uint64_t taken = 0;
-  for (std::uint64_t round = 1; round <= rounds; ++round) {
-    current.round = round;
+  std::uint64_t round = 0;
+  while (round < asked.rounds || std::chrono::steady_clock::now() < end) {
+    current.round = ++round;
     if (run_one(mutate(known, random))) ++taken;
   }
-  std::printf("fuzz: %llu taken, %llu refused\n", static_cast<unsigned long long>(taken),
-              static_cast<unsigned long long>(rounds - taken));
-  const bool looked_at_both = rounds == 0 || (taken > 0 && taken < rounds);
-  if (!looked_at_both) std::fprintf(stderr, "fuzz: every input had the same outcome\n");
-  return looked_at_both ? 0 : 1;
+  std::printf("fuzz: --seed %llu: %zu seeds and %llu mutations, %llu of these taken\n",
+              static_cast<unsigned long long>(asked.seed), known.size(),
+              static_cast<unsigned long long>(round), static_cast<unsigned long long>(taken));
+  if (round > 0 && (taken == 0 || taken == round)) {
+    std::fprintf(stderr, "fuzz: every input had the same outcome\n");
+    return 1;
+  }
+  return 0;
 }
 
 int run(const std::vector<std::string>& arguments) {
   listen_to_death();
-  std::uint64_t rounds = 20'000;
-  std::uint64_t seed = 0;
-  std::vector<std::string> files;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const bool has_value = i + 1 < arguments.size();
-    if (arguments[i] == "--rounds" && has_value)
-      rounds = std::strtoull(arguments[++i].c_str(), nullptr, 10);
-    else if (arguments[i] == "--seed" && has_value)
-      seed = std::strtoull(arguments[++i].c_str(), nullptr, 10);
-    else
-      files.push_back(arguments[i]);
-  }
-  if (!files.empty()) return run_files(files);
-  return run_mutations(rounds, seed != 0 ? seed : std::random_device{}());
+  const auto asked = parse(arguments);
+  return asked.files.empty() ? run_mutations(asked) : run_files(asked.files);
 }
 
 } // namespace
