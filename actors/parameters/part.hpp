@@ -4,6 +4,7 @@
 /// shard holds by the same rule.
 
 #include "actors/parameters/dense_blocks.hpp"
+#include "actors/parameters/key_cache.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -19,6 +20,8 @@ struct part {
   std::uint32_t block = 0;
   /// Dense: of the shard's dense range. Otherwise: of the slice's key list.
   element_range elements;
+  /// Of the keys of a run.
+  key_list_name keys;
 };
 
 /// Values and keys of a run take no more than this, unless a single row does.

@@ -37,8 +37,12 @@ std::vector<slice> slicer::cut(std::span<const std::uint64_t> keys) const {
     owned.keys.push_back(keys[i]);
     owned.positions.push_back(static_cast<std::uint32_t>(i));
   }
-  for (auto& s : slices)
+  for (auto& s : slices) {
     s.parts = parts_of(s.dense_last - s.dense_first, s.keys.size(), layout_.floats_per_key());
+    for (auto& p : s.parts)
+      if (!p.dense)
+        p.keys = name_of(std::span(s.keys).subspan(p.elements.first, p.elements.size()));
+  }
   return slices;
 }
 

@@ -34,6 +34,12 @@ error wrong_body(const char* what, std::size_t parts, std::size_t bytes) {
                       what, parts, bytes)};
 }
 
+/// Floats of so many rows; more than any body holds if that is more than can be counted.
+std::size_t rows_floats(std::uint64_t keys, const parameters::parameter_store& store) {
+  if (keys > mesh::body_bytes_max) return mesh::body_bytes_max;
+  return static_cast<std::size_t>(keys) * store.layout().floats_per_key();
+}
+
 template <class Message>
 result<requested_part> read_part(schema::Part::Reader in, body_cursor<Message>& body,
                                  const parameters::parameter_store& store, const error& too_short) {
@@ -47,7 +53,11 @@ result<requested_part> read_part(schema::Part::Reader in, body_cursor<Message>& 
                                store.dense_blocks())};
     return out;
   }
-  const auto keys = body.template take<std::uint64_t>(in.getKeys().getCount());
+  const auto list = in.getKeys();
+  out.name = {list.getHash(), list.getCount()};
+  out.has_keys = list.getSent();
+  if (!out.has_keys) return out;
+  const auto keys = body.template take<std::uint64_t>(out.name.count);
   if (!keys) return too_short;
   out.keys = *keys;
   return out;
@@ -83,7 +93,7 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
     if (!what) return what.failure();
     const auto floats = what->dense
                             ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
-                            : what->keys.size() * store.layout().floats_per_key();
+                            : rows_floats(what->name.count, store);
     const auto values = body.take<float>(floats);
     if (!values) return wrong;
     pushed_part out{*what, part.getSequence(), part.getNumber(), part.getCount(),

@@ -4,6 +4,7 @@
 /// them, checked against the tables.
 
 #include "actors/mesh/message.hpp"
+#include "actors/parameters/key_cache.hpp"
 #include "actors/parameters/parameter_store.hpp"
 
 #include <cstdint>
@@ -15,8 +16,11 @@ namespace gradmesh::server_shard {
 /// What one part is about. Keys look into the message.
 struct requested_part {
   bool dense = false;
-  std::uint32_t block = 0;             // dense
-  std::span<const std::uint64_t> keys; // otherwise
+  std::uint32_t block = 0; // dense
+  // Otherwise a run of keys. Without the keys themselves the shard has to know them by their name.
+  bool has_keys = false;
+  std::span<const std::uint64_t> keys;
+  parameters::key_list_name name;
 };
 
 struct pushed_part {

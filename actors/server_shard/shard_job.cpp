@@ -11,12 +11,16 @@ namespace {
 /// Up to this size parts of an answer are copied into one frame.
 constexpr std::size_t shared_frame_bytes_max = 64u << 10;
 constexpr std::uint8_t shared_frame_priority = 1;
+/// Key lists that are remembered for each worker.
+constexpr std::size_t known_lists_max = 64;
+constexpr std::size_t known_bytes_max = 64u << 20;
 
 } // namespace
 
 shard_job::shard_job(job::job_plan plan, parameters::parameter_store store,
                      std::shared_ptr<mesh::router> router)
-    : plan_(std::move(plan)), store_(std::move(store)), router_(std::move(router)) {}
+    : plan_(std::move(plan)), store_(std::move(store)), router_(std::move(router)),
+      known_keys_(plan_.workers.size(), {known_lists_max, known_bytes_max}) {}
 
 result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::size_t index,
                                                    std::shared_ptr<mesh::router> router) {
@@ -81,13 +85,15 @@ result<void> shard_job::answer(const message<schema::Pull>& request) {
       }
       values.insert(values.end(), block.values.begin(), block.values.end());
     } else {
-      const auto floats = store_.body_floats(false, part.keys.size());
+      auto rows = rows_of((*request).getRank(), part);
+      if (!rows) return rows.failure();
+      const auto floats = store_.body_floats(false, (*rows)->size());
       const auto room = values.size();
       if (floats > (mesh::body_bytes_max - shared_frame_bytes_max) / sizeof(float))
-        return error{errc::limit_exceeded, "a run of " + std::to_string(part.keys.size()) +
+        return error{errc::limit_exceeded, "a run of " + std::to_string((*rows)->size()) +
                                                " keys is too long for one frame"};
       values.resize(room + floats);
-      if (auto read = store_.read(false, part.keys, std::span(values).subspan(room)); !read)
+      if (auto read = store_.read_sparse(**rows, std::span(values).subspan(room)); !read)
         return read;
     }
     values.resize(padded(values.size() * sizeof(float)) / sizeof(float));
@@ -117,15 +123,39 @@ result<void> shard_job::send_values(const message<schema::Pull>& request,
   return {};
 }
 
-result<void> shard_job::check(const requested_part& what, std::span<const float> values) const {
-  if (what.dense) return store_.check_dense(what.block, values);
-  return store_.check({.has_dense = false, .dense = {}, .keys = what.keys, .rows = values});
+result<parameters::key_rows*> shard_job::rows_of(std::uint32_t rank, const requested_part& what) {
+  auto& known = known_keys_[rank];
+  if (!what.has_keys) {
+    if (auto* rows = known.find(what.name)) return rows;
+    return error{errc::unknown_keys, "a list of " + std::to_string(what.name.count) +
+                                         " keys is not known by its hash (any more); send the keys"};
+  }
+  auto rows = store_.resolve(what.keys);
+  if (!rows) return rows.failure();
+  // A worker that gives the hash may leave out the keys next time. What it says is not believed.
+  if (what.name.hash != 0) {
+    const auto name = parameters::name_of(what.keys);
+    known.keep(name, *std::move(rows));
+    if (auto* kept = known.find(name)) return kept;
+    rows = store_.resolve(what.keys); // too long to be kept
+    if (!rows) return rows.failure();
+  }
+  looked_up_ = *std::move(rows);
+  return &looked_up_;
 }
 
-result<void> shard_job::apply(const requested_part& what, std::span<const float> values,
-                              float rate) {
+result<void> shard_job::check(std::uint32_t rank, const requested_part& what,
+                              std::span<const float> values) {
+  if (what.dense) return store_.check_dense(what.block, values);
+  const auto rows = rows_of(rank, what);
+  return rows ? store_.check_sparse(**rows, values) : rows.failure();
+}
+
+result<void> shard_job::apply(std::uint32_t rank, const requested_part& what,
+                              std::span<const float> values, float rate) {
   if (what.dense) return store_.apply_dense(what.block, values, rate);
-  return store_.apply({.has_dense = false, .dense = {}, .keys = what.keys, .rows = values}, rate);
+  const auto rows = rows_of(rank, what);
+  return rows ? store_.apply_sparse(**rows, values, rate) : rows.failure();
 }
 
 result<void> shard_job::push(const message<schema::Push>& request) {
@@ -160,7 +190,7 @@ result<void> shard_job::take_parts(const message<schema::Push>& request,
   // All or none of a message's parts. (A single one is checked when it is applied.)
   if (parts->size() > 1)
     for (const auto& part : *parts)
-      if (auto checked = check(part.what, part.values); !checked) return checked;
+      if (auto checked = check(push.getRank(), part.what, part.values); !checked) return checked;
   staleness.reserve(parts->size());
   for (const auto& part : *parts) {
     auto taken = strategy_push(request, push.getRank(), part);

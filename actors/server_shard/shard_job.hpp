@@ -62,9 +62,10 @@ protected:
   /// fills the queue to it.
   result<void> answer(const message<schema::Pull>& request);
   void refuse(const message<schema::Pull>& request, const error& why);
-  /// Updates the parameters by one part.
-  result<void> apply(const requested_part& what, std::span<const float> values, float rate);
-  result<void> check(const requested_part& what, std::span<const float> values) const;
+  /// Updates the parameters by one part; `rank`: of the worker that named the keys.
+  result<void> apply(std::uint32_t rank, const requested_part& what, std::span<const float> values,
+                     float rate);
+  result<void> check(std::uint32_t rank, const requested_part& what, std::span<const float> values);
 
   const job::job_plan plan_;
   parameters::parameter_store store_;
@@ -73,6 +74,9 @@ protected:
 private:
   result<void> check_worker(std::uint64_t job_id, std::uint32_t rank,
                             const mesh::address& sender) const;
+  /// The rows of a run; valid until the next call. Errors: `unknown_keys`, and those of
+  /// parameter_store::resolve.
+  result<parameters::key_rows*> rows_of(std::uint32_t rank, const requested_part& what);
   result<void> take_parts(const message<schema::Push>& request,
                           std::vector<std::uint64_t>& staleness);
   result<void> send_values(const message<schema::Pull>& request,
@@ -80,6 +84,8 @@ private:
                            mesh::frame_body body);
 
   const std::shared_ptr<mesh::router> router_;
+  std::vector<parameters::key_cache> known_keys_; // by rank
+  parameters::key_rows looked_up_;
 };
 
 } // namespace gradmesh::server_shard

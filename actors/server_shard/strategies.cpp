@@ -41,8 +41,11 @@ result<std::uint64_t> bsp_shard::strategy_push(const message<schema::Push>& requ
     ++counters_.repeated_parts;
     return 0;
   }
+  // The sum over the workers needs the keys, not only where they lead.
+  if (!part.what.dense && !part.what.has_keys)
+    return error{errc::unknown_keys, "under bsp a push brings its keys"};
   // Checked alone, so that a bad gradient is its sender's error and not the step's.
-  if (auto checked = check(part.what, part.values); !checked) return checked.failure();
+  if (auto checked = check(rank, part.what, part.values); !checked) return checked.failure();
   if (own.parts.empty()) {
     own.parts.resize(part.count);
     own.missing = part.count;
@@ -70,18 +73,22 @@ result<void> bsp_shard::apply_step() {
 }
 
 result<void> bsp_shard::apply_blocks(float rate) {
-  std::vector<std::vector<parameters::gradient>> by_block(
-      store_.dense_blocks(), std::vector<parameters::gradient>(step_.size()));
+  std::vector<std::vector<std::span<const float>>> by_block(
+      store_.dense_blocks(), std::vector<std::span<const float>>(step_.size()));
   for (std::size_t rank = 0; rank < step_.size(); ++rank)
     for (const auto& held : step_[rank].parts)
       if (const auto& what = held->part.what; what.dense)
-        by_block[what.block][rank] = {
-            .has_dense = true, .dense = held->part.values, .keys = {}, .rows = {}};
+        by_block[what.block][rank] = held->part.values;
   for (std::size_t block = 0; block < by_block.size(); ++block) {
-    const auto total = sum_.add(by_block[block]);
-    if (!total) return total.failure();
-    if (!total->has_dense) continue;
-    if (auto applied = store_.apply_dense(block, total->dense, rate); !applied) return applied;
+    auto& by_rank = by_block[block];
+    if (std::ranges::all_of(by_rank, [](const auto& values) { return values.empty(); })) continue;
+    auto total = by_rank[0];
+    if (by_rank.size() > 1) {
+      block_sum_.resize(store_.dense_block_range(block).size());
+      if (auto summed = parameters::sum_dense(by_rank, block_sum_); !summed) return summed;
+      total = block_sum_;
+    }
+    if (auto applied = store_.apply_dense(block, total, rate); !applied) return applied;
   }
   return {};
 }
@@ -95,7 +102,7 @@ result<void> bsp_shard::apply_rows(float rate) {
   };
   const auto& widths = store_.layout().row_widths();
   std::vector<whole_run> joined(step_.size());
-  std::vector<parameters::gradient> by_rank(step_.size());
+  std::vector<parameters::sparse_gradient> by_rank(step_.size());
   for (std::size_t rank = 0; rank < step_.size(); ++rank) {
     std::vector<const pushed_part*> runs;
     for (const auto& held : step_[rank].parts)
@@ -123,10 +130,10 @@ result<void> bsp_shard::apply_rows(float rate) {
     out.keys = whole.keys;
     out.rows = whole.flat;
   }
-  const auto total = sum_.add(by_rank);
+  const auto total = sum_.sum_sparse(by_rank);
   if (!total) return total.failure();
-  if (total->keys.empty()) return {};
-  return apply({.dense = false, .block = 0, .keys = total->keys}, total->rows, rate);
+  auto rows = store_.resolve(total->keys);
+  return rows ? store_.apply_sparse(*rows, total->rows, rate) : rows.failure();
 }
 
 void bsp_shard::answer_waiting() {
@@ -164,7 +171,7 @@ result<std::uint64_t> async_shard::strategy_push(const message<schema::Push>&, s
     return error{errc::refused, "a push claims to have read clock " +
                                     std::to_string(part.read_clock) + "; the shard is at " +
                                     std::to_string(counters_.updates)};
-  if (auto applied = apply(part.what, part.values, learning_rate_); !applied)
+  if (auto applied = apply(rank, part.what, part.values, learning_rate_); !applied)
     return applied.failure();
   if (!ledger.add(part.sequence, part.number, part.count)) return 0;
   const auto staleness = counters_.updates - part.read_clock;

@@ -42,6 +42,7 @@ private:
   std::vector<worker_push> step_; // by rank
   std::vector<message<schema::Pull>> waiting_;
   parameters::gradient_sum sum_;
+  std::vector<float> block_sum_;
 };
 
 /// Asynchronous: a part of a push is applied when it comes, a pull is answered when it comes; a pull

@@ -20,11 +20,17 @@ std::size_t padded(std::size_t bytes) {
   return (bytes + 7) / 8 * 8;
 }
 
-void write(schema::Part::Builder out, const parameters::part& p) {
+/// Key lists that are worth a hash, and lists of which we believe that a shard knows them: fewer
+/// than it remembers.
+constexpr std::size_t named_keys_min = 16;
+constexpr std::size_t known_lists_max = 48;
+
+void write(schema::Part::Builder out, const parameters::part& p, bool with_keys, bool named) {
   if (p.dense) return out.setBlock(p.block);
   auto keys = out.initKeys();
   keys.setCount(p.elements.size());
-  keys.setSent(true);
+  keys.setSent(with_keys);
+  if (named) keys.setHash(p.keys.hash);
 }
 
 /// The bodies of some parts as one.
@@ -134,8 +140,9 @@ result<bool> parameter_client::send_pull(std::vector<item> items, env::time_poin
   std::vector<std::span<const std::byte>> keys;
   for (unsigned i = 0; i < items.size(); ++i) {
     const auto& part = items[i].content();
-    write(parts[i], part);
-    if (!part.dense)
+    const bool with_keys = !is_known(items[i]);
+    write(parts[i], part, with_keys, may_be_named(part));
+    if (!part.dense && with_keys)
       keys.push_back(std::as_bytes(std::span(items[i].of->slice->keys)
                                        .subspan(part.elements.first, part.elements.size())));
   }
@@ -151,7 +158,7 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
   for (unsigned i = 0; i < items.size(); ++i) {
     const auto& r = *items[i].of;
     auto out = parts[i];
-    write(out.initPart(), items[i].content());
+    write(out.initPart(), items[i].content(), !is_known(items[i]), may_be_named(items[i].content()));
     out.setSequence(r.step);
     out.setNumber(items[i].part);
     out.setCount(static_cast<std::uint32_t>(r.slice->parts.size()));
@@ -159,16 +166,43 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
   }
   const auto& first = items.front();
   if (items.size() == 1) {
-    push.body = first.of->bodies[first.part].share();
+    push.body = body_of(first);
     push.priority = mesh::tensor_priority(first.part, first.of->slice->parts.size());
   } else {
     std::vector<std::span<const std::byte>> bodies;
     for (const auto& i : items)
-      bodies.emplace_back(i.of->bodies[i.part].bytes);
+      bodies.push_back(body_of(i).bytes);
     push.body = join(bodies);
     push.priority = 1;
   }
   return send(push, std::move(items), now);
+}
+
+bool parameter_client::may_be_named(const parameters::part& p) const {
+  // Under bsp a shard needs the keys themselves.
+  return !p.dense && p.elements.size() >= named_keys_min && !plan_.synchronous();
+}
+
+bool parameter_client::is_known(const item& i) const {
+  const auto& part = i.content();
+  if (!may_be_named(part)) return false;
+  const auto& known = shards_[i.of->shard].known_keys;
+  return std::ranges::find(known, part.keys) != known.end();
+}
+
+void parameter_client::note_known(const item& i) {
+  if (!may_be_named(i.content())) return;
+  auto& known = shards_[i.of->shard].known_keys;
+  std::erase(known, i.content().keys);
+  known.push_back(i.content().keys);
+  if (known.size() > known_lists_max) known.pop_front();
+}
+
+mesh::frame_body parameter_client::body_of(const item& i) const {
+  auto body = i.of->bodies[i.part].share();
+  const auto& part = i.content();
+  if (is_known(i)) body.bytes = body.bytes.subspan(part.elements.size() * sizeof(std::uint64_t));
+  return body;
 }
 
 template <class T>
@@ -246,6 +280,7 @@ result<void> parameter_client::on_pulled(const message<schema::Pulled>& pulled) 
                    fmt::format("the answer to {} has a body of {} bytes, too short for part {}",
                                describe(r), pulled.body().size(), number)};
     at += padded(values->size_bytes());
+    note_known(*answered);
     --r.missing;
     r.on_values(part, *values, (*pulled).getClock());
   }
@@ -268,6 +303,7 @@ result<void> parameter_client::on_pushed(const message<schema::Pushed>& pushed) 
     if (!answered) return answered.failure();
     auto& r = *answered->of;
     r.bodies[answered->part] = {};
+    note_known(*answered);
     r.staleness = std::max(r.staleness, staleness[i]);
     if (--r.missing == 0) r.on_pushed(r.staleness);
   }
@@ -282,10 +318,14 @@ result<void> parameter_client::on_refused(const message<schema::Refusal>& refusa
   auto items = std::move(found->second.items);
   on_way_.erase(found);
   const auto open = std::find_if(items.begin(), items.end(), [](const item& i) { return i.of; });
-  if (why.code != errc::retry_later)
+  auto& shard = shards_[open->of->shard];
+  if (why.code == errc::unknown_keys)
+    shard.known_keys.clear();
+  else if (why.code == errc::retry_later)
+    shard.was_refused = true;
+  else
     return error{why.code, describe(*open->of) + " refused: " + why.text};
   ++traffic_.retries;
-  shards_[open->of->shard].was_refused = true;
   put_back(std::move(items));
   return {};
 }

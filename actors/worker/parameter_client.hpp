@@ -98,6 +98,7 @@ private:
   struct shard_queue {
     std::array<std::deque<item>, 2> waiting;    // by kind
     std::array<std::size_t, 2> bytes_on_way{}; // by kind: of requests without an answer
+    std::deque<parameters::key_list_name> known_keys; // to the shard, as far as we know
     bool was_refused = false;                  // for now, since the last `advance`
     env::time_point resume_at{};
   };
@@ -110,6 +111,11 @@ private:
   std::size_t& on_way(std::size_t shard, kind k) {
     return shards_[shard].bytes_on_way[static_cast<std::size_t>(k)];
   }
+  /// Whether the shard may remember the keys of a part, and whether it should by now.
+  bool may_be_named(const parameters::part& p) const;
+  bool is_known(const item& i) const;
+  void note_known(const item& i);
+  mesh::frame_body body_of(const item& i) const;
   /// The next parts for one message; none if there are none or the window is full.
   std::vector<item> take(std::size_t shard, kind k);
   result<bool> send_pull(std::vector<item> items, env::time_point now);
