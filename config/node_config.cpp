@@ -49,6 +49,9 @@ void add_network(node_options& node) {
   node.option("heartbeat_ms", &node_section::heartbeat,
               whole_number<milliseconds>(10, 60'000, "milliseconds"), "200",
               "Time between two signs of life of this node.");
+  node.option("shared_memory", &node_section::shared_memory, truth(), "true",
+              "Nodes of one user on one host exchange tensors through shared memory instead of TCP "
+              "or TLS, unless one of them says false here.");
   node.option("queue_mib", &node_section::queue_mib, whole_number<std::uint64_t>(1, 65'536, "MiB"),
               "64", "The most that may wait to be sent to one peer; more is told to come later.");
   node.option("window_mib", &node_section::window_mib,

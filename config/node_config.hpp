@@ -39,6 +39,7 @@ struct node_section {
   std::chrono::milliseconds heartbeat{0}; // key heartbeat_ms
   bool insecure = false;
   config::log_level log_level{};
+  bool shared_memory = false;
   std::uint64_t queue_mib = 0;  // to a peer
   std::uint64_t window_mib = 0; // from a peer
 

@@ -2,6 +2,8 @@
 
 #include "actors/coordinator/coordinator.hpp"
 #include "actors/data_server/data_server.hpp"
+#include "actors/env/network/handshake.hpp"
+#include "actors/env/network/tls/tls_context.hpp"
 #include "actors/node/node_agent.hpp"
 #include "actors/node/spawn.hpp"
 #include "actors/server_shard/server_shard.hpp"
@@ -35,6 +37,26 @@ mesh::role_set roles_of(const config::node_config& config) {
   add(config::role::worker, mesh::role::worker);
   add(config::role::data_server, mesh::role::data_server);
   return roles;
+}
+
+/// Gives the links the node's certificate, if it has one.
+result<void> secure(env::network_options& links, const config::node_config& config,
+                    const env::environment& environment) {
+  if (!config.tls.enabled()) return {};
+  auto made = env::tls_context::make({.ca = config.tls.ca,
+                                      .certificate = config.tls.certificate,
+                                      .key = config.tls.key,
+                                      .cluster = links.cluster},
+                                     *environment.disk);
+  if (!made) return made.failure();
+  for (const auto& warning : (*made)->warnings())
+    environment.log(env::severity::warning, warning);
+  // As its peers will check it.
+  const env::peer self{links.self, links.node_name, links.roles, {}};
+  if (auto fits = env::check_certified(self, (*made)->own()); !fits)
+    return error{errc::invalid_config, config.tls.certificate + ": " + fits.failure().text};
+  links.tls = *made;
+  return {};
 }
 
 } // namespace
@@ -73,11 +95,13 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                                           const env::environment& environment,
                                           std::function<void(error)> on_end) {
   const auto& settings = config.node;
-  if (settings.listen && !config::is_loopback(*settings.listen) && !settings.insecure)
+  const bool protected_links = config.tls.enabled() || settings.insecure;
+  if (settings.listen && !config::is_loopback(*settings.listen) && !protected_links)
     return error{errc::refused, "node.listen = " + to_string(*settings.listen) +
-                                    " is open to other machines, and links are not encrypted or "
-                                    "authenticated yet. Listen on 127.0.0.1, or set node.insecure "
-                                    "= true in a network that you trust"};
+                                    " is open to other machines, and without the files of [tls] "
+                                    "links are neither encrypted nor authenticated. Name them "
+                                    "(gradmesh tls init makes them), listen on 127.0.0.1, or set "
+                                    "node.insecure = true in a network that you trust"};
 
   if (settings.listen && (settings.listen->host == "0.0.0.0" || settings.listen->host == "::"))
     return error{errc::refused, "node.listen = " + to_string(*settings.listen) +
@@ -91,6 +115,8 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   links.node_name = settings.name;
   links.cluster = settings.cluster;
   links.roles = roles_of(config);
+  links.shared_memory = settings.shared_memory;
+  if (auto secured = secure(links, config, environment); !secured) return secured.failure();
   links.queue_bytes_max = settings.queue_mib << 20;
   links.window_bytes = settings.window_mib << 20;
   links.log = [log = environment.log](const std::string& line) { log(env::severity::info, line); };

@@ -35,7 +35,7 @@ class node {
 public:
   /// Listens (where the roles do), spawns the roles' actors and begins to join.
   /// Errors: `io_failed` (the port is in use), `refused` (an address that is not loopback, without
-  /// node.insecure).
+  /// [tls] or node.insecure), those of tls_context::make.
   static result<std::unique_ptr<node>> start(caf::actor_system& system,
                                              const config::node_config& config,
                                              const env::environment& environment,

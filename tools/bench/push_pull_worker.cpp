@@ -172,12 +172,12 @@ exit_code push_pull_worker(const std::vector<std::string>& arguments) {
     std::getline(std::cin, go); // when all processes have been started
     auto who = find_members(environment, coordinator, values["servers"].as<std::size_t>(),
                             values["workers"].as<std::size_t>());
-    if (!who) {
+    if (who) {
+      answer({{"joined", true}});
+      obey(load, *who, values["rank"].as<std::uint32_t>());
+    } else {
       answer_failure(who.failure());
-      return exit_failed;
     }
-    answer({{"joined", true}});
-    obey(load, *who, values["rank"].as<std::uint32_t>());
     caf::anon_send_exit(load, caf::exit_reason::user_shutdown);
     (*node)->stop();
     return exit_ok;

@@ -29,6 +29,7 @@ TEST_CASE("a worker needs its role and its coordinator, the rest has defaults") 
   CHECK(c.node.heartbeat == std::chrono::milliseconds(200));
   CHECK_FALSE(c.node.insecure);
   CHECK(c.node.log_level == log_level::info);
+  CHECK(c.node.shared_memory);
   CHECK(c.node.queue_mib == 64);
   CHECK(c.node.window_mib == 64);
   CHECK(c.server.shards == 1);
@@ -41,7 +42,7 @@ TEST_CASE("every option of a node file reaches its member") {
   const auto node = parse_node("[node]\nname = n\nroles = server, worker\nlisten = [::1]:0\n"
                                "coordinator = head:7700\ncluster = c\njoin_timeout = 1\n"
                                "node_timeout = 2\nheartbeat_ms = 50\ninsecure = true\n"
-                               "log_level = trace\nqueue_mib = 3\nwindow_mib = 5\n"
+                               "log_level = trace\nqueue_mib = 3\nwindow_mib = 5\nshared_memory = false\n"
                                "[tls]\nca = a/ca.crt\ncertificate = n.crt\nkey = n.key\n"
                                "[server]\nshards = 4\n"
                                "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n",
@@ -59,6 +60,7 @@ TEST_CASE("every option of a node file reaches its member") {
                    .heartbeat = std::chrono::milliseconds(50),
                    .insecure = true,
                    .log_level = log_level::trace,
+                   .shared_memory = false,
                    .queue_mib = 3,
                    .window_mib = 5};
   expected.tls = {.ca = "a/ca.crt", .certificate = "n.crt", .key = "n.key"};
