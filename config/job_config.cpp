@@ -136,6 +136,9 @@ void add_mesh(table& t) {
               "TLS.");
   mesh.option("partitions", &mesh_section::partitions, whole_number<std::uint32_t>(1, 65'536), "32",
               "Pieces that each table of parameters is cut into; the servers' shards share them.");
+  mesh.option("lane", &mesh_section::lane, one_of<lane_kind>(), "shm",
+              "What the processes of `gradmesh run` exchange tensors through: shared memory, TCP, "
+              "or TCP with TLS and certificates made for this run.");
   mesh.option("log_dir", &mesh_section::log_dir, free_text("a path"), ".gradmesh",
               "Folder for the logs of the started processes.");
 }
@@ -151,6 +154,12 @@ table make_table() {
 }
 
 } // namespace
+
+name_list<lane_kind> names_of(lane_kind) {
+  static constexpr enum_name<lane_kind> names[] = {
+      {lane_kind::shm, "shm"}, {lane_kind::tcp, "tcp"}, {lane_kind::tls, "tls"}};
+  return names;
+}
 
 name_list<strategy> names_of(strategy) {
   static constexpr enum_name<strategy> names[] = {{strategy::bsp, "bsp"},

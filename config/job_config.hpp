@@ -25,12 +25,15 @@ enum class data_format : std::uint8_t { debian_packages, libsvm, csv, tsv, idx }
 enum class data_service : std::uint8_t { data_servers, partitioned };
 enum class model_kind : std::uint8_t { softmax, mlp };
 enum class optimizer_kind : std::uint8_t { sgd, momentum, adagrad, adam };
+/// What the bulk lanes between the processes of one machine go through.
+enum class lane_kind : std::uint8_t { shm, tcp, tls };
 
 name_list<strategy> names_of(strategy);
 name_list<data_format> names_of(data_format);
 name_list<data_service> names_of(data_service);
 name_list<model_kind> names_of(model_kind);
 name_list<optimizer_kind> names_of(optimizer_kind);
+name_list<lane_kind> names_of(lane_kind);
 
 struct job_section {
   std::string name;
@@ -91,6 +94,7 @@ struct mesh_section {
   std::uint32_t data_servers = 0; // 0 only if data.served_by is partitioned
   endpoint listen;                // of the coordinator; a loopback address
   std::uint32_t partitions = 0;
+  lane_kind lane{};
   std::string log_dir;
 
   bool operator==(const mesh_section&) const = default;

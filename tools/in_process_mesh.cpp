@@ -10,6 +10,12 @@
 namespace gradmesh::tools {
 namespace {
 
+/// Memory is what the nodes are linked by, whatever the job says.
+config::job_config in_memory(config::job_config job) {
+  job.mesh.lane = config::lane_kind::shm;
+  return job;
+}
+
 class in_process_mesh final : public local_mesh {
 public:
   in_process_mesh()
@@ -25,7 +31,7 @@ public:
   ~in_process_mesh() override { stop(); }
 
   result<void> start(const config::job_config& job) {
-    for (const auto& planned : plan_nodes(job, cluster(), "127.0.0.1:7700")) {
+    for (const auto& planned : plan_nodes(in_memory(job), "127.0.0.1:7700", {})) {
       const auto loaded = config::parse_node(planned.config, planned.name);
       if (!loaded) return error{errc::invalid_config, to_string(loaded.diagnostics)};
       auto started = node::node::start(*system_, *loaded.value, environment_,
@@ -42,8 +48,7 @@ public:
   }
 
   const env::environment& environment() const override { return environment_; }
-  config::endpoint coordinator() const override { return nodes_.front()->endpoint(); }
-  std::string cluster() const override { return "gradmesh"; }
+  mesh_access access() const override { return {.coordinator = nodes_.front()->endpoint(), .tls = {}}; }
   std::string description() const override { return "all in this process"; }
   std::optional<std::string> casualty() override {
     const std::lock_guard lock(mutex_);

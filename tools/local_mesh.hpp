@@ -3,6 +3,7 @@
 /// A mesh on this machine, for one job: `gradmesh run`. Either real processes (the default) or the
 /// same actors in this process.
 
+#include "tools/mesh_access.hpp"
 #include "actors/env/environment.hpp"
 #include "config/job_config.hpp"
 
@@ -18,8 +19,7 @@ public:
 
   /// How a client reaches it.
   virtual const env::environment& environment() const = 0;
-  virtual config::endpoint coordinator() const = 0;
-  virtual std::string cluster() const = 0;
+  virtual mesh_access access() const = 0;
   /// Where to look for more, in one line.
   virtual std::string description() const = 0;
   /// The first node that has ended although nobody asked it to: its name, how it ended, its last
@@ -42,8 +42,16 @@ struct planned_node {
   std::string name;
   std::string config;
 };
-/// The coordinator comes first; `coordinator_at` is where the others look for it.
-std::vector<planned_node> plan_nodes(const config::job_config& job, const std::string& cluster,
-                                     const std::string& coordinator_at);
+/// The coordinator comes first; `coordinator_at` is where the others look for it. `certificates` is
+/// the folder of make_certificates, where the job's lane needs one.
+std::vector<planned_node> plan_nodes(const config::job_config& job,
+                                     const std::string& coordinator_at,
+                                     const std::string& certificates);
+
+/// What a node file says for a lane; `prefix` as in tls_files.
+std::string lane_lines(config::lane_kind lane, const std::string& prefix);
+
+/// Makes a CA in the folder, and certificates for nodes with all roles.
+result<void> make_certificates(const std::string& folder, const std::vector<std::string>& nodes);
 
 } // namespace gradmesh::tools

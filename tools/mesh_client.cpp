@@ -18,9 +18,9 @@ std::string seconds(std::chrono::milliseconds limit) {
 } // namespace
 
 result<std::unique_ptr<mesh_client>> mesh_client::connect(const env::environment& environment,
-                                                          const config::endpoint& coordinator,
-                                                          const std::string& cluster,
-                                                          std::chrono::milliseconds limit) {
+                                                          const mesh_access& access) {
+  const auto& coordinator = access.coordinator;
+  const auto limit = access.limit;
   std::unique_ptr<mesh_client> client(new mesh_client);
   client->coordinator_at_ = coordinator;
   client->limit_ = limit;
@@ -31,8 +31,14 @@ result<std::unique_ptr<mesh_client>> mesh_client::connect(const env::environment
   env::network_options links;
   links.self = identity;
   links.node_name = "client";
-  links.cluster = cluster;
+  links.cluster = access.cluster;
   links.roles = {mesh::role::client};
+  if (access.tls) {
+    auto made = env::tls_context::make(*access.tls, *environment.disk);
+    if (!made) return made.failure();
+    links.node_name = (*made)->own().node_name;
+    links.tls = *made;
+  }
   client->network_ = environment.make_network(std::move(links));
   client->router_ = std::make_shared<mesh::router>(identity, client->network_);
   client->router_->bind(service_,

@@ -5,6 +5,7 @@
 
 #include "actors/env/environment.hpp"
 #include "actors/mesh/router.hpp"
+#include "tools/mesh_access.hpp"
 
 #include <chrono>
 #include <condition_variable>
@@ -27,11 +28,9 @@ struct submission {
 class mesh_client {
 public:
   /// Links to the coordinator. Errors: `unreachable` (nobody listens there), `timed_out`,
-  /// `incompatible_peer`; the text says who was tried, for how long, and what to do.
+  /// `incompatible_peer`, those of tls_context::make; the text says who was tried, for how long, and what to do.
   static result<std::unique_ptr<mesh_client>> connect(const env::environment& environment,
-                                                      const config::endpoint& coordinator,
-                                                      const std::string& cluster,
-                                                      std::chrono::milliseconds limit);
+                                                      const mesh_access& access);
   ~mesh_client();
 
   /// Returns the job's number. Errors: the coordinator's refusal.

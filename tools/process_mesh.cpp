@@ -13,6 +13,7 @@ constexpr std::chrono::milliseconds ready_limit{20'000};
 constexpr std::chrono::milliseconds end_limit{5'000};
 constexpr std::size_t last_words_lines = 12;
 constexpr std::size_t folder_name_bytes_max = 64;
+constexpr const char* client_name = "client";
 
 class process_mesh final : public local_mesh {
 public:
@@ -27,14 +28,22 @@ public:
 
   result<void> start(const config::job_config& job) {
     if (auto made = environment_.disk->create_directories(folder_); !made) return made;
+    const auto certificates = folder_ + "/certificates";
+    if (job.mesh.lane == config::lane_kind::tls) {
+      std::vector<std::string> names{client_name};
+      for (const auto& node : plan_nodes(job, {}, {}))
+        names.push_back(node.name);
+      if (auto made = make_certificates(certificates, names); !made) return made;
+      access_.tls = tls_files(certificates + "/" + client_name, access_.cluster);
+    }
     // The coordinator's port is known only when it listens.
-    const auto first = plan_nodes(job, cluster(), to_string(job.mesh.listen)).front();
+    const auto first = plan_nodes(job, to_string(job.mesh.listen), certificates).front();
     auto at = start_node(first);
     if (!at) return at.failure();
     auto endpoint = config::parse_endpoint(*at);
     if (!endpoint) return endpoint.failure();
-    coordinator_ = *endpoint;
-    const auto nodes = plan_nodes(job, cluster(), *at);
+    access_.coordinator = *endpoint;
+    const auto nodes = plan_nodes(job, *at, certificates);
     for (std::size_t i = 1; i < nodes.size(); ++i)
       if (auto started = launch(nodes[i]); !started) return started;
     for (auto& process : processes_)
@@ -44,11 +53,9 @@ public:
   }
 
   const env::environment& environment() const override { return environment_; }
-  config::endpoint coordinator() const override { return coordinator_; }
-  /// The default, so that `gradmesh status` needs no more than the address.
-  std::string cluster() const override { return "gradmesh"; }
+  mesh_access access() const override { return access_; }
   std::string description() const override {
-    return "coordinator at " + to_string(coordinator_) + ", node files and logs in " + folder_;
+    return "coordinator at " + to_string(access_.coordinator) + ", node files and logs in " + folder_;
   }
 
   std::optional<std::string> casualty() override {
@@ -100,7 +107,7 @@ private:
 
   env::environment environment_;
   std::string folder_;
-  config::endpoint coordinator_;
+  mesh_access access_; // the default cluster, so that `gradmesh status` needs only the address
   std::list<node_process> processes_; // the coordinator first
 };
 

@@ -12,7 +12,6 @@
 namespace gradmesh::tools {
 namespace {
 
-constexpr std::chrono::milliseconds connect_limit{10'000};
 constexpr std::chrono::seconds member_limit{30};
 
 exit_code run(const config::job_config& job, bool in_process, const follow_options& follow) {
@@ -24,8 +23,7 @@ exit_code run(const config::job_config& job, bool in_process, const follow_optio
             << job.mesh.data_servers << " data server(s); " << local.description() << "\n";
   exit_code outcome = exit_failed;
   {
-    auto client = mesh_client::connect(local.environment(), local.coordinator(), local.cluster(),
-                                       connect_limit);
+    auto client = mesh_client::connect(local.environment(), local.access());
     if (!client) return report_failure("run", client.failure());
     const auto id = (*client)->submit({.config = config::dump_job(job),
                                        .min_servers = job.mesh.servers,

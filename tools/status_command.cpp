@@ -18,9 +18,7 @@ namespace {
 using steady = std::chrono::steady_clock;
 
 struct status_options {
-  config::endpoint coordinator;
-  std::string cluster;
-  std::chrono::milliseconds timeout{0};
+  mesh_access access;
   std::string format;
   std::string section;
   std::optional<double> watch_seconds;
@@ -37,7 +35,8 @@ result<status_report> ask(mesh_client& client, const status_options& options) {
   status_report report;
   const auto decoded = mesh::guarded([&]() -> result<void> {
     report = make_status_report(
-        **answer, {config::to_string(options.coordinator), options.cluster, seconds_since(asked)});
+        **answer, {config::to_string(options.access.coordinator),
+                    options.access.cluster, seconds_since(asked)});
     return {};
   });
   if (!decoded) return decoded.failure();
@@ -76,8 +75,7 @@ error watch(mesh_client& client, const status_options& options, status_report re
 
 exit_code show_status(const status_options& options) {
   const auto environment = env::real_environment(env::no_log(), {});
-  auto client =
-      mesh_client::connect(environment, options.coordinator, options.cluster, options.timeout);
+  auto client = mesh_client::connect(environment, options.access);
   if (!client) return report_failure("status", client.failure());
   auto report = ask(**client, options);
   if (!report) return report_failure("status", report.failure());
@@ -88,14 +86,9 @@ exit_code show_status(const status_options& options) {
 }
 
 exit_code check_and_show(const po::variables_map& values) {
-  const auto coordinator = config::parse_endpoint(values["coordinator"].as<std::string>());
-  if (!coordinator) return usage_error("status", "--coordinator " + coordinator.failure().text);
-  const auto timeout = values["timeout"].as<double>();
-  if (!(timeout > 0 && timeout <= 3600))
-    return usage_error("status", "--timeout has to be a number of seconds in 0..3600");
-  status_options options{.coordinator = *coordinator,
-                         .cluster = values["cluster"].as<std::string>(),
-                         .timeout = std::chrono::milliseconds(static_cast<long>(timeout * 1000)),
+  const auto access = access_of(values);
+  if (!access) return usage_error("status", access.failure().text);
+  status_options options{.access = *access,
                          .format = values["output"].as<std::string>(),
                          .section = {},
                          .watch_seconds = {}};
@@ -125,14 +118,10 @@ exit_code status_command(const std::vector<std::string>& arguments) {
       .description = "Shows the nodes of a running mesh, their shards, workers and data servers, "
                      "and the latest job,\nas the coordinator sees them.",
       .positional = {"section"}};
+  add_access_options(options.named);
   options.named.add_options()(
-      "coordinator,c",
-      po::value<std::string>()->default_value("127.0.0.1:7700")->value_name("HOST:PORT"),
-      "where the coordinator listens")(
       "output,o", po::value<std::string>()->default_value("table"),
       "table, wide, json, jsonl or csv (one table: the nodes if none is named)")(
-      "cluster", po::value<std::string>()->default_value("gradmesh"), "name of the mesh")(
-      "timeout", po::value<double>()->default_value(10), "seconds to wait for an answer")(
       "watch,w", po::value<double>()->implicit_value(2),
       "ask again every so many seconds: redraws a terminal, prints changed rows to a pipe");
   return with_options(std::move(options), arguments, check_and_show);

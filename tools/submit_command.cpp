@@ -12,11 +12,9 @@ namespace gradmesh::tools {
 namespace {
 
 exit_code submit(const config::job_config& job, const po::variables_map& values,
-                 const config::endpoint& coordinator, const follow_options& follow) {
+                 const mesh_access& access, const follow_options& follow) {
   catch_interrupts();
-  auto client = mesh_client::connect(env::real_environment(env::no_log(), {}), coordinator,
-                                     values["cluster"].as<std::string>(),
-                                     std::chrono::seconds(values["timeout"].as<unsigned>()));
+  auto client = mesh_client::connect(env::real_environment(env::no_log(), {}), access);
   if (!client) return report_failure("submit", client.failure());
   const auto id = (*client)->submit({.config = config::dump_job(job),
                                      .min_servers = values["servers"].as<std::uint32_t>(),
@@ -39,12 +37,8 @@ exit_code submit_command(const std::vector<std::string>& arguments) {
           "Ctrl-C cancels the job.",
       .positional = {"JOB.ini"},
       .required = 1};
+  add_access_options(options.named);
   options.named.add_options()(
-      "coordinator,c",
-      po::value<std::string>()->default_value("127.0.0.1:7700")->value_name("HOST:PORT"),
-      "where the coordinator listens")(
-      "cluster", po::value<std::string>()->default_value("gradmesh")->value_name("NAME"),
-      "name of the mesh (node.cluster of its nodes)")(
       "servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
       "wait for at least so many server shards")(
       "workers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
@@ -52,16 +46,14 @@ exit_code submit_command(const std::vector<std::string>& arguments) {
       "data-servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
       "wait for at least so many data servers")(
       "wait", po::value<unsigned>()->default_value(60)->value_name("SECONDS"),
-      "how long to wait for them")("timeout",
-                                   po::value<unsigned>()->default_value(10)->value_name("SECONDS"),
-                                   "how long to wait for the coordinator's answers");
+      "how long to wait for them");
   add_set_option(options.named);
   add_follow_options(options.named);
   return with_options(options, arguments, [](const po::variables_map& values) {
     const auto follow = parse_follow_options("submit", values);
-    const auto coordinator = config::parse_endpoint(values["coordinator"].as<std::string>());
-    if (!follow || !coordinator) {
-      (void)report_failure("submit", !follow ? follow.failure() : coordinator.failure());
+    const auto access = access_of(values);
+    if (!follow || !access) {
+      (void)report_failure("submit", !follow ? follow.failure() : access.failure());
       return exit_usage;
     }
     const auto loaded = config::load_job(values["JOB.ini"].as<std::string>(), overrides_of(values));
@@ -69,7 +61,7 @@ exit_code submit_command(const std::vector<std::string>& arguments) {
       std::cerr << to_string(loaded.diagnostics);
       return exit_invalid_config;
     }
-    return submit(*loaded.value, values, *coordinator, *follow);
+    return submit(*loaded.value, values, *access, *follow);
   });
 }
 

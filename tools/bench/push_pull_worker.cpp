@@ -27,9 +27,9 @@ struct members {
   std::vector<job::place> local_data; // of the same nodes
 };
 
-result<members> find_members(const env::environment& environment, const config::endpoint& at,
+result<members> find_members(const env::environment& environment, const mesh_access& access,
                              std::size_t servers, std::size_t workers) {
-  auto client = mesh_client::connect(environment, at, "gradmesh", join_limit);
+  auto client = mesh_client::connect(environment, access);
   if (!client) return client.failure();
   const auto deadline = std::chrono::steady_clock::now() + join_limit;
   for (;;) {
@@ -170,7 +170,10 @@ exit_code push_pull_worker(const std::vector<std::string>& arguments) {
         loaded.value->node.coordinator ? *loaded.value->node.coordinator : (*node)->endpoint();
     std::string go;
     std::getline(std::cin, go); // when all processes have been started
-    auto who = find_members(environment, coordinator, values["servers"].as<std::size_t>(),
+    mesh_access access{.coordinator = coordinator, .tls = {}, .limit = join_limit};
+    if (const auto& tls = loaded.value->tls; tls.enabled())
+      access.tls = env::tls_settings{tls.ca, tls.certificate, tls.key, access.cluster};
+    auto who = find_members(environment, access, values["servers"].as<std::size_t>(),
                             values["workers"].as<std::size_t>());
     if (who) {
       answer({{"joined", true}});

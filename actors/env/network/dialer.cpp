@@ -6,6 +6,8 @@
 namespace gradmesh::env {
 namespace {
 
+constexpr const char* tls_hint = " (if its mesh uses TLS, this node needs a certificate too)";
+
 error unreachable(const config::endpoint& to, const std::string& why) {
   return {errc::unreachable, "cannot reach " + config::to_string(to) + ": " + why +
                                  "; is a node running and listening there?"};
@@ -164,13 +166,13 @@ kj::Promise<dialer::dialled> dialer::shake_hands(kj::Own<connection> c, const co
       })
       .then([this, to, c = kj::mv(c)](result<mesh::frame_ptr> f) mutable -> dialled {
         if (!f && f.failure().code == errc::node_lost)
-          return unreachable(to, f.failure().text + " instead of answering the Hello");
+          return unreachable(to, f.failure().text + " instead of answering the Hello" +
+                                     (context_.options.tls ? "" : tls_hint));
         if (!f)
           return {errc::incompatible_peer,
                   config::to_string(to) +
                       " does not speak the Gradmesh protocol: " + f.failure().text +
-                      (context_.options.tls ? "" : "; if its mesh uses TLS, this node needs the "
-                                                   "files of [tls] too")};
+                      (context_.options.tls ? "" : tls_hint)};
         auto answer = read_answer(**f);
         if (!answer)
           return {answer.failure().code,

@@ -52,6 +52,7 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.mesh.data_servers == 1);
   CHECK(c.mesh.listen == endpoint{"127.0.0.1", 0});
   CHECK(c.mesh.partitions == 32);
+  CHECK(c.mesh.lane == lane_kind::shm);
   CHECK(c.mesh.log_dir == ".gradmesh");
 }
 
@@ -69,7 +70,7 @@ TEST_CASE("every option of a job file reaches its member") {
                 "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\n"
                 "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 0\n"
                 "listen = [::1]:7700\n"
-                "partitions = 16\nlog_dir = f\n",
+                "partitions = 16\nlane = tls\nlog_dir = f\n",
                 "job.ini");
   CAPTURE(to_string(job.diagnostics));
   REQUIRE(job);
@@ -110,6 +111,7 @@ TEST_CASE("every option of a job file reaches its member") {
                    .data_servers = 0,
                    .listen = {"::1", 7700},
                    .partitions = 16,
+                   .lane = lane_kind::tls,
                    .log_dir = "f"};
   CHECK(*job.value == expected);
 }
