@@ -241,6 +241,10 @@ TEST_CASE("a certificate that lists hosts is good at those alone") {
         has(done.dialer.failure().text, "it is not for the host '" + host + "' that was dialled"));
     CHECK_FALSE(done.listener);
   }
+  // The common name is no host, though the list holds only addresses.
+  const auto by_address = context_of(ca, ca.node("head", {role::coordinator}, {"10.0.0.1"}));
+  test_loop other;
+  CHECK_FALSE(shake_hands(other, *by_address, *dialer, "head").dialer);
   // Who dials need not be where its certificate says: its address is not proof of anything.
   test_loop loop;
   CHECK(shake_hands(loop, *dialer, *listener, "anywhere").listener);
