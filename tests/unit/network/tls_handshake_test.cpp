@@ -246,6 +246,13 @@ TEST_CASE("a certificate that lists hosts is good at those alone") {
   CHECK(shake_hands(loop, *dialer, *listener, "anywhere").listener);
 }
 
+TEST_CASE("a common name is no host, though a certificate lists only addresses") {
+  const authority ca;
+  const auto listener = context_of(ca, ca.node("head", {role::coordinator}, {"10.0.0.1"}));
+  test_loop loop;
+  CHECK_FALSE(shake_hands(loop, *listener, *context_of(ca, ca.node("w1")), "head").dialer);
+}
+
 TEST_CASE("bytes that are no TLS are refused with the guess that a node lacks [tls]") {
   for (const std::string text : {"GET / HTTP/1.1\r\n\r\n", "GRADMESH frame without any TLS at all",
                                  "\x16\x03\x01\xff\xff\x01\x02\x03\x04"}) {

@@ -245,6 +245,17 @@ TEST_CASE("shutdownWrite ends one direction after all that was written") {
   CHECK(read_text(loop, *pair.dialer, 5) == "still");
 }
 
+TEST_CASE("shutdownWrite says farewell, destroying a stream does not") {
+  const authority ca;
+  test_loop loop;
+  bare_pair polite(loop, ca);
+  polite.stream->shutdownWrite();
+  CHECK(loop.wait(polite.peer.read(1)) == "the end");
+  bare_pair rude(loop, ca);
+  rude.stream = nullptr;
+  CHECK(loop.wait(rude.peer.read(1)) == "cut off");
+}
+
 TEST_CASE("a connection that ends without close_notify is at its end all the same") {
   test_loop loop;
   stream_pair pair(loop);

@@ -147,7 +147,8 @@ kj::Promise<std::string> bare_peer::drive(kj::Function<int()> step) {
   if (error == SSL_ERROR_WANT_READ)
     return socket_->observer().whenBecomesReadable().then(
         [this, step = kj::mv(step)]() mutable { return drive(kj::mv(step)); });
-  return socket_->ended() || error == SSL_ERROR_ZERO_RETURN ? "the end" : openssl_reason();
+  if (error == SSL_ERROR_ZERO_RETURN) return std::string("the end");
+  return socket_->ended() ? std::string("cut off") : openssl_reason();
 }
 
 kj::Promise<std::string> bare_peer::shake_hands() {
