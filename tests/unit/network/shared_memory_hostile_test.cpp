@@ -65,6 +65,7 @@ constexpr std::uint32_t pages = small_sizes.area_bytes / shm::page_bytes;
 struct forgery {
   const char* name;
   std::function<void(hostile_peer&)> commit;
+  const char* complaint; // within the text of the error
   errc expected = errc::malformed_message;
 };
 
@@ -72,79 +73,96 @@ const mesh::frame_ptr honest = bulk_frame(1, 4, 10'000); // three pages
 
 const forgery forgeries[] = {
     {"a write index beyond the ring",
-     [](auto& h) { h.way.block.written = small_sizes.ring_bytes + 8; }},
-    {"a write index far beyond the ring", [](auto& h) { h.way.block.written = ~0ull - 7; }},
+     [](auto& h) { h.way.block.written = small_sizes.ring_bytes + 8; }, "write index"},
+    {"a write index far beyond the ring", [](auto& h) { h.way.block.written = ~0ull - 7; },
+     "write index"},
     {"a write index that goes back",
      [](auto& h) {
        h.put_frame(*honest, 0);
        h.bell.ring(shm::wants_records);
        h.victim.wait_for(1);
        h.way.block.written = 8;
-     }},
-    {"a write index within a record's header", [](auto& h) { h.way.block.written = 8; }},
+     },
+     "write index"},
+    {"a write index within a record's header", [](auto& h) { h.way.block.written = 8; },
+     "the shared ring holds 8"},
     {"a record longer than what is there",
      [](auto& h) {
        h.put_raw({4'000, 0, 0}, h.head_of(*honest));
-     }},
+     },
+     "a record of 4016 bytes"},
     {"a record as long as can be",
      [](auto& h) {
        h.put_raw({~0u, 0, 0}, h.head_of(*honest));
-     }},
-    {"a record without a byte", [](auto& h) { h.put({}, {}); }},
+     },
+     "a record of 4294967312 bytes"},
+    {"a record without a byte", [](auto& h) { h.put({}, {}); }, "without any byte"},
     {"a record too short for a header",
      [](auto& h) {
        const auto head = h.head_of(*honest);
        h.put({}, std::span(head).first(95));
-     }},
-    {"a header that is none", [](auto& h) { h.put({}, std::vector<std::byte>(96)); }},
+     },
+     "where a frame with its header"},
+    {"a header that is none", [](auto& h) { h.put({}, std::vector<std::byte>(96)); }, "GMSH"},
     {"a body beyond the limit",
      [](auto& h) {
        auto f = *honest;
        f.header.body_bytes = mesh::body_bytes_max + 1;
        h.put({}, h.head_of(f));
      },
-     errc::limit_exceeded},
+     "are allowed", errc::limit_exceeded},
     {"a wrong checksum",
      [](auto& h) {
        auto head = h.head_of(*honest);
        head.back() ^= std::byte{1};
        h.put({0, 0, 10'000}, head);
-     }},
+     },
+     "checksum"},
     {"inline bytes that no frame has",
      [](auto& h) {
        auto head = h.head_of(*bulk_frame(1, 4, 3));
        head.resize(head.size() + 4);
        h.put({}, head);
-     }},
+     },
+     "a body of which 3 are missing"},
     {"more bytes in the area than the frame has",
      [](auto& h) {
        h.put({0, 0, 10'001}, h.head_of(*honest));
-     }},
+     },
+     "a body of which 10000 are missing"},
     {"more bytes in ring and area than the frame has",
      [](auto& h) {
        auto head = h.head_of(*honest);
        head.resize(head.size() + 1);
        h.put({0, 0, 10'000}, head);
-     }},
+     },
+     "a body of which 10000 are missing"},
     {"more bytes in the area than fit into a number",
      [](auto& h) {
        h.put({0, 0, ~0ull}, h.head_of(*honest));
-     }},
+     },
+     "a body of which 10000 are missing"},
     {"pages before the metadata is complete",
      [](auto& h) {
        const auto head = h.head_of(*honest);
        h.put({0, 0, 10'000}, std::span(head).first(96 + 8));
-     }},
-    {"pages that begin outside of the area", [](auto& h) { h.put_frame(*honest, pages); }},
-    {"pages far outside of the area", [](auto& h) { h.put_frame(*honest, ~0u); }},
-    {"pages that end outside of the area", [](auto& h) { h.put_frame(*honest, pages - 2); }},
+     },
+     "before the metadata"},
+    {"pages that begin outside of the area", [](auto& h) { h.put_frame(*honest, pages); },
+     "the shared area has 64 pages"},
+    {"pages far outside of the area", [](auto& h) { h.put_frame(*honest, ~0u); },
+     "the shared area has 64 pages"},
+    {"pages that end outside of the area", [](auto& h) { h.put_frame(*honest, pages - 2); },
+     "the shared area has 64 pages"},
     {"a body longer than the area",
-     [](auto& h) { h.put_frame(*bulk_frame(1, 0, small_sizes.area_bytes + 1), 0); }},
+     [](auto& h) { h.put_frame(*bulk_frame(1, 0, small_sizes.area_bytes + 1), 0); },
+     "the shared area has 64 pages"},
     {"pages that hold another frame",
      [](auto& h) {
        h.put_frame(*honest, 10);
        h.put_frame(*honest, 12);
-     }},
+     },
+     "hold another frame"},
 };
 
 } // namespace
@@ -156,7 +174,7 @@ TEST_CASE("nonsense in the shared memory ends the reading, and nothing else") {
     f.commit(h);
     const auto why = h.ending();
     CHECK_MESSAGE(why.code == f.expected, to_string(why));
-    CHECK(why.text.size() > 20);
+    CHECK_MESSAGE(why.text.find(f.complaint) != std::string::npos, why.text);
     for (const auto& received : h.victim.frames)
       CHECK(received->body.bytes.size() == 10'000);
   }
@@ -172,6 +190,20 @@ TEST_CASE("the last pages of the area, and pages that were released, are no nons
   h.bell.ring(shm::wants_records);
   h.victim.wait_for(1);
   CHECK(is_shared(*h.victim.frames[0], *h.memory, 0));
+}
+
+TEST_CASE("runs of pages are checked whatever their length") {
+  const auto memory = make_memory();
+  const auto bell = std::make_shared<shm::doorbell>(kj::mv(connected_sockets()[0]), memory, 0);
+  const auto lent = std::make_shared<shm::lent_pages>(memory->way(0), bell);
+  for (const std::uint64_t bytes : {std::uint64_t{small_sizes.area_bytes} + 1, ~std::uint64_t{0}})
+    for (const std::size_t first : {0u, 1u, pages, ~0u})
+      CHECK_FALSE(lent->hold(first, bytes));
+  REQUIRE(lent->hold(1, 70'000)); // pages 1 to 18
+  for (const std::size_t first : {0, 1, 18})
+    CHECK_FALSE(lent->hold(first, 5'000));
+  CHECK(lent->hold(0, 4'096));
+  CHECK(lent->hold(19, 1));
 }
 
 TEST_CASE("a read index that cannot be ends writing and reading") {
