@@ -15,7 +15,8 @@
 
 namespace gradmesh::parameters {
 
-/// Ordered: a machine that has one has those below it.
+/// Ordered: a machine that has one has those below it. `avx2` is AVX2 and F16C, `avx512` is the F,
+/// DQ, BW and VL parts of AVX-512.
 enum class instruction_set : std::uint8_t { portable = 0, avx2 = 1, avx512 = 2 };
 
 std::string_view to_string(instruction_set set);
