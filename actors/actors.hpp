@@ -72,7 +72,9 @@ using server_shard_actor = caf::typed_actor<
     // Answers PartitionContent.
     caf::reacts_to<message<schema::ExportPartition>>,
     // Something it sent was refused.
-    caf::reacts_to<message<schema::Refusal>>>;
+    caf::reacts_to<message<schema::Refusal>>,
+    // INTERNAL: report counters.
+    caf::reacts_to<tick>>;
 
 /// Leases batches, pulls what they touch, has gradients computed, pushes them.
 using worker_actor = caf::typed_actor<

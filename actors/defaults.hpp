@@ -29,6 +29,10 @@ inline constexpr std::size_t exports_in_flight = 1;
 inline constexpr std::chrono::seconds wait_max{3600};
 } // namespace coordinator
 
+namespace server_shard {
+inline constexpr std::chrono::milliseconds report_interval{100};
+} // namespace server_shard
+
 namespace worker {
 inline constexpr std::chrono::milliseconds progress_interval{100};
 /// How long a worker tries to reach the shards and data servers of a plan.

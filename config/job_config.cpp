@@ -30,6 +30,11 @@ void add_job(table& t) {
              "512", "Examples in one step of the whole job, over all workers together.");
   job.option("deterministic", &job_section::deterministic, truth(), "false",
              "Same bits from run to run, whatever the number of workers and servers; needs bsp.");
+  job.option("push_as", &job_section::push_as, one_of<value_format>(), "float32",
+             "How gradients travel to the servers. What the shorter formats lose is kept by the "
+             "worker and added to its next push.");
+  job.option("pull_as", &job_section::pull_as, one_of<value_format>(), "float32",
+             "How parameters travel to the workers; the servers keep them in float32.");
   job.option("micro_batches", &job_section::micro_batches, power_of_two(1, 1024), "4",
              "Pieces that a step is cut into when deterministic; their gradients are summed in a "
              "fixed order. At least as many as there are workers.");
@@ -154,6 +159,14 @@ table make_table() {
 }
 
 } // namespace
+
+name_list<value_format> names_of(value_format) {
+  static constexpr enum_name<value_format> names[] = {{value_format::float32, "float32"},
+                                                      {value_format::float16, "float16"},
+                                                      {value_format::bfloat16, "bfloat16"},
+                                                      {value_format::int8, "int8"}};
+  return names;
+}
 
 name_list<lane_kind> names_of(lane_kind) {
   static constexpr enum_name<lane_kind> names[] = {

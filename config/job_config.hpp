@@ -25,6 +25,8 @@ enum class data_format : std::uint8_t { debian_packages, libsvm, csv, tsv, idx }
 enum class data_service : std::uint8_t { data_servers, partitioned };
 enum class model_kind : std::uint8_t { softmax, mlp };
 enum class optimizer_kind : std::uint8_t { sgd, momentum, adagrad, adam };
+/// How values travel between workers and servers.
+enum class value_format : std::uint8_t { float32, float16, bfloat16, int8 };
 /// What the bulk lanes between the processes of one machine go through.
 enum class lane_kind : std::uint8_t { shm, tcp, tls };
 
@@ -34,6 +36,7 @@ name_list<data_service> names_of(data_service);
 name_list<model_kind> names_of(model_kind);
 name_list<optimizer_kind> names_of(optimizer_kind);
 name_list<lane_kind> names_of(lane_kind);
+name_list<value_format> names_of(value_format);
 
 struct job_section {
   std::string name;
@@ -41,6 +44,8 @@ struct job_section {
   std::uint32_t epochs = 0;
   std::uint32_t batch_size = 0; // examples in one step of the whole job
   bool deterministic = false;
+  value_format push_as{};
+  value_format pull_as{};
   std::uint32_t micro_batches = 0;
   std::uint64_t seed = 0;
   std::string model_file;  // empty: do not save

@@ -13,7 +13,8 @@
 #              block     its values
 #              run       keyCount x UInt64, strictly ascending, unless they are known (below); then,
 #                        for each sparse table in declaration order, keyCount rows of its width
-#            Values are Float32.
+#            Values are Float32, or what the job says for pushes and pulls (job.push_as, pull_as); the
+#            formats are in actors/parameters/transfer_codec.hpp.
 # Known keys A shard remembers the key lists that each worker sent lately by their hash (XXH3-64 of
 #            the keys as bytes). A worker may leave out keys that it has sent before; if the shard has
 #            forgotten them it refuses with unknown_keys, and the worker sends them again.

@@ -173,6 +173,20 @@ parameters::optimizer_options optimizer_options_of(const config::job_config& con
           .epsilon = static_cast<float>(optimizer.epsilon)};
 }
 
+parameters::transfer_format transfer_format_of(config::value_format format) {
+  switch (format) {
+  case config::value_format::float32:
+    return parameters::transfer_format::float32;
+  case config::value_format::float16:
+    return parameters::transfer_format::float16;
+  case config::value_format::bfloat16:
+    return parameters::transfer_format::bfloat16;
+  case config::value_format::int8:
+    return parameters::transfer_format::int8;
+  }
+  return parameters::transfer_format::float32;
+}
+
 result<config::job_config> parse_config(const std::string& text) {
   auto loaded = config::parse_job(text, "job");
   if (loaded) return std::move(*loaded.value);

@@ -12,6 +12,7 @@
 #include "actors/parameters/body_layout.hpp"
 #include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_map.hpp"
+#include "actors/parameters/transfer_codec.hpp"
 #include "config/job_config.hpp"
 
 #include <cstdint>
@@ -68,6 +69,8 @@ result<parameters::partition_map> make_partition_map(const job_plan& plan);
 learning::data_source data_source_of(const config::job_config& config);
 learning::model_options model_options_of(const config::job_config& config);
 parameters::optimizer_options optimizer_options_of(const config::job_config& config);
+
+parameters::transfer_format transfer_format_of(config::value_format format);
 
 /// A job file that came as text. Errors: `invalid_config` with all diagnostics.
 result<config::job_config> parse_config(const std::string& text);

@@ -82,7 +82,8 @@ result<std::vector<requested_part>> read_parts(const mesh::message<schema::Pull>
 }
 
 result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& push,
-                                            const parameters::parameter_store& store) {
+                                            const parameters::parameter_store& store,
+                                            parameters::transfer_format format) {
   const auto in = (*push).getParts();
   const auto wrong = wrong_body("push", in.size(), push.body().size());
   body_cursor body(push);
@@ -94,10 +95,21 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
     const auto floats = what->dense
                             ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
                             : rows_floats(what->name.count, store);
-    const auto values = body.take<float>(floats);
-    if (!values) return wrong;
     pushed_part out{*what, part.getSequence(), part.getNumber(), part.getCount(),
-                    part.getReadClock(), *values};
+                    part.getReadClock(), {}, {}};
+    if (format == parameters::transfer_format::float32) {
+      const auto values = body.take<float>(floats);
+      if (!values) return wrong;
+      out.values = *values;
+    } else {
+      const auto encoded = body.take<std::byte>(parameters::encoded_bytes(format, floats));
+      if (!encoded) return wrong;
+      out.decoded = mesh::allocate_body(floats * sizeof(float));
+      const auto room = out.decoded.as<float>(0, floats);
+      if (auto decoded = parameters::decode(format, *encoded, room); !decoded)
+        return decoded.failure();
+      out.values = room;
+    }
     if (out.number >= out.count || out.count > parts_max)
       return error{errc::malformed_message, fmt::format("a push has part {} of {}; parts count "
                                                         "from 0 and there are {} at most",

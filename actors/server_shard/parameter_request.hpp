@@ -6,6 +6,7 @@
 #include "actors/mesh/message.hpp"
 #include "actors/parameters/key_cache.hpp"
 #include "actors/parameters/parameter_store.hpp"
+#include "actors/parameters/transfer_codec.hpp"
 
 #include <cstdint>
 #include <span>
@@ -29,7 +30,8 @@ struct pushed_part {
   std::uint32_t number = 0; // below count
   std::uint32_t count = 0;
   std::uint64_t read_clock = 0;
-  std::span<const float> values; // looks into the message
+  std::span<const float> values; // looks into the message, or into `decoded`
+  mesh::writable_body decoded;   // where values did not come as float32
 };
 
 /// Errors: `malformed_message` if the body is not what the parts say, `invalid_argument` for a
@@ -37,7 +39,8 @@ struct pushed_part {
 result<std::vector<requested_part>> read_parts(const mesh::message<schema::Pull>& pull,
                                                const parameters::parameter_store& store);
 result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& push,
-                                            const parameters::parameter_store& store);
+                                            const parameters::parameter_store& store,
+                                            parameters::transfer_format format);
 
 /// Bytes of a part in a body, from its bytes before padding.
 inline std::size_t padded(std::size_t bytes) {

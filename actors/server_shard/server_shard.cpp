@@ -1,5 +1,6 @@
 #include "actors/server_shard/server_shard.hpp"
 
+#include "actors/defaults.hpp"
 #include "actors/mesh/receive.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -16,7 +17,8 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
                                     " does not name " + to_string(service) + " of " +
                                     context->node_name};
   if (!job || job->id() != decoded->job_id || planner != plan.header().from) {
-    auto made = shard_job::make(std::move(*decoded), index, context->router);
+    auto made = shard_job::make(std::move(*decoded), plan.header().view_epoch, index,
+                                context->router);
     if (!made) return made.failure();
     job = std::move(*made);
     planner = plan.header().from;
@@ -55,7 +57,7 @@ server_shard(server_shard_actor::stateful_pointer<server_shard_state> self,
   auto& state = self->state;
   state.context = std::move(context);
   state.service = service;
-  state.report();
+  self->send(self, tick{});
   const auto& router = state.context->router;
   return {
       mesh::receive<schema::JobPlan>(
@@ -76,10 +78,7 @@ server_shard(server_shard_actor::stateful_pointer<server_shard_state> self,
       mesh::receive<schema::Push>(router,
                                   [self](const auto& push) -> result<void> {
                                     auto job = self->state.current();
-                                    if (!job) return job.failure();
-                                    auto pushed = (*job)->push(push);
-                                    self->state.report();
-                                    return pushed;
+                                    return job ? (*job)->push(push) : job.failure();
                                   }),
       mesh::receive<schema::ExportPartition>(router,
                                              [self](const auto& request) -> result<void> {
@@ -94,6 +93,10 @@ server_shard(server_shard_actor::stateful_pointer<server_shard_state> self,
                                            "refused: " + to_string(mesh::to_error(*refusal)));
                                        return {};
                                      }),
+      [self](tick) {
+        self->state.report();
+        self->delayed_send(self, defaults::server_shard::report_interval, tick{});
+      },
   };
 }
 

@@ -22,7 +22,8 @@ shard_job::shard_job(job::job_plan plan, parameters::parameter_store store,
     : plan_(std::move(plan)), store_(std::move(store)), router_(std::move(router)),
       known_keys_(plan_.workers.size(), {known_lists_max, known_bytes_max}) {}
 
-result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::size_t index,
+result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::uint64_t epoch,
+                                                   std::size_t index,
                                                    std::shared_ptr<mesh::router> router) {
   auto map = job::make_partition_map(plan);
   if (!map) return map.failure();
@@ -30,27 +31,36 @@ result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::size
       plan.tables, std::move(*map), static_cast<std::uint32_t>(index),
       job::optimizer_options_of(plan.config), plan.config.job.seed);
   if (!store) return store.failure();
+  std::unique_ptr<shard_job> made;
   if (plan.synchronous())
-    return std::unique_ptr<shard_job>(
-        std::make_unique<bsp_shard>(std::move(plan), std::move(*store), std::move(router)));
-  return std::unique_ptr<shard_job>(
-      std::make_unique<async_shard>(std::move(plan), std::move(*store), std::move(router)));
+    made = std::make_unique<bsp_shard>(std::move(plan), std::move(*store), std::move(router));
+  else
+    made = std::make_unique<async_shard>(std::move(plan), std::move(*store), std::move(router));
+  made->epoch_ = epoch;
+  return made;
 }
 
 result<void> shard_job::check_worker(std::uint64_t job_id, std::uint32_t rank,
-                                     const mesh::address& sender) const {
+                                     const mesh::frame_header& request) const {
+  const mesh::address sender{request.from.uuid, request.from_service};
   if (job_id != plan_.job_id)
     return error{errc::refused, "this shard works on job " + std::to_string(plan_.job_id) +
                                     ", not on job " + std::to_string(job_id)};
   if (rank >= plan_.workers.size() || plan_.workers[rank].where != sender)
     return error{errc::refused, "node " + mesh::short_name(sender.node) + " is not worker " +
                                     std::to_string(rank) + " of job " + std::to_string(job_id)};
+  // Who was told of the job was told of its view before.
+  if (request.view_epoch < epoch_)
+    return error{errc::refused, "worker " + std::to_string(rank) + " acts on view " +
+                                    std::to_string(request.view_epoch) + ", but job " +
+                                    std::to_string(job_id) + " was planned in view " +
+                                    std::to_string(epoch_)};
   return {};
 }
 
 result<void> shard_job::pull(const message<schema::Pull>& request) {
   const auto pull = *request;
-  if (auto known = check_worker(pull.getJobId(), pull.getRank(), request.sender()); !known)
+  if (auto known = check_worker(pull.getJobId(), pull.getRank(), request.header()); !known)
     return known;
   // Before it may have to wait, so that a request that makes no sense is refused at once.
   if (auto parts = read_parts(request, store_); !parts) return parts.failure();
@@ -60,45 +70,51 @@ result<void> shard_job::pull(const message<schema::Pull>& request) {
 result<void> shard_job::answer(const message<schema::Pull>& request) {
   const auto parts = read_parts(request, store_);
   if (!parts) return parts.failure();
+  const auto format = job::transfer_format_of(plan_.config.job.pull_as);
   // Small parts share a frame, for which they are copied. A block of its own is sent from where it
   // is: a later update does not change what was handed out.
   std::vector<std::uint32_t> numbers;
-  std::vector<float> values;
+  std::vector<std::byte> bytes;
   const auto send_copied = [&]() -> result<void> {
     if (numbers.empty()) return {};
-    const auto body = mesh::allocate_body(values.size() * sizeof(float));
-    std::copy(values.begin(), values.end(), body.as<float>(0, values.size()).begin());
+    const auto body = mesh::allocate_body(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), body.bytes.begin());
     auto sent = send_values(request, numbers, shared_frame_priority, body.share());
     numbers.clear();
-    values.clear();
+    bytes.clear();
     return sent;
   };
   for (std::uint32_t number = 0; number < parts->size(); ++number) {
     const auto& part = (*parts)[number];
+    parameters::shared_floats block;
     if (part.dense) {
-      auto block = store_.dense_block(part.block);
-      if (block.values.size_bytes() > shared_frame_bytes_max) {
+      block = store_.dense_block(part.block);
+      if (format == parameters::transfer_format::float32 &&
+          block.values.size_bytes() > shared_frame_bytes_max) {
         const mesh::frame_body body{std::move(block.owner), std::as_bytes(block.values)};
         const auto priority = mesh::tensor_priority(part.block, store_.dense_blocks());
         if (auto sent = send_values(request, {&number, 1}, priority, body); !sent) return sent;
         continue;
       }
-      values.insert(values.end(), block.values.begin(), block.values.end());
     } else {
       auto rows = rows_of((*request).getRank(), part);
       if (!rows) return rows.failure();
       const auto floats = store_.body_floats(false, (*rows)->size());
-      const auto room = values.size();
       if (floats > (mesh::body_bytes_max - shared_frame_bytes_max) / sizeof(float))
         return error{errc::limit_exceeded, "a run of " + std::to_string((*rows)->size()) +
                                                " keys is too long for one frame"};
-      values.resize(room + floats);
-      if (auto read = store_.read_sparse(**rows, std::span(values).subspan(room)); !read)
-        return read;
+      row_values_.resize(floats);
+      if (auto read = store_.read_sparse(**rows, row_values_); !read) return read;
+      block.values = row_values_;
     }
-    values.resize(padded(values.size() * sizeof(float)) / sizeof(float));
+    const auto at = bytes.size();
+    const auto encoded = parameters::encoded_bytes(format, block.values.size());
+    bytes.resize(at + padded(encoded));
+    if (auto done = parameters::encode(format, block.values, std::span(bytes).subspan(at, encoded));
+        !done)
+      return done;
     numbers.push_back(number);
-    if (values.size() * sizeof(float) >= shared_frame_bytes_max)
+    if (bytes.size() >= shared_frame_bytes_max)
       if (auto sent = send_copied(); !sent) return sent;
   }
   if (auto sent = send_copied(); !sent) return sent;
@@ -183,9 +199,10 @@ result<void> shard_job::push(const message<schema::Push>& request) {
 result<void> shard_job::take_parts(const message<schema::Push>& request,
                                    std::vector<std::uint64_t>& staleness) {
   const auto push = *request;
-  if (auto known = check_worker(push.getJobId(), push.getRank(), request.sender()); !known)
+  if (auto known = check_worker(push.getJobId(), push.getRank(), request.header()); !known)
     return known;
-  const auto parts = read_parts(request, store_);
+  const auto parts =
+      read_parts(request, store_, job::transfer_format_of(plan_.config.job.push_as));
   if (!parts) return parts.failure();
   // All or none of a message's parts. (A single one is checked when it is applied.)
   if (parts->size() > 1)

@@ -31,8 +31,10 @@ struct shard_counters {
 
 class shard_job {
 public:
-  /// Creates the initial parameters of the shard that stands at `index` in the plan.
-  static result<std::unique_ptr<shard_job>> make(job::job_plan plan, std::size_t index,
+  /// Creates the initial parameters of the shard that stands at `index` in the plan, which was made
+  /// in the view `epoch`.
+  static result<std::unique_ptr<shard_job>> make(job::job_plan plan, std::uint64_t epoch,
+                                                 std::size_t index,
                                                  std::shared_ptr<mesh::router> router);
   virtual ~shard_job() = default;
 
@@ -73,7 +75,7 @@ protected:
 
 private:
   result<void> check_worker(std::uint64_t job_id, std::uint32_t rank,
-                            const mesh::address& sender) const;
+                            const mesh::frame_header& request) const;
   /// The rows of a run; valid until the next call. Errors: `unknown_keys`, and those of
   /// parameter_store::resolve.
   result<parameters::key_rows*> rows_of(std::uint32_t rank, const requested_part& what);
@@ -84,8 +86,10 @@ private:
                            mesh::frame_body body);
 
   const std::shared_ptr<mesh::router> router_;
+  std::uint64_t epoch_ = 0;
   std::vector<parameters::key_cache> known_keys_; // by rank
   parameters::key_rows looked_up_;
+  std::vector<float> row_values_; // of a run that is being sent
 };
 
 } // namespace gradmesh::server_shard

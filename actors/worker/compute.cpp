@@ -10,6 +10,9 @@
 namespace gradmesh::worker {
 namespace {
 
+/// What is kept for rows of what their pushes lost, for each shard.
+constexpr std::size_t row_residual_bytes_max = 64u << 20;
+
 /// The two layouts of the same floats: one run for everything, one span a table for the model.
 learning::gradient_view view_of(std::span<float> all, std::size_t dense_floats, std::size_t keys,
                                 const std::vector<std::size_t>& row_widths) {
@@ -33,9 +36,14 @@ learning::parameter_view values_of(const std::vector<float>& dense,
 } // namespace
 
 step_computer::step_computer(std::unique_ptr<gpu::backend> backend,
-                             std::unique_ptr<learning::model> model, parameters::slicer slicer)
+                             std::unique_ptr<learning::model> model, parameters::slicer slicer,
+                             parameters::transfer_format push_as)
     : backend_(std::move(backend)), model_(std::move(model)), slicer_(std::move(slicer)),
-      sum_(slicer_.layout().row_widths()) {}
+      sum_(slicer_.layout().row_widths()) {
+  for (std::uint32_t shard = 0; shard < slicer_.map().shards(); ++shard)
+    feedback_.emplace_back(push_as, slicer_.map().dense_of_shard(shard).size(),
+                           slicer_.layout().row_widths(), row_residual_bytes_max);
+}
 
 result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& plan) {
   auto map = job::make_partition_map(plan);
@@ -48,7 +56,8 @@ result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& 
                                     job::model_options_of(plan.config).kind +
                                     "' here; do all nodes run the same version?"};
   return std::unique_ptr<step_computer>(new step_computer(
-      std::move(backend), std::move(*model), parameters::slicer(plan.tables, std::move(*map))));
+      std::move(backend), std::move(*model), parameters::slicer(plan.tables, std::move(*map)),
+      job::transfer_format_of(plan.config.job.push_as)));
 }
 
 result<void> step_computer::compute(step_work& work) {
@@ -63,8 +72,7 @@ result<void> step_computer::compute(step_work& work) {
   }
   const auto total = whole_gradient(work);
   if (!total) return total.failure();
-  fill_pushes(work, *total);
-  return {};
+  return fill_pushes(work, *total);
 }
 
 result<parameters::gradient> step_computer::whole_gradient(step_work& work) {
@@ -118,26 +126,47 @@ result<parameters::gradient> step_computer::gradient_of(step_work& work,
                               all.subspan(work.dense.size())};
 }
 
-void step_computer::fill_pushes(step_work& work, const parameters::gradient& total) const {
+result<void> step_computer::fill_pushes(step_work& work, const parameters::gradient& total) {
   learning::parameter_view gradients{total.dense, {}};
   std::size_t at = 0;
   for (const auto width : slicer_.layout().row_widths()) {
     gradients.sparse.push_back(total.rows.subspan(at, total.keys.size() * width));
     at += total.keys.size() * width;
   }
-  for (const auto& slice : work.slices) {
+  for (std::size_t shard = 0; shard < work.slices.size(); ++shard) {
+    const auto& slice = work.slices[shard];
     auto& bodies = work.pushes.emplace_back();
     for (const auto& part : slice.parts) {
-      const auto keys = part.dense ? 0 : static_cast<std::size_t>(part.elements.size());
-      const auto key_bytes = keys * sizeof(std::uint64_t);
-      const auto floats = parameters::part_floats(part, slicer_.layout().floats_per_key());
-      const auto body = mesh::allocate_body(key_bytes + floats * sizeof(float));
-      std::copy_n(slice.keys.begin() + static_cast<std::ptrdiff_t>(part.dense ? 0 : part.elements.first),
-                  keys, body.as<std::uint64_t>(0, keys).begin());
-      slicer_.gather(slice, part, gradients, body.as<float>(key_bytes, floats));
-      bodies.push_back(body);
+      auto body = encode_part(feedback_[shard], slice, part, gradients);
+      if (!body) return body.failure();
+      bodies.push_back(*body);
     }
   }
+  return {};
+}
+
+result<mesh::writable_body> step_computer::encode_part(parameters::error_feedback& feedback,
+                                                       const parameters::slice& slice,
+                                                       const parameters::part& part,
+                                                       const learning::parameter_view& gradients) {
+  const auto keys = part.dense ? std::span<const std::uint64_t>()
+                               : std::span(slice.keys).subspan(part.elements.first,
+                                                               part.elements.size());
+  const auto floats = parameters::part_floats(part, slicer_.layout().floats_per_key());
+  const auto body = mesh::allocate_body(keys.size_bytes() +
+                                        parameters::encoded_bytes(feedback.format(), floats));
+  std::ranges::copy(keys, body.as<std::uint64_t>(0, keys.size()).begin());
+  if (feedback.format() == parameters::transfer_format::float32) {
+    slicer_.gather(slice, part, gradients, body.as<float>(keys.size_bytes(), floats));
+    return body;
+  }
+  values_.resize(floats);
+  slicer_.gather(slice, part, gradients, values_);
+  const auto room = body.bytes.subspan(keys.size_bytes());
+  auto encoded = part.dense ? feedback.encode_dense(part.elements.first, values_, room)
+                            : feedback.encode_rows(keys, values_, room);
+  if (!encoded) return encoded.failure();
+  return body;
 }
 
 compute_actor::behavior_type compute(compute_actor::pointer self, worker_actor worker,

@@ -11,6 +11,7 @@
 #include "actors/actors.hpp"
 #include "actors/job/job_plan.hpp"
 #include "actors/node/context.hpp"
+#include "actors/parameters/error_feedback.hpp"
 #include "actors/parameters/gradient_sum.hpp"
 #include "actors/parameters/slicer.hpp"
 #include "actors/worker/step_work.hpp"
@@ -31,7 +32,7 @@ public:
 
 private:
   step_computer(std::unique_ptr<gpu::backend> backend, std::unique_ptr<learning::model> model,
-                parameters::slicer slicer);
+                parameters::slicer slicer, parameters::transfer_format push_as);
 
   /// What a piece needs and gives. Kept from step to step.
   struct piece {
@@ -46,13 +47,19 @@ private:
                                            const learning::step_plan& plan,
                                            const std::vector<std::vector<float>>& rows,
                                            std::vector<float>& gradients);
-  void fill_pushes(step_work& work, const parameters::gradient& total) const;
+  result<mesh::writable_body> encode_part(parameters::error_feedback& feedback,
+                                          const parameters::slice& slice,
+                                          const parameters::part& part,
+                                          const learning::parameter_view& gradients);
+  result<void> fill_pushes(step_work& work, const parameters::gradient& total);
 
   std::unique_ptr<gpu::backend> backend_;
   std::unique_ptr<learning::model> model_;
   parameters::slicer slicer_;
   parameters::gradient_sum sum_;
   std::vector<piece> pieces_;
+  std::vector<parameters::error_feedback> feedback_; // by shard
+  std::vector<float> values_;                        // of a part that is being encoded
 };
 
 /// `computer` is used by nobody else.

@@ -54,7 +54,7 @@ parameter_client::parameter_client(const job::job_plan& plan, std::uint32_t rank
                                    mesh::service_id self, mesh::router& router,
                                    const parameters::body_layout& layout)
     : plan_(plan), rank_(rank), self_(self), router_(router), layout_(layout),
-      shards_(plan.shards.size()) {}
+      pull_format_(job::transfer_format_of(plan.config.job.pull_as)), shards_(plan.shards.size()) {}
 
 void parameter_client::pull(std::size_t shard, std::uint64_t clock,
                             std::shared_ptr<const parameters::slice> slice,
@@ -263,6 +263,17 @@ void parameter_client::forget_if_answered(std::uint64_t message_id) {
   if (found != on_way_.end() && found->second.missing == 0) on_way_.erase(found);
 }
 
+std::optional<std::span<const float>>
+parameter_client::values_at(const message<schema::Pulled>& pulled, std::uint64_t at,
+                            std::size_t floats) {
+  if (pull_format_ == parameters::transfer_format::float32) return pulled.array<float>(at, floats);
+  const auto encoded =
+      pulled.array<std::byte>(at, parameters::encoded_bytes(pull_format_, floats));
+  decoded_.resize(floats);
+  if (!encoded || !parameters::decode(pull_format_, *encoded, decoded_)) return std::nullopt;
+  return decoded_;
+}
+
 result<void> parameter_client::on_pulled(const message<schema::Pulled>& pulled) {
   auto* asked = find(pulled.header(), kind::pull);
   if (!asked) return {};
@@ -274,12 +285,12 @@ result<void> parameter_client::on_pulled(const message<schema::Pulled>& pulled) 
     auto& r = *answered->of;
     const auto& part = answered->content();
     const auto floats = parameters::part_floats(part, layout_.floats_per_key());
-    const auto values = pulled.array<float>(at, floats);
+    const auto values = values_at(pulled, at, floats);
     if (!values)
       return error{errc::malformed_message,
-                   fmt::format("the answer to {} has a body of {} bytes, too short for part {}",
+                   fmt::format("the answer to {} has a body of {} bytes, which does not hold part {}",
                                describe(r), pulled.body().size(), number)};
-    at += padded(values->size_bytes());
+    at += padded(parameters::encoded_bytes(pull_format_, floats));
     note_known(*answered);
     --r.missing;
     r.on_values(part, *values, (*pulled).getClock());

@@ -127,6 +127,9 @@ private:
   message_parts* find(const mesh::frame_header& answer, kind k);
   /// The part that an answer names by its number in the message.
   result<item> take_answered(message_parts& of, std::uint32_t number, const char* answer);
+  /// The values of a part in an answer; nothing if they are not there.
+  std::optional<std::span<const float>> values_at(const message<schema::Pulled>& pulled,
+                                                  std::uint64_t at, std::size_t floats);
   void forget_if_answered(std::uint64_t message_id);
 
   const job::job_plan& plan_;
@@ -134,6 +137,8 @@ private:
   const mesh::service_id self_;
   mesh::router& router_;
   const parameters::body_layout& layout_;
+  const parameters::transfer_format pull_format_;
+  std::vector<float> decoded_; // values that did not come as float32
   std::vector<shard_queue> shards_;
   std::unordered_map<std::uint64_t, message_parts> on_way_; // by message id
   parameter_traffic traffic_;

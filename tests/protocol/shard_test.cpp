@@ -9,6 +9,7 @@
 #include <cmath>
 #include <deque>
 #include <limits>
+#include <numeric>
 
 using namespace gradmesh;
 using mesh::message;
@@ -29,7 +30,9 @@ struct shard_bench {
         links.self, std::shared_ptr<env::network>(env::make_memory_network(hub, links)));
   }
 
-  explicit shard_bench(config::strategy strategy, std::size_t workers = 2) : router(lone_router()) {
+  explicit shard_bench(config::strategy strategy, std::size_t workers = 2,
+                       config::value_format format = config::value_format::float32)
+      : router(lone_router()) {
     job::job_plan plan;
     plan.job_id = 1;
     plan.config = *config::parse_job("[data]\nformat = debian-packages\n[optimizer]\ntype = sgd\n"
@@ -37,6 +40,8 @@ struct shard_bench {
                                      "test")
                        .value;
     plan.config.job.strategy = strategy;
+    plan.config.job.push_as = plan.config.job.pull_as = format;
+    shard_format = job::transfer_format_of(format);
     plan.shape = {learning::layout::sparse, 100, 2};
     plan.tables = {{"weights", learning::table_kind::sparse, 2},
                    {"bias", learning::table_kind::dense, 2}};
@@ -53,7 +58,7 @@ struct shard_bench {
     plan.data_servers = {{router->local({mesh::service_kind::data_server, 0}), "data"}};
     plan.pieces = static_cast<std::uint32_t>(workers);
     plan.steps_per_epoch = plan.steps = 10;
-    auto made = server_shard::shard_job::make(plan, 0, router);
+    auto made = server_shard::shard_job::make(plan, plan_epoch, 0, router);
     REQUIRE(made);
     shard = std::move(*made);
   }
@@ -73,6 +78,7 @@ struct shard_bench {
     auto frame = draft.build(router->local(shard_service), from, 0, mesh::lane::bulk);
     frame.header.from = router->self();
     frame.header.message_id = 1;
+    frame.header.view_epoch = epoch;
     auto decoded = message<T>::decode(std::make_shared<const mesh::frame>(std::move(frame)));
     REQUIRE(decoded);
     return *decoded;
@@ -145,6 +151,36 @@ struct shard_bench {
     return shard->pull(as_received(draft, 0));
   }
 
+  result<void> push_draft(mesh::draft<schema::Push>& draft) {
+    return shard->push(as_received(draft, 0));
+  }
+
+  /// Pulls the rows of some keys, with or without sending the keys.
+  result<void> pull_named(const std::vector<std::uint64_t>& keys,
+                          const parameters::key_list_name& name, bool send_keys) {
+    mesh::draft<schema::Pull> draft;
+    draft->setJobId(1);
+    auto list = draft->initParts(1)[0].initKeys();
+    list.setCount(name.count);
+    list.setHash(name.hash);
+    list.setSent(send_keys);
+    const auto body = mesh::allocate_body(keys.size() * 8);
+    std::copy(keys.begin(), keys.end(), body.as<std::uint64_t>(0, keys.size()).begin());
+    if (send_keys) draft.body = body.share();
+    return shard->pull(as_received(draft, 0));
+  }
+
+  /// The dense block as it travels.
+  std::span<const std::byte> pulled_block() {
+    mesh::draft<schema::Pull> draft;
+    draft->setJobId(1);
+    draft->initParts(1)[0].setBlock(0);
+    answers.clear();
+    REQUIRE(shard->pull(as_received(draft, 0)));
+    const auto format = shard_format;
+    return answers.front()->body.bytes.first(parameters::encoded_bytes(format, 2));
+  }
+
   /// Bias and row 5 as a pull sees them now.
   std::vector<float> values() {
     answers.clear();
@@ -155,6 +191,9 @@ struct shard_bench {
     return {first, first + bytes.size() / sizeof(float)};
   }
 
+  static constexpr std::uint64_t plan_epoch = 7;
+  std::uint64_t epoch = plan_epoch; // of what is sent
+  parameters::transfer_format shard_format{};
   std::deque<mesh::frame_ptr> answers;
   std::shared_ptr<mesh::router> router;
   std::unique_ptr<server_shard::shard_job> shard;
@@ -289,4 +328,69 @@ TEST_CASE("a block or part that there is not is refused") {
   CHECK(bench.push_part(0, {}, 0).failure().code == errc::malformed_message);
   CHECK(bench.push_part(0, {}, 2, 1).failure().code == errc::invalid_argument);
   CHECK(bench.shard->counters().updates == 0);
+}
+
+TEST_CASE("a worker that acts on an older view than the job's is refused") {
+  for (const auto s : {strategy::bsp, strategy::async}) {
+    shard_bench bench(s, 1);
+    bench.epoch = shard_bench::plan_epoch - 1;
+    CHECK(bench.push({}).failure().code == errc::refused);
+    CHECK(bench.pull(0, {5}, 1).failure().code == errc::refused);
+    bench.epoch = shard_bench::plan_epoch + 1;
+    CHECK(bench.push({}));
+  }
+}
+
+TEST_CASE("a key list that was sent with its hash may be named by it") {
+  std::vector<std::uint64_t> keys(20);
+  std::iota(keys.begin(), keys.end(), 5);
+  shard_bench bench(strategy::async, 1);
+  const auto name = parameters::name_of(keys);
+  CHECK(bench.pull_named(keys, name, false).failure().code == errc::unknown_keys);
+  REQUIRE(bench.pull_named(keys, name, true));
+  bench.answers.clear();
+  REQUIRE(bench.pull_named(keys, name, false));
+  REQUIRE(bench.answers.size() == 1);
+  CHECK(bench.answers.front()->body.bytes.size() == 20 * 2 * sizeof(float));
+  // The name is what the shard found the keys to be, whatever the sender said.
+  CHECK(bench.pull_named(keys, {name.hash + 1, name.count}, true));
+  CHECK(bench.pull_named(keys, {name.hash + 1, name.count}, false).failure().code ==
+        errc::unknown_keys);
+}
+
+TEST_CASE("under bsp a push brings its keys") {
+  shard_bench bench(strategy::bsp, 1);
+  mesh::draft<schema::Push> draft;
+  draft->setJobId(1);
+  auto part = draft->initParts(1)[0];
+  part.setCount(1);
+  auto keys = part.initPart().initKeys();
+  keys.setCount(1);
+  keys.setHash(99);
+  draft.body = mesh::allocate_body(8).share();
+  CHECK(bench.push_draft(draft).failure().code == errc::unknown_keys);
+}
+
+TEST_CASE("values that travel in fewer bits arrive as the nearest ones") {
+  for (const auto format : {config::value_format::float16, config::value_format::int8}) {
+    shard_bench bench(strategy::async, 1, format);
+    mesh::draft<schema::Push> draft;
+    draft->setJobId(1);
+    auto part = draft->initParts(1)[0];
+    part.setCount(1);
+    part.initPart().setBlock(0);
+    const std::vector<float> gradient{-1, -0.5F};
+    const auto travels = job::transfer_format_of(format);
+    const auto body = mesh::allocate_body(parameters::encoded_bytes(travels, 2));
+    REQUIRE(parameters::encode(travels, gradient, body.bytes));
+    draft.body = body.share();
+    REQUIRE(bench.push_draft(draft));
+    const auto bytes = bench.pulled_block();
+    std::vector<float> values(2);
+    REQUIRE(parameters::decode(travels, bytes, values));
+    CHECK(values[0] == doctest::Approx(1).epsilon(0.01));
+    CHECK(values[1] == doctest::Approx(0.5).epsilon(0.01));
+    draft.body.bytes = draft.body.bytes.first(3);
+    CHECK(bench.push_draft(draft).failure().code == errc::malformed_message);
+  }
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <set>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -118,6 +119,33 @@ TEST_CASE("processes and a single process train the same bits in deterministic b
   REQUIRE_MESSAGE(together.wait_end(patience) == 0, together.all());
   CHECK(summary(separate)["parameters_sha256"].get<std::string>().size() == 64);
   CHECK(summary(separate)["parameters_sha256"] == summary(together)["parameters_sha256"]);
+}
+
+TEST_CASE("training over shared memory, TCP and TLS gives the same bits") {
+  const workplace here;
+  std::set<std::string> hashes;
+  for (const std::string lane : {"shm", "tcp", "tls"}) {
+    CAPTURE(lane);
+    process run(here.run({"-o", "json", "--set", "mesh.lane=" + lane}));
+    REQUIRE_MESSAGE(run.wait_end(patience) == 0, run.all());
+    hashes.insert(summary(run)["parameters_sha256"].get<std::string>());
+  }
+  CHECK(hashes.size() == 1);
+}
+
+TEST_CASE("gradients and parameters that travel in fewer bits train as well") {
+  const workplace here;
+  process exact(here.run({"-o", "json"}));
+  REQUIRE_MESSAGE(exact.wait_end(patience) == 0, exact.all());
+  for (const std::string format : {"float16", "bfloat16", "int8"}) {
+    CAPTURE(format);
+    process run(here.run(
+        {"-o", "json", "--set", "job.push_as=" + format, "--set", "job.pull_as=" + format}));
+    REQUIRE_MESSAGE(run.wait_end(patience) == 0, run.all());
+    CHECK(summary(run)["train_loss"].get<double>() ==
+          doctest::Approx(summary(exact)["train_loss"].get<double>()).epsilon(0.05));
+    CHECK(summary(run)["bytes_sent"].get<double>() < summary(exact)["bytes_sent"].get<double>());
+  }
 }
 
 TEST_CASE("the report has what machines ask for") {

@@ -32,6 +32,9 @@ struct load_result {
   double seconds = 0;
   double p50_us = 0; // from sending a request to its last answer
   double p99_us = 0;
+  /// Round trips on the control lane meanwhile, about a hundred a second.
+  double control_p50_us = 0;
+  double control_p99_us = 0;
 };
 
 /// INTERNAL to the program: from a thread that waits for the outcome.

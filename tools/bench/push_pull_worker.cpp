@@ -137,7 +137,9 @@ void obey(const load_actor& load, const members& who, std::uint32_t rank) {
         answer({{"requests", measured->requests},
                 {"seconds", measured->seconds},
                 {"p50_us", measured->p50_us},
-                {"p99_us", measured->p99_us}});
+                {"p99_us", measured->p99_us},
+                {"control_p50_us", measured->control_p50_us},
+                {"control_p99_us", measured->control_p99_us}});
       }
     }
   }

@@ -53,6 +53,8 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.mesh.listen == endpoint{"127.0.0.1", 0});
   CHECK(c.mesh.partitions == 32);
   CHECK(c.mesh.lane == lane_kind::shm);
+  CHECK(c.job.push_as == value_format::float32);
+  CHECK(c.job.pull_as == value_format::float32);
   CHECK(c.mesh.log_dir == ".gradmesh");
 }
 
