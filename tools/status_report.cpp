@@ -50,6 +50,7 @@ status_section nodes_of(schema::Status::Reader status) {
                         {"SENT", "bytes_sent_total", show::bytes, true, true},
                         {"RECEIVED", "bytes_received_total", show::bytes, true, true},
                         {"QUEUED", "queued_bytes", show::bytes, true, true},
+                        {"RETRIES", "retry_later_total", show::integer, true},
                         {"REFUSED", "frames_refused_total", show::integer, true},
                         {"HEARTBEAT", "heartbeat_age_seconds", show::seconds, false, true}},
                        {}};
@@ -67,7 +68,8 @@ status_section nodes_of(schema::Status::Reader status) {
          entry.hasLastHeartbeat() ? json(beat.getResidentBytes()) : json(),
          entry.hasLastHeartbeat() ? number(beat.getCpuSeconds()) : json(), gauge(gauges, "links"),
          gauge(gauges, "bytes_sent_total"), gauge(gauges, "bytes_received_total"),
-         gauge(gauges, "queued_bytes"), gauge(gauges, "frames_refused_total"),
+         gauge(gauges, "queued_bytes"), gauge(gauges, "retry_later_total"),
+         gauge(gauges, "frames_refused_total"),
          seconds(entry.getHeartbeatAgeMs())});
   }
   return nodes;

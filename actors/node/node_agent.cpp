@@ -211,6 +211,8 @@ void node_agent_state::beat() {
       {"bytes_received_total", static_cast<double>(links.bytes_received)},
       {"frames_refused_total",
        static_cast<double>(links.frames_refused + context->router->refused_frames())},
+      {"roles_refused_total", static_cast<double>(links.roles_refused)},
+      {"retry_later_total", static_cast<double>(links.sends_refused)},
       {"queued_bytes", static_cast<double>(links.queued_bytes)}};
   fill_gauges(gauges, heartbeat->initGauges(static_cast<unsigned>(gauges.size())));
   (void)context->router->send({*coordinator_, coordinator_service}, own_service, heartbeat);
