@@ -127,7 +127,6 @@ void tls_stream::flush_aside() {
 kj::Promise<void> tls_stream::flush_rest() {
   if (!socket_->flush())
     return socket_->observer().whenBecomesWritable().then([this] { return flush_rest(); });
-  if (shut_down_) ::shutdown(socket_->descriptor(), SHUT_WR);
   return kj::READY_NOW;
 }
 

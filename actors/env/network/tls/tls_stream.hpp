@@ -37,7 +37,8 @@ public:
   kj::Promise<void> write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) override;
   kj::Promise<void> whenWriteDisconnected() override;
 
-  /// Sends close_notify, then ends this direction. What the peer still sends can be read.
+  /// Ends this direction by close_notify, behind all that was written. What the peer still sends
+  /// can be read.
   void shutdownWrite() override;
   void abortRead() override;
 
