@@ -1,15 +1,31 @@
+#include "tools/bench/baseline/stream_baseline.hpp"
+#include "tools/bench/link_command.hpp"
+#include "tools/bench/link_peer.hpp"
 #include "tools/bench/push_pull_worker.hpp"
 #include "tools/command.hpp"
-
-#include <iostream>
+#include "tools/nouns.hpp"
 
 namespace gradmesh::tools {
+namespace {
+
+constexpr noun nouns[] = {
+    {"link", "measures one link between two processes", bench::link_command},
+};
+
+/// What the benchmarks start as further processes; nobody calls them by hand.
+constexpr noun internal_nouns[] = {
+    {"baseline-peer", "", bench::baseline_peer},
+    {"link-peer", "", bench::link_peer},
+    {"push-pull-worker", "", bench::push_pull_worker},
+};
+
+} // namespace
 
 exit_code bench_command(const std::vector<std::string>& arguments) {
-  if (!arguments.empty() && arguments[0] == "push-pull-worker")
-    return bench::push_pull_worker({arguments.begin() + 1, arguments.end()});
-  std::cerr << "TODO\n";
-  return exit_usage;
+  for (const auto& n : internal_nouns)
+    if (!arguments.empty() && arguments.front() == n.name)
+      return n.run({arguments.begin() + 1, arguments.end()});
+  return run_noun("bench", nouns, arguments);
 }
 
 } // namespace gradmesh::tools

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "tools/exit_code.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gradmesh::tools::bench {
+
+/// `gradmesh bench link`
+exit_code link_command(const std::vector<std::string>& arguments);
+
+} // namespace gradmesh::tools::bench
