@@ -1,6 +1,7 @@
 #include "tools/bench/baseline/stream_baseline.hpp"
 #include "tools/bench/link_command.hpp"
 #include "tools/bench/link_peer.hpp"
+#include "tools/bench/push_pull_command.hpp"
 #include "tools/bench/push_pull_worker.hpp"
 #include "tools/command.hpp"
 #include "tools/nouns.hpp"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr noun nouns[] = {
     {"link", "measures one link between two processes", bench::link_command},
+    {"push-pull", "measures pushes and pulls between workers and shards", bench::push_pull_command},
 };
 
 /// What the benchmarks start as further processes; nobody calls them by hand.

@@ -82,6 +82,7 @@ std::vector<column> columns_of(const std::vector<bench_row>& rows) {
       {"KEYS/S", [](auto& r) { return r.keys_per_s ? short_count(*r.keys_per_s) : ""; }},
       {"P50_US", [](auto& r) { return cell_of(r.p50_us, 1); }},
       {"P99_US", [](auto& r) { return cell_of(r.p99_us, 1); }},
+      {"CONTROL_P99_US", [](auto& r) { return cell_of(r.control_p99_us, 1); }},
       {"CORES", [](auto& r) { return cell_of(r.cpu_cores, 2); }},
       {"SPREAD", [](auto& r) { return percent(r.spread, 0); }}};
   if (!rows.empty())
@@ -110,6 +111,7 @@ nlohmann::ordered_json json_of(const bench_row& row) {
                               {"keys_per_s", or_null(row.keys_per_s)},
                               {"p50_us", or_null(row.p50_us)},
                               {"p99_us", or_null(row.p99_us)},
+                              {"control_p99_us", or_null(row.control_p99_us)},
                               {"cpu_cores", or_null(row.cpu_cores)},
                               {"runs", row.runs},
                               {"spread", row.spread}};

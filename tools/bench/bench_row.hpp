@@ -30,6 +30,8 @@ struct bench_row {
   std::optional<double> keys_per_s;
   std::optional<double> p50_us;
   std::optional<double> p99_us;
+  /// Round trips on the control lane meanwhile.
+  std::optional<double> control_p99_us;
   std::optional<double> cpu_cores; // that all processes together kept busy
   unsigned runs = 0;
   double spread = 0; // (greatest - least) / median of the op's main figure over the runs

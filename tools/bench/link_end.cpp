@@ -8,7 +8,7 @@
 namespace gradmesh::tools::bench {
 namespace {
 
-constexpr const char* cluster = "bench";
+constexpr const char* cluster = "gradmesh"; // as make_certificates has it
 /// Frames of the largest body that window and queue have room for.
 constexpr std::uint64_t frames_min = 4;
 

@@ -96,10 +96,14 @@ result<nlohmann::json> peer_process::hear(std::chrono::milliseconds limit) {
   }
 }
 
-result<nlohmann::json> peer_process::ask(const std::string& line, std::chrono::milliseconds limit) {
+void peer_process::tell(const std::string& line) {
   const auto text = line + '\n';
   // Lines are short, and a process that has ended shows when we listen.
   (void)send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
+}
+
+result<nlohmann::json> peer_process::ask(const std::string& line, std::chrono::milliseconds limit) {
+  tell(line);
   return hear(limit);
 }
 

@@ -26,8 +26,11 @@ public:
   /// The next line that it says. Errors: `node_lost` (it ended), `timed_out`, and what it says
   /// itself: {"error": "..."}.
   result<nlohmann::json> hear(std::chrono::milliseconds limit);
+  /// Says a line to it, which it answers.
+  void tell(const std::string& line);
   /// Says a line and hears the answer.
   result<nlohmann::json> ask(const std::string& line, std::chrono::milliseconds limit);
+  pid_t pid() const { return pid_; }
 
 private:
   peer_process(pid_t pid, int socket, std::string name)

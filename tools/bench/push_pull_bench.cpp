@@ -30,6 +30,8 @@ constexpr std::uint64_t window_min = 2;
 constexpr std::uint64_t window_max = 4096;
 constexpr std::uint64_t sparse_window = 4;
 
+using baselines = std::vector<std::unique_ptr<baseline>>;
+
 /// One kind of request that is measured.
 struct operation {
   std::string name;
@@ -81,6 +83,8 @@ public:
   }
 
   result<void> start(const push_pull_options& options);
+  /// Raw TCP, and what the lane is made of.
+  result<baselines> make_baselines(config::lane_kind lane) const;
   result<void> prepare(std::uint64_t floats);
   result<void> run(const operation& what, std::chrono::duration<double> time,
                    std::uint64_t request_bytes, samples* into);
@@ -156,9 +160,27 @@ result<void> rig::start(const push_pull_options& options) {
   return joined ? result<void>() : joined.failure();
 }
 
+result<baselines> rig::make_baselines(config::lane_kind lane) const {
+  baselines made;
+  auto raw = make_raw_tcp(false);
+  if (!raw) return raw.failure();
+  made.push_back(*std::move(raw));
+  if (lane == config::lane_kind::shm) made.push_back(make_memcpy(false));
+  if (lane == config::lane_kind::tls) {
+    const auto files = [&](const std::string& name) {
+      const auto file = [&](const std::string& f) { return folder_.path("certificates/" + f); };
+      return tls_files{file("ca.crt"), file(name + ".crt"), file(name + ".key")};
+    };
+    auto openssl = make_openssl(files("worker-0"), files("server-0"), false);
+    if (!openssl) return openssl.failure();
+    made.push_back(*std::move(openssl));
+  }
+  return made;
+}
+
 result<std::vector<nlohmann::json>> rig::ask_all(const std::string& line) {
   for (auto& worker : workers_)
-    if (auto said = worker.say(line); !said) return said.failure();
+    worker.tell(line);
   std::vector<nlohmann::json> answers;
   for (auto& worker : workers_) {
     auto answer = worker.hear(patience);
@@ -227,30 +249,37 @@ bench_row make_row(const push_pull_options& options, const operation& what, std:
   return row;
 }
 
-/// All operations of one size, run by run with raw TCP between them.
-result<void> measure(rig& r, baseline& raw, const push_pull_options& options,
+/// All operations of one size, run by run with the baselines between them.
+result<void> measure(rig& r, const baselines& others, const push_pull_options& options,
                      const std::vector<operation>& operations, std::uint64_t bytes,
                      std::vector<bench_row>& rows) {
+  struct reference_samples {
+    std::vector<double> goodput;
+    std::vector<double> rtt_us;
+  };
   std::vector<samples> found(operations.size());
-  std::vector<double> raw_goodput;
-  std::vector<double> raw_rtt_us;
+  std::vector<reference_samples> theirs(others.size());
   for (const auto& what : operations)
     if (auto warm = r.run(what, warm_up, bytes, nullptr); !warm) return warm;
   for (unsigned run = 0; run < options.runs; ++run) {
-    const auto goodput = raw.goodput(bytes, options.time);
-    if (!goodput) return goodput.failure();
-    raw_goodput.push_back(*goodput);
-    const auto rtt = raw.rtt_us(bytes, options.time);
-    if (!rtt) return rtt.failure();
-    if (*rtt) raw_rtt_us.push_back(**rtt);
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      const auto goodput = others[i]->goodput(bytes, options.time);
+      if (!goodput) return goodput.failure();
+      theirs[i].goodput.push_back(*goodput);
+      const auto rtt = others[i]->rtt_us(bytes, options.time);
+      if (!rtt) return rtt.failure();
+      if (*rtt) theirs[i].rtt_us.push_back(**rtt);
+    }
     for (std::size_t i = 0; i < operations.size(); ++i)
       if (auto ran = r.run(operations[i], options.time, bytes, &found[i]); !ran) return ran;
   }
   for (std::size_t i = 0; i < operations.size(); ++i) {
     auto row = make_row(options, operations[i], bytes, found[i]);
-    reference to{raw.name(), median(raw_goodput), std::nullopt};
-    if (operations[i].is_latency() && !raw_rtt_us.empty()) to.rtt_us = median(raw_rtt_us);
-    row.references.push_back(to);
+    for (std::size_t o = 0; o < others.size(); ++o) {
+      reference to{others[o]->name(), median(theirs[o].goodput), std::nullopt};
+      if (!theirs[o].rtt_us.empty()) to.rtt_us = median(theirs[o].rtt_us);
+      row.references.push_back(to);
+    }
     rows.push_back(row);
   }
   return {};
@@ -262,9 +291,9 @@ result<std::vector<bench_row>> run_push_pull_bench(const push_pull_options& opti
   auto folder = scratch_folder::make();
   if (!folder) return folder.failure();
   rig r(*std::move(folder));
-  auto raw = make_raw_tcp(false);
-  if (!raw) return raw.failure();
   if (auto started = r.start(options); !started) return started.failure();
+  const auto others = r.make_baselines(options.lane);
+  if (!others) return others.failure();
   const auto progress = [&](const std::string& what) {
     if (options.progress) options.progress(what);
   };
@@ -273,7 +302,7 @@ result<std::vector<bench_row>> run_push_pull_bench(const push_pull_options& opti
     progress(std::to_string(bytes) + " bytes");
     if (auto prepared = r.prepare(bytes / sizeof(float)); !prepared) return prepared.failure();
     const auto window = std::clamp(window_bytes / bytes, window_min, window_max);
-    if (auto ok = measure(r, **raw, options,
+    if (auto ok = measure(r, *others, options,
                           {{"push", "push", window},
                            {"pull", "pull", window},
                            {"push-one", "push", 1},
@@ -286,7 +315,7 @@ result<std::vector<bench_row>> run_push_pull_bench(const push_pull_options& opti
     const auto keys = options.sparse_keys;
     progress(std::to_string(keys) + " sparse keys");
     if (auto prepared = r.prepare(0); !prepared) return prepared.failure();
-    if (auto ok = measure(r, **raw, options,
+    if (auto ok = measure(r, *others, options,
                           {{"push-repeated", "push", sparse_window, keys, false},
                            {"push-fresh", "push", sparse_window, keys, true},
                            {"pull-repeated", "pull", sparse_window, keys, false},

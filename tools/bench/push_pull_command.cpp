@@ -69,9 +69,9 @@ exit_code push_pull_command(const std::vector<std::string>& arguments) {
           "  ...-repeated        the same keys each time\n"
           "  ...-fresh           other keys each time\n"
           "All figures are medians of the runs, SPREAD is (greatest - least) / median. In each run "
-          "the same\nbytes also go through blocking sockets (RAW_TCP); RATIO is ours by theirs. "
-          "CONTROL_P99_US is the\nround trip on the control lane meanwhile. CORES counts all "
-          "processes.",
+          "the same\nbytes also go through blocking sockets (RAW_TCP), and through blocking OpenSSL "
+          "(lane tls) or memcpy\n(lane shm); RATIO is ours by theirs. CONTROL_P99_US is the round "
+          "trip on the control\nlane meanwhile. CORES counts all processes.",
       .positional = {}};
   options.named.add_options()("servers", po::value<unsigned>()->default_value(1),
                               "server processes, with a shard each")(

@@ -4,10 +4,9 @@
 #include "config/node_config.hpp"
 #include "tools/actor_system.hpp"
 #include "tools/bench/parameter_load.hpp"
+#include "tools/bench/peer_process.hpp"
 #include "tools/mesh_client.hpp"
 #include "tools/options.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <iostream>
@@ -84,12 +83,8 @@ result<job::job_plan> make_plan(const members& who, std::uint64_t number, std::u
   return plan;
 }
 
-void answer(const nlohmann::json& line) {
-  std::cout << line.dump() << std::endl;
-}
-
 void answer_failure(const error& why) {
-  answer({{"error", to_string(why)}});
+  say({{"error", to_string(why)}});
 }
 
 /// Carries out the commands of push_pull_worker.hpp until standard input ends.
@@ -115,7 +110,7 @@ void obey(const load_actor& load, const members& who, std::uint32_t rank) {
       } else if (auto prepared = outcome.get(); !prepared) {
         answer_failure(prepared.failure());
       } else {
-        answer({{"ready", true}});
+        say({{"ready", true}});
       }
     } else if (verb == "run") {
       std::string what;
@@ -134,7 +129,7 @@ void obey(const load_actor& load, const members& who, std::uint32_t rank) {
       } else if (const auto measured = outcome.get(); !measured) {
         answer_failure(measured.failure());
       } else {
-        answer({{"requests", measured->requests},
+        say({{"requests", measured->requests},
                 {"seconds", measured->seconds},
                 {"p50_us", measured->p50_us},
                 {"p99_us", measured->p99_us},
@@ -167,7 +162,7 @@ exit_code push_pull_worker(const std::vector<std::string>& arguments) {
     auto node = node::node::start(*system, *loaded.value, environment, [](const error&) {});
     if (!node) return report_failure("bench", node.failure());
     const auto load = spawn_load((*node)->context(), load_service);
-    answer({{"endpoint", to_string((*node)->endpoint())}});
+    say({{"endpoint", to_string((*node)->endpoint())}});
     const auto coordinator =
         loaded.value->node.coordinator ? *loaded.value->node.coordinator : (*node)->endpoint();
     std::string go;
@@ -178,7 +173,7 @@ exit_code push_pull_worker(const std::vector<std::string>& arguments) {
     auto who = find_members(environment, access, values["servers"].as<std::size_t>(),
                             values["workers"].as<std::size_t>());
     if (who) {
-      answer({{"joined", true}});
+      say({{"joined", true}});
       obey(load, *who, values["rank"].as<std::uint32_t>());
     } else {
       answer_failure(who.failure());

@@ -4,8 +4,7 @@
 /// that goes with the object.
 
 #include "tools/bench/link_end.hpp"
-
-#include <filesystem>
+#include "tools/bench/scratch_folder.hpp"
 
 namespace gradmesh::tools::bench {
 
@@ -13,16 +12,12 @@ class scratch_certificates {
 public:
   /// Errors: `io_failed`, those of OpenSSL.
   static result<scratch_certificates> make();
-  scratch_certificates(scratch_certificates&& other) noexcept;
-  scratch_certificates& operator=(scratch_certificates&&) = delete;
-  ~scratch_certificates();
-
   tls_files files(link_side side) const;
 
 private:
-  explicit scratch_certificates(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit scratch_certificates(scratch_folder folder) : folder_(std::move(folder)) {}
 
-  std::filesystem::path folder_;
+  scratch_folder folder_;
 };
 
 } // namespace gradmesh::tools::bench
