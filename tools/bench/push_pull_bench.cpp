@@ -2,6 +2,7 @@
 
 #include "tools/bench/baseline/baseline.hpp"
 #include "tools/bench/peer_process.hpp"
+#include "tools/bench/pinned.hpp"
 #include "tools/bench/scratch_folder.hpp"
 #include "tools/bench/statistics.hpp"
 #include "tools/local_mesh.hpp"
@@ -134,6 +135,7 @@ result<void> rig::start(const push_pull_options& options) {
     const auto file =
         write_node(names[w], w == 0 ? "coordinator, worker" : "worker", coordinator, options.lane);
     if (!file) return file.failure();
+    const pinned here(w);
     auto worker = peer_process::start({"bench", "push-pull-worker", *file, "--rank",
                                        std::to_string(w), "--servers",
                                        std::to_string(options.servers), "--workers",
@@ -148,6 +150,7 @@ result<void> rig::start(const push_pull_options& options) {
     const auto& name = names[options.workers + s];
     const auto file = write_node(name, "server", coordinator, options.lane);
     if (!file) return file.failure();
+    const pinned here(options.workers + s);
     auto server = node_process::start(
         {.name = name, .config_file = *file, .log_file = folder_.path(name + ".log")});
     if (!server) return server.failure();
@@ -292,11 +295,15 @@ result<std::vector<bench_row>> run_push_pull_bench(const push_pull_options& opti
   if (!folder) return folder.failure();
   rig r(*std::move(folder));
   if (auto started = r.start(options); !started) return started.failure();
-  const auto others = r.make_baselines(options.lane);
+  const auto others = [&] {
+    const pinned far_end(1);
+    return r.make_baselines(options.lane);
+  }();
   if (!others) return others.failure();
   const auto progress = [&](const std::string& what) {
     if (options.progress) options.progress(what);
   };
+  const pinned near_end(0); // of the baselines
   std::vector<bench_row> rows;
   for (const auto bytes : options.sizes) {
     progress(std::to_string(bytes) + " bytes");

@@ -71,7 +71,8 @@ exit_code push_pull_command(const std::vector<std::string>& arguments) {
           "All figures are medians of the runs, SPREAD is (greatest - least) / median. In each run "
           "the same\nbytes also go through blocking sockets (RAW_TCP), and through blocking OpenSSL "
           "(lane tls) or memcpy\n(lane shm); RATIO is ours by theirs. CONTROL_P99_US is the round "
-          "trip on the control\nlane meanwhile. CORES counts all processes.",
+          "trip on the control\nlane meanwhile. CORES counts all processes.\n"
+          "Each process stays on one processor, and both ends of a baseline on two.",
       .positional = {}};
   options.named.add_options()("servers", po::value<unsigned>()->default_value(1),
                               "server processes, with a shard each")(
