@@ -1,5 +1,7 @@
 #include "actors/parameters/dense_blocks.hpp"
 
+#include "actors/parameters/finite.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cassert>
@@ -17,6 +19,9 @@ struct aligned_delete {
 };
 
 } // namespace
+
+/// What is checked and then used while it is in the first-level cache.
+constexpr std::size_t tile_floats = 2048;
 
 struct dense_blocks::buffer {
   explicit buffer(std::size_t floats)
@@ -76,18 +81,36 @@ shared_floats dense_blocks::share(std::size_t block) const {
   return {std::make_shared<const hold>(blocks_[block].values), values(block)};
 }
 
-void dense_blocks::update(std::size_t block, std::span<const float> gradient, const optimizer& rule,
-                          float learning_rate) {
+bool dense_blocks::update(std::size_t block, std::span<const float> gradient,
+                          const optimizer& rule, float learning_rate) {
   auto& updated = blocks_[block];
   const auto before = values(block);
   assert(gradient.size() == before.size());
-  const auto state = std::span(state_).subspan(range(block).first * state_floats_per_parameter_,
-                                               before.size() * state_floats_per_parameter_);
-  // The copy and the update are one pass.
-  auto to = is_held(*updated.values) ? take_spare() : updated.values;
-  rule.update(before, {to->memory.get(), before.size()}, gradient, state, learning_rate,
-              ++updated.steps);
+  // A gradient that has just come from another process is looked at once and not twice where that
+  // can be undone: without state, by dropping what was computed.
+  const bool can_undo = state_floats_per_parameter_ == 0;
+  if (!can_undo && !all_finite(gradient)) return false;
+  auto to = can_undo || is_held(*updated.values) ? take_spare() : updated.values;
+  const std::span<float> after{to->memory.get(), before.size()};
+  if (!can_undo) {
+    const auto state = std::span(state_).subspan(range(block).first * state_floats_per_parameter_,
+                                                 before.size() * state_floats_per_parameter_);
+    rule.update(before, after, gradient, state, learning_rate, updated.steps + 1);
+  } else {
+    for (std::size_t first = 0; first < before.size(); first += tile_floats) {
+      const auto count = std::min(tile_floats, before.size() - first);
+      const auto tile = gradient.subspan(first, count);
+      if (!all_finite(tile)) {
+        keep_spare(std::move(to));
+        return false;
+      }
+      rule.update(before.subspan(first, count), after.subspan(first, count), tile, {},
+                  learning_rate, updated.steps + 1);
+    }
+  }
+  ++updated.steps;
   if (to != updated.values) keep_spare(std::exchange(updated.values, std::move(to)));
+  return true;
 }
 
 bool dense_blocks::is_held(const buffer& values) {
