@@ -5,18 +5,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
-#include <new>
 #include <utility>
 
 namespace gradmesh::parameters {
 
 namespace {
 
-constexpr std::align_val_t alignment{64};
-
-struct aligned_delete {
-  void operator()(float* memory) const { ::operator delete(memory, alignment); }
-};
+/// Full blocks lie two in a huge page.
+constexpr std::size_t slab_buffers = 2;
 
 } // namespace
 
@@ -24,10 +20,10 @@ struct aligned_delete {
 constexpr std::size_t tile_floats = 2048;
 
 struct dense_blocks::buffer {
-  explicit buffer(std::size_t floats)
-      : memory(static_cast<float*>(::operator new(floats * sizeof(float), alignment))) {}
+  buffer(std::shared_ptr<zeroed_memory> in, float* at) : slab(std::move(in)), memory(at) {}
 
-  std::unique_ptr<float, aligned_delete> memory;
+  std::shared_ptr<zeroed_memory> slab;
+  float* memory;
   std::atomic<std::size_t> holds = 0;
 };
 
@@ -47,11 +43,9 @@ struct dense_blocks::hold {
 dense_blocks::dense_blocks(std::size_t size, std::size_t state_floats_per_parameter)
     : size_(size), blocks_((size + dense_block_floats - 1) / dense_block_floats),
       state_floats_per_parameter_(state_floats_per_parameter),
-      state_(size * state_floats_per_parameter) {
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
-    blocks_[b].values = make_buffer();
-    std::ranges::fill(initial_values(b), 0.0F);
-  }
+      state_(size * state_floats_per_parameter * sizeof(float)) {
+  for (auto& block : blocks_)
+    block.values = make_buffer();
 }
 
 element_range dense_blocks::range(std::size_t block) const {
@@ -59,12 +53,12 @@ element_range dense_blocks::range(std::size_t block) const {
 }
 
 std::span<const float> dense_blocks::values(std::size_t block) const {
-  return {blocks_[block].values->memory.get(), range(block).size()};
+  return {blocks_[block].values->memory, range(block).size()};
 }
 
 std::span<float> dense_blocks::initial_values(std::size_t block) {
   assert(!is_held(*blocks_[block].values));
-  return {blocks_[block].values->memory.get(), range(block).size()};
+  return {blocks_[block].values->memory, range(block).size()};
 }
 
 void dense_blocks::copy(std::size_t first, std::span<float> out) const {
@@ -91,10 +85,11 @@ bool dense_blocks::update(std::size_t block, std::span<const float> gradient,
   const bool can_undo = state_floats_per_parameter_ == 0;
   if (!can_undo && !all_finite(gradient)) return false;
   auto to = can_undo || is_held(*updated.values) ? take_spare() : updated.values;
-  const std::span<float> after{to->memory.get(), before.size()};
+  const std::span<float> after{to->memory, before.size()};
   if (!can_undo) {
-    const auto state = std::span(state_).subspan(range(block).first * state_floats_per_parameter_,
-                                                 before.size() * state_floats_per_parameter_);
+    const std::span<float> state(state_.as<float>() +
+                                     range(block).first * state_floats_per_parameter_,
+                                 before.size() * state_floats_per_parameter_);
     rule.update(before, after, gradient, state, learning_rate, updated.steps + 1);
   } else {
     for (std::size_t first = 0; first < before.size(); first += tile_floats) {
@@ -119,8 +114,17 @@ bool dense_blocks::is_held(const buffer& values) {
   return values.holds.load(std::memory_order_acquire) != 0;
 }
 
-std::shared_ptr<dense_blocks::buffer> dense_blocks::make_buffer() const {
-  return std::make_shared<buffer>(std::min(size_, dense_block_floats));
+std::shared_ptr<dense_blocks::buffer> dense_blocks::make_buffer() {
+  if (size_ < dense_block_floats) {
+    auto own = std::make_shared<zeroed_memory>(size_ * sizeof(float));
+    return std::make_shared<buffer>(own, own->as<float>());
+  }
+  if (slab_left_ == 0) {
+    slab_ = std::make_shared<zeroed_memory>(slab_buffers * dense_block_floats * sizeof(float));
+    slab_left_ = slab_buffers;
+  }
+  const auto nth = slab_buffers - slab_left_--;
+  return std::make_shared<buffer>(slab_, slab_->as<float>() + nth * dense_block_floats);
 }
 
 std::shared_ptr<dense_blocks::buffer> dense_blocks::take_spare() {

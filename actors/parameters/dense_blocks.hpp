@@ -9,10 +9,12 @@
 /// holder is done reading, and looked for with acquire order before the block is written again.
 ///
 /// Memory: the values, their optimizer state, at most `spare_blocks_max` blocks that held values
-/// before, and whatever else of former values is still held.
+/// before, and whatever else of former values is still held. Blocks lie in pairs, of which both go
+/// when nobody needs either.
 
 #include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_map.hpp"
+#include "actors/parameters/zeroed_memory.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -67,15 +69,17 @@ private:
     std::uint64_t steps = 0;
   };
   static bool is_held(const buffer& values);
-  std::shared_ptr<buffer> make_buffer() const;
+  std::shared_ptr<buffer> make_buffer();
   std::shared_ptr<buffer> take_spare();
   void keep_spare(std::shared_ptr<buffer> former);
 
   std::size_t size_;
+  std::shared_ptr<zeroed_memory> slab_; // where the next buffer lies
+  std::size_t slab_left_ = 0;           // buffers
   std::vector<current> blocks_;
   std::vector<std::shared_ptr<buffer>> spares_; // held or not, the oldest first
   std::size_t state_floats_per_parameter_;
-  std::vector<float> state_; // block by block, as `optimizer::update` wants it
+  zeroed_memory state_; // block by block, as `optimizer::update` wants it
 };
 
 } // namespace gradmesh::parameters

@@ -9,6 +9,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -17,23 +18,25 @@ namespace gradmesh::parameters {
 namespace {
 
 /// Encoded and decoded at a time, so that both stay in the first-level cache.
-constexpr std::size_t piece_floats = 4096;
+constexpr std::size_t piece_floats = 2048;
 static_assert(piece_floats % group_floats == 0);
 constexpr std::size_t places_ahead = 32;
 
-error not_finite(std::span<const float> gradient, std::span<const float> sent) {
-  const auto at = first_not_finite(sent);
-  return {errc::invalid_argument,
-          fmt::format("the gradient's value {} of {} is {}, with what is left of former ones {}; "
-                      "nothing was sent: lower the learning rate or look for such values in the "
-                      "data",
-                      at, gradient.size(), gradient[at], sent[at])};
+/// values += gradient, without going over into infinity.
+void add(const float* gradient, std::span<float> values) {
+  constexpr float limit = std::numeric_limits<float>::max();
+  float* const to = values.data();
+  for_each_index(best_instruction_set(), values.size(), [=](std::size_t i) GRADMESH_LOOP_BODY {
+    const float sum = to[i] + gradient[i];
+    const float bounded = sum > limit ? limit : sum;
+    to[i] = bounded < -limit ? -limit : bounded;
+  });
 }
 
-void subtract(std::span<float> from, const float* values) {
-  float* const to = from.data();
-  for_each_index(best_instruction_set(), from.size(),
-                 [=](std::size_t i) GRADMESH_LOOP_BODY { to[i] -= values[i]; });
+void subtract(const float* decoded, std::span<float> values) {
+  float* const to = values.data();
+  for_each_index(best_instruction_set(), values.size(),
+                 [=](std::size_t i) GRADMESH_LOOP_BODY { to[i] -= decoded[i]; });
 }
 
 } // namespace
@@ -52,24 +55,30 @@ error_feedback::error_feedback(transfer_format format, std::size_t dense_floats,
 
 result<void> error_feedback::check(std::span<const float> gradient,
                                    std::span<const std::byte> out) const {
-  if (out.size() == encoded_bytes(format_, gradient.size())) return {};
+  if (out.size() != encoded_bytes(format_, gradient.size()))
+    return {errc::invalid_argument,
+            fmt::format("{} bytes to encode {} gradients as {} into, expected {}", out.size(),
+                        gradient.size(), to_string(format_),
+                        encoded_bytes(format_, gradient.size()))};
+  if (all_finite(gradient)) return {};
+  const auto at = first_not_finite(gradient);
   return {errc::invalid_argument,
-          fmt::format("{} bytes to encode {} gradients as {} into, expected {}", out.size(),
-                      gradient.size(), to_string(format_),
-                      encoded_bytes(format_, gradient.size()))};
+          fmt::format("the gradient's value {} of {} is {}; nothing was sent: lower the learning "
+                      "rate or look for such values in the data",
+                      at, gradient.size(), gradient[at])};
 }
 
-result<void> error_feedback::encode_values(std::span<float> values,
-                                           std::span<std::byte> out) const {
-  std::array<float, piece_floats> decoded;
-  while (!values.empty()) {
-    const auto piece = values.first(std::min(values.size(), piece_floats));
-    const auto code = out.first(encoded_bytes(format_, piece.size()));
+result<void> error_feedback::encode_sum(std::span<const float> gradient, float* values,
+                                        std::span<std::byte> out) const {
+  alignas(64) std::array<float, piece_floats> decoded;
+  for (std::size_t first = 0; first < gradient.size(); first += piece_floats) {
+    const auto n = std::min(piece_floats, gradient.size() - first);
+    const std::span<float> piece(values + first, n);
+    const auto code = out.subspan(encoded_bytes(format_, first), encoded_bytes(format_, n));
+    add(gradient.data() + first, piece);
     if (auto ok = encode(format_, piece, code); !ok) return ok;
-    if (auto ok = decode(format_, code, std::span(decoded).first(piece.size())); !ok) return ok;
-    subtract(piece, decoded.data());
-    values = values.subspan(piece.size());
-    out = out.subspan(code.size());
+    if (auto ok = decode(format_, code, std::span(decoded).first(n)); !ok) return ok;
+    subtract(decoded.data(), piece);
   }
   return {};
 }
@@ -84,17 +93,7 @@ result<void> error_feedback::encode_dense(std::size_t first, std::span<const flo
   if (auto ok = check(gradient, out); !ok) return ok;
   if (format_ == transfer_format::float32) return encode(format_, gradient, out);
 
-  const auto residual = std::span(dense_).subspan(first, gradient.size());
-  const auto* g = gradient.data();
-  const auto* e = residual.data();
-  sent_.resize(gradient.size());
-  float* to = sent_.data();
-  for_each_index(best_instruction_set(), gradient.size(),
-                 [=](std::size_t i) GRADMESH_LOOP_BODY { to[i] = g[i] + e[i]; });
-  if (!all_finite(sent_)) return not_finite(gradient, sent_);
-  if (auto ok = encode_values(sent_, out); !ok) return ok;
-  std::ranges::copy(sent_, residual.begin());
-  return {};
+  return encode_sum(gradient, dense_.data() + first, out);
 }
 
 std::byte* error_feedback::place_of(std::uint64_t key) const {
@@ -126,23 +125,20 @@ result<void> error_feedback::encode_rows(std::span<const std::uint64_t> keys,
       }
     }
   };
-  sent_.resize(gradients.size());
+  of_rows_.resize(gradients.size());
   for_each_value(
       // A place that nobody has is all zeros: key 0 without a residual.
       [](const std::byte* place, std::uint64_t key) {
         return std::memcmp(place, &key, sizeof key) == 0;
       },
-      [&](std::size_t at, bool own, float residual) {
-        sent_[at] = gradients[at] + (own ? residual : 0);
-      });
-  if (!all_finite(sent_)) return not_finite(gradients, sent_);
-  if (auto ok = encode_values(sent_, out); !ok) return ok;
+      [&](std::size_t at, bool own, float residual) { of_rows_[at] = own ? residual : 0; });
+  if (auto ok = encode_sum(gradients, of_rows_.data(), out); !ok) return ok;
   for_each_value(
       [](std::byte* place, std::uint64_t key) {
         std::memcpy(place, &key, sizeof key);
         return true;
       },
-      [&](std::size_t at, bool, float& residual) { residual = sent_[at]; });
+      [&](std::size_t at, bool, float& residual) { residual = of_rows_[at]; });
   return {};
 }
 

@@ -51,8 +51,9 @@ public:
 
 private:
   result<void> check(std::span<const float> gradient, std::span<const std::byte> out) const;
-  /// Encodes values and leaves in their place what of them is not in the code.
-  result<void> encode_values(std::span<float> values, std::span<std::byte> out) const;
+  /// Encodes the finite `gradient` with the residuals at `values`, and leaves the new ones there.
+  result<void> encode_sum(std::span<const float> gradient, float* values,
+                          std::span<std::byte> out) const;
   std::byte* place_of(std::uint64_t key) const;
 
   transfer_format format_;
@@ -63,7 +64,7 @@ private:
   std::size_t place_bytes_; // a key, then its residuals
   std::size_t places_ = 0;  // 0 or a power of two
   zeroed_memory rows_;
-  std::vector<float> sent_; // kept from push to push
+  std::vector<float> of_rows_; // residuals by row: kept from push to push
 };
 
 } // namespace gradmesh::parameters

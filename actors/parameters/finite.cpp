@@ -8,10 +8,12 @@ namespace gradmesh::parameters {
 
 namespace {
 
-/// Looks at the bits, for which no compiler option and no rounding mode matters.
+/// Not 0 if the value is infinite or NaN. Looks at the bits, for which no compiler option and no
+/// rounding mode matters: adding one to an exponent of all ones carries into the sign's place.
 [[gnu::always_inline]] inline std::uint32_t not_finite(float value) {
   constexpr std::uint32_t exponent = 0x7f800000U;
-  return (std::bit_cast<std::uint32_t>(value) & exponent) == exponent ? 1U : 0U;
+  constexpr std::uint32_t one = 0x00800000U;
+  return ((std::bit_cast<std::uint32_t>(value) & exponent) + one) & 0x80000000U;
 }
 
 } // namespace

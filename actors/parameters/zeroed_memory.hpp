@@ -1,8 +1,8 @@
 #pragma once
 
-/// Large memory that begins as zeros, is 64-byte aligned at least and takes room only where it was
-/// touched. From 2 MiB on it is asked to lie in huge pages: a random access then costs no walk
-/// through the page table.
+/// Memory that begins as zeros and is 64-byte aligned. From 2 MiB on it takes room only where it
+/// was touched, and is asked to lie in huge pages: a random access then costs no walk through the
+/// page table, and a stream is not interrupted at every small page.
 
 #include <cstddef>
 #include <memory>
@@ -21,15 +21,15 @@ public:
   }
 
 private:
-  struct unmap {
-    unmap() : mapped(nullptr), bytes(0) {}
-    unmap(void* first, std::size_t count) : mapped(first), bytes(count) {}
-    void operator()(void*) const;
+  struct release {
+    release() : mapped(nullptr), bytes(0) {}
+    release(void* first, std::size_t count) : mapped(first), bytes(count) {}
+    void operator()(void* start) const;
 
-    void* mapped;
+    void* mapped; // null if `start` comes from operator new
     std::size_t bytes;
   };
-  std::unique_ptr<void, unmap> start_;
+  std::unique_ptr<void, release> start_;
 };
 
 } // namespace gradmesh::parameters

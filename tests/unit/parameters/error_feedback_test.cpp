@@ -238,6 +238,22 @@ TEST_CASE("what cannot be encoded is refused and leaves every residual as it was
   }
 }
 
+TEST_CASE("a gradient and its residual that are too large together are sent as the largest") {
+  constexpr float largest = std::numeric_limits<float>::max();
+  for (const auto format : coarse) {
+    CAPTURE(to_string(format));
+    error_feedback feedback(format, 2, {}, 0);
+    std::vector<std::byte> bytes(encoded_bytes(format, 2));
+    for (int i = 0; i < 5; ++i) {
+      REQUIRE(feedback.encode_dense(0, std::vector<float>{largest, -largest}, bytes));
+      const auto received = decoded(format, bytes, 2);
+      CHECK(received[0] >= 65504);
+      CHECK(received[1] == -received[0]);
+      CHECK(std::isfinite(received[0]));
+    }
+  }
+}
+
 TEST_CASE("float32 needs no feedback, and rows without memory for it have none") {
   const std::vector<std::uint64_t> keys{1};
   const std::vector<float> g{0.1F, 0.2F};
