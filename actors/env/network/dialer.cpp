@@ -94,7 +94,10 @@ kj::Promise<dialer::dialled> dialer::share_memory(kj::AutoCloseFd socket, const 
 error dialer::bring_up(peer_table::ticket t, const config::endpoint& to, open_connection control,
                        dialled bulk) {
   if (!bulk) return bulk.failure();
-  if (bulk->answer.identity != control.answer.identity)
+  // What its certificate says on one lane must not go for another node's frames on the other.
+  if (bulk->answer.identity != control.answer.identity ||
+      bulk->answer.node_name != control.answer.node_name ||
+      bulk->answer.roles != control.answer.roles)
     return {errc::incompatible_peer, config::to_string(to) +
                                          " answered as two different nodes; was it restarted, or "
                                          "does a proxy stand in front of several?"};

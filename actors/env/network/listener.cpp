@@ -69,9 +69,11 @@ void listener::greet(kj::Own<kj::AsyncIoStream> stream, door through) {
   auto place = context_.strangers.add();
   place->on_eviction([fulfiller = kj::mv(evicted.fulfiller)]() mutable { fulfiller->fulfill(); });
 
+  const auto limit = context_.options.handshake_timeout;
+  const auto deadline = context_.timer.now() + limit.count() * kj::MILLISECONDS;
   auto handshake =
       secure(kj::mv(stream), remote, through)
-          .then([this, remote, through, place = std::move(place)](
+          .then([this, remote, through, deadline, place = std::move(place)](
                     result<kj::Own<connection>> secured) mutable -> kj::Promise<void> {
             if (!secured) {
               reject(remote, secured.failure().text);
@@ -79,6 +81,7 @@ void listener::greet(kj::Own<kj::AsyncIoStream> stream, door through) {
             }
             auto c = *kj::mv(secured);
             c->half_open_place = std::move(place);
+            c->deadline = deadline;
             auto& reader = c->reader;
             return reader.read_one({hello_bytes_max, 0})
                 .then([this, remote, through, c = kj::mv(c)](result<mesh::frame_ptr> f) mutable {
@@ -86,14 +89,12 @@ void listener::greet(kj::Own<kj::AsyncIoStream> stream, door through) {
                 });
           })
           .catch_([this, remote](kj::Exception&& e) { reject(remote, reason_of(e)); });
-  const auto limit = context_.options.handshake_timeout;
-  auto late = context_.after(limit).then([this, remote, limit] {
+  auto late = context_.timer.atTime(deadline).then([this, remote, limit] {
     reject(remote, "no Hello within " + std::to_string(limit.count()) + " ms");
   });
   auto displaced = evicted.promise.then(
       [this, remote]() -> kj::Promise<void> {
-        reject(remote, "more than " + std::to_string(context_.options.half_open_max) +
-                           " connections have not finished the handshake, and this was the oldest");
+        reject_displaced(remote);
         return kj::READY_NOW;
       },
       [](kj::Exception&&) -> kj::Promise<void> { return kj::NEVER_DONE; }); // past this stage
@@ -150,9 +151,12 @@ kj::Promise<void> listener::welcome(kj::Own<connection> c, const peer& who, cons
   const auto shown = through == door::local
                          ? std::optional(said.ticket.value_or(local_ticket{}))
                          : std::nullopt;
-  const auto ticket = peers_.accept(who, l, shown);
+  const auto ticket = peers_.accept(who, l, c->deadline, shown);
   if (!ticket) return refuse(kj::mv(c), who.remote, l, ticket.failure());
-  c->half_open_place->on_eviction([this, t = *ticket] { peers_.abandon(t); });
+  c->half_open_place->on_eviction([this, t = *ticket, remote = who.remote] {
+    peers_.abandon(t);
+    reject_displaced(remote);
+  });
   local_offer offer;
   if (l == mesh::lane::control && !context_.local_socket.empty() &&
       said.of.host == context_.own.host) {
@@ -197,6 +201,7 @@ kj::Promise<result<kj::Own<connection>>> listener::receive_shared_memory(kj::Own
 
 kj::Promise<void> listener::refuse(kj::Own<connection> c, const config::endpoint& remote,
                                    mesh::lane l, const error& why) {
+  context_.counters.frames_refused.fetch_add(1, std::memory_order_relaxed);
   context_.log("refused " + config::to_string(remote) + ": " + why.text);
   auto& writer = c->writer;
   return writer.write({make_refuse(context_.own, l, why)}).attach(kj::mv(c));
@@ -205,6 +210,11 @@ kj::Promise<void> listener::refuse(kj::Own<connection> c, const config::endpoint
 void listener::reject(const config::endpoint& remote, const std::string& why) {
   context_.counters.frames_refused.fetch_add(1, std::memory_order_relaxed);
   context_.log("closed a connection from " + config::to_string(remote) + ": " + why);
+}
+
+void listener::reject_displaced(const config::endpoint& remote) {
+  reject(remote, "more than " + std::to_string(context_.options.half_open_max) +
+                     " connections have not finished the handshake, and this was the oldest");
 }
 
 void listener::taskFailed(kj::Exception&& e) {

@@ -37,6 +37,7 @@ private:
   kj::Promise<void> refuse(kj::Own<connection> c, const config::endpoint& remote, mesh::lane l,
                            const error& why);
   void reject(const config::endpoint& remote, const std::string& why);
+  void reject_displaced(const config::endpoint& remote);
   void taskFailed(kj::Exception&& e) override;
 
   loop_context& context_;

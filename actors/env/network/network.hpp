@@ -93,7 +93,8 @@ struct network_stats {
   std::uint64_t frames_received = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
-  std::uint64_t frames_refused = 0; // malformed or unsolicited; each ended a connection
+  std::uint64_t frames_refused = 0; // malformed, unsolicited or by nobody we want; each
+                                    // ended a connection, or is a handshake that never came
   std::uint64_t queued_bytes = 0;   // now, over all peers and lanes
   std::uint64_t roles_refused = 0;  // frames that their sender's roles do not allow
   std::uint64_t sends_refused = 0;  // answered with `retry_later`

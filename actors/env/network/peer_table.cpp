@@ -10,22 +10,28 @@ peer_table::peer_table(loop_context& context, routes& up)
     : context_(context), routes_(up), graveyard_(*this) {}
 
 result<peer_table::ticket> peer_table::accept(const peer& who, mesh::lane l,
-                                             const std::optional<local_ticket>& shown) {
+                                              kj::TimePoint deadline,
+                                              const std::optional<local_ticket>& shown) {
   const auto& dialer = who.identity;
   const auto index = static_cast<std::size_t>(l);
   auto at = entries_.find(dialer.uuid);
+  // First, since who has no ticket may have no certificate either.
+  if (shown && (at == entries_.end() || at->second.identity != dialer ||
+                at->second.local != shown || l != mesh::lane::bulk))
+    return error{errc::refused, "nobody with this ticket is expected on the local socket"};
   if (at != entries_.end() && dialer.incarnation > at->second.identity.incarnation) {
+    if (auto later = check_succeeds(at->second, who); !later) return later.failure();
     remove(at, replaced_by(dialer));
     at = entries_.end();
   }
-  if (shown && (at == entries_.end() || at->second.local != shown || l != mesh::lane::bulk))
-    return error{errc::refused, "nobody with this ticket is expected on the local socket"};
   if (at == entries_.end()) {
     auto& fresh = add(who, false);
     fresh.claimed[index] = true;
-    fresh.watches.push_back(context_.after(context_.options.handshake_timeout)
-                                .then([this, t = fresh.number] { abandon(t); })
-                                .eagerlyEvaluate(nullptr));
+    const auto limit = context_.options.handshake_timeout;
+    auto late = context_.timer.atTime(deadline).then([this, t = fresh.number, limit] {
+      reject(t, "its other lane was not open within " + std::to_string(limit.count()) + " ms");
+    });
+    fresh.watches.push_back(late.eagerlyEvaluate(nullptr));
     return fresh.number;
   }
   auto& held = at->second;
@@ -50,6 +56,7 @@ result<peer_table::ticket> peer_table::claim(const peer& who) {
   if (at != entries_.end()) {
     const auto& held = at->second;
     const bool newer = listener.incarnation > held.identity.incarnation;
+    if (auto later = check_succeeds(held, who); newer && !later) return later.failure();
     const bool crossed = held.identity == listener && !held.dialled && held.up.get() == nullptr;
     if (!newer && !(crossed && context_.own.identity.uuid < listener.uuid))
       return already_connected(held.identity, listener);
@@ -71,8 +78,14 @@ bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened) {
     // Nothing may come on this lane before the other is open: whatever is read ends the attempt,
     // most likely a dialer that has given up.
     e.watches.push_back(place->reader.read_one({hello_bytes_max, 0})
-                            .then([this, t](result<mesh::frame_ptr>) { abandon(t); },
-                                  [this, t](kj::Exception&&) { abandon(t); })
+                            .then(
+                                [this, t](result<mesh::frame_ptr> f) {
+                                  if (f) return reject(t, "a frame came before the other lane was open");
+                                  if (f.failure().code != errc::node_lost)
+                                    return reject(t, f.failure().text);
+                                  abandon(t);
+                                },
+                                [this, t](kj::Exception&&) { abandon(t); })
                             .eagerlyEvaluate(nullptr));
   }
   return true;
@@ -102,6 +115,22 @@ void peer_table::bring_up(entry& e) {
 void peer_table::abandon(ticket t) {
   const auto at = find(t);
   if (at != entries_.end() && at->second.up.get() == nullptr) remove(at, {});
+}
+
+void peer_table::reject(ticket t, const std::string& why) {
+  const auto at = find(t);
+  if (at == entries_.end() || at->second.up.get() != nullptr) return;
+  context_.counters.frames_refused.fetch_add(1, std::memory_order_relaxed);
+  context_.log("closed a connection from " + config::to_string(at->second.who.remote) + ": " + why);
+  remove(at, {});
+}
+
+result<void> peer_table::check_succeeds(const entry& held, const peer& newcomer) const {
+  // Without TLS a name says no more than the uuid does.
+  if (!context_.options.tls || held.who.name == newcomer.name) return {};
+  return {errc::refused, "node " + mesh::short_name(held.identity.uuid) + " is '" + held.who.name +
+                             "', so '" + newcomer.name +
+                             "' cannot be its next incarnation; give each node its own identity"};
 }
 
 void peer_table::wake_writer(const mesh::node_identity& to, mesh::lane l) {

@@ -2,6 +2,7 @@
 
 /// Who is connected or about to be, and the rules of it:
 /// - a node is connected once; a higher incarnation replaces a lower one, anything else is refused;
+///   with TLS only the node of the same name can be a later incarnation;
 /// - a peer is up when both of its lanes are open, and what is not up in time is dropped;
 /// - when two nodes dial each other at the same moment, the link that the smaller uuid dialled
 /// wins.
@@ -21,8 +22,9 @@ public:
 
   peer_table(loop_context& context, routes& up);
 
-  /// A Hello came; `shown`: on the local socket. Errors: `refused`.
-  result<ticket> accept(const peer& dialer, mesh::lane l,
+  /// A Hello came; `shown`: on the local socket. The other lane must be open at the `deadline` of
+  /// the first. Errors: `refused`.
+  result<ticket> accept(const peer& dialer, mesh::lane l, kj::TimePoint deadline,
                         const std::optional<local_ticket>& shown = std::nullopt);
   /// Lets the dialer open its bulk lane on the local socket, if it shows this there.
   void expect_local(ticket t, const local_ticket& expected);
@@ -63,6 +65,10 @@ private:
   link* find_up(const mesh::node_identity& who);
   void remove(entries::iterator at, error why);
   void bring_up(entry& e);
+  /// Whether a node with the uuid of `held` is its later incarnation. Errors: `refused`.
+  result<void> check_succeeds(const entry& held, const peer& newcomer) const;
+  /// As `abandon`, with a word about it.
+  void reject(ticket t, const std::string& why);
   void taskFailed(kj::Exception&& e) override;
 
   loop_context& context_;

@@ -1,58 +1,12 @@
 // What a peer may do to a socket network: whatever it likes, and it costs only its own connection.
 
 #include "actors/env/network/role_rules.hpp"
-#include "tests/unit/network/raw_peer.hpp"
-#include "tests/unit/network/test_node.hpp"
-
-#include <algorithm>
-#include <random>
+#include "tests/unit/network/listening_node.hpp"
 
 using namespace gradmesh;
 using namespace gradmesh::env;
 using namespace gradmesh::env::test;
 using mesh::lane;
-
-namespace {
-
-const greeting stranger{identity(66), {}, "gradmesh", "stranger", {mesh::role::worker}, {}};
-
-/// A node that is listening, and the proof that it still serves others.
-struct listening {
-  explicit listening(network_options o = options(1))
-      : node(make_socket_network, std::move(o)), at(node.listen()) {}
-
-  void check_still_serves() {
-    const auto before = node.snapshot().ups.size();
-    test_node friendly(make_socket_network, options(77));
-    friendly->connect(at);
-    CHECK(friendly.wait_for_up());
-    CHECK(node.wait_for_up(before + 1));
-  }
-
-  bool wait_for_log(std::string_view text) {
-    return node.wait_for([&](const record& r) {
-      return std::any_of(r.log.begin(), r.log.end(), [&](const std::string& line) {
-        return line.find(text) != std::string::npos;
-      });
-    });
-  }
-
-  test_node node;
-  config::endpoint at;
-};
-
-mesh::frame with_header(mesh::frame_ptr f, const std::function<void(mesh::frame_header&)>& change) {
-  auto changed = *f;
-  change(changed.header);
-  return changed;
-}
-
-void fill_with_noise(std::span<std::byte> out, std::mt19937_64& random) {
-  for (auto& b : out)
-    b = static_cast<std::byte>(random());
-}
-
-} // namespace
 
 TEST_CASE("a connection that does not speak the protocol is closed, counted and logged") {
   listening l;

@@ -107,6 +107,15 @@ bool raw_peer::receive_exactly(std::span<std::byte> to) {
   return true;
 }
 
+void raw_peer::pass_on(raw_peer& to) {
+  std::array<std::byte, 65'536> data;
+  const auto got = recv(descriptor_, data.data(), data.size(), MSG_DONTWAIT);
+  if (got > 0)
+    to.send(std::span(data).first(static_cast<std::size_t>(got)));
+  else
+    shutdown(to.descriptor_, SHUT_WR);
+}
+
 raw_listener::raw_listener() : descriptor_(open_socket()) {
   auto address = loopback(0);
   socklen_t length = sizeof(address);

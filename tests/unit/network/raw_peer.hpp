@@ -33,9 +33,13 @@ public:
   std::optional<mesh::frame> receive();
   /// Reads on until it is closed; false when it stays open for too long.
   bool is_closed_by_peer();
+  /// False when it was closed before that.
+  bool receive_exactly(std::span<std::byte> to);
+  /// Hands on what has come in, or the end.
+  void pass_on(raw_peer& to);
+  int descriptor() const { return descriptor_; }
 
 private:
-  bool receive_exactly(std::span<std::byte> to);
   int descriptor_;
 };
 
@@ -45,6 +49,7 @@ public:
   ~raw_listener();
   const config::endpoint& at() const { return at_; }
   raw_peer accept();
+  int descriptor() const { return descriptor_; }
 
 private:
   int descriptor_;
