@@ -101,6 +101,8 @@ TEST_CASE("a record that comes while the loop goes to sleep is found") {
   shm_end victim(loop, kj::mv(sockets[1]), memory, 1);
   victim.read();
   victim.wait_for(1);
+  loop.io.waitScope.poll();
+  CHECK(memory->asleep(1).load() == shm::wants_records); // after it, it sleeps again
   loop.spin.remove(writer);
 }
 
