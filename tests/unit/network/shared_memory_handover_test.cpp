@@ -117,6 +117,9 @@ TEST_CASE("what a peer passes off as memory is refused unless it is just that") 
                         shm::sizes{ring, 1ull << 63}, shm::sizes{1ull << 63, area}})
     CHECK(fate_of(forged(bytes, fixed_size, {shm::region_magic, s.ring_bytes, s.area_bytes})) ==
           errc::malformed_message);
+  const std::uint64_t odd_ring = 3 * 4'096;
+  CHECK(fate_of(forged(bytes + 2 * (odd_ring - ring), fixed_size,
+                       {shm::region_magic, odd_ring, area})) == errc::malformed_message);
   CHECK(fate_of(forged(0, fixed_size, {})) == errc::malformed_message);
   CHECK(fate_of(forged(4'096, fixed_size, {shm::region_magic, ring, area})) ==
         errc::malformed_message);

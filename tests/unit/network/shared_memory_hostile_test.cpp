@@ -142,6 +142,13 @@ const forgery forgeries[] = {
        h.put({0, 0, ~0ull}, h.head_of(*honest));
      },
      "a body of which 10000 are missing"},
+    {"more bytes in ring and area than fit into a number",
+     [](auto& h) {
+       auto head = h.head_of(*honest);
+       head.resize(head.size() + 1);
+       h.put({0, 0, ~0ull}, head);
+     },
+     "a body of which 10000 are missing"},
     {"pages before the metadata is complete",
      [](auto& h) {
        const auto head = h.head_of(*honest);

@@ -108,7 +108,7 @@ TEST_CASE("frames of all sizes cross between two threads as they are, both ways 
     for (const auto spin_time : {0us, 50us}) {
       std::vector<shape> plan[2];
       for (auto& p : plan)
-        for (int i = 0; i < 300; ++i)
+        for (int i = 0; i < 150; ++i)
           p.push_back(random_shape(random, sizes));
       const auto memory = make_memory(sizes);
       auto sockets = connected_sockets();
@@ -198,6 +198,19 @@ TEST_CASE("a large body passes in pieces where kept frames leave no long run of 
   CHECK_FALSE(is_shared(*p.b.frames[17], *p.memory, 0));
 }
 
+TEST_CASE("a body waits for a whole run of pages while other frames are on their way") {
+  shm_pair p;
+  constexpr std::size_t frames = 40;
+  std::size_t shared = 0, whole = 0;
+  auto reading = p.b.channel->read_all([&](mesh::frame_ptr f) {
+    if (is_shared(*f, *p.memory, 0)) ++shared;
+    return ++whole == frames ? error{errc::cancelled, "all"} : error{};
+  });
+  p.a.write(std::vector(frames, bulk_frame(1, 1, 60'000))); // four of them leave four pages
+  CHECK(p.loop.wait(kj::mv(reading)).code == errc::cancelled);
+  CHECK(shared == frames);
+}
+
 TEST_CASE("a write waits while nobody reads and is resolved when somebody does") {
   const auto more_than_the_ring = std::vector(50, bulk_frame(1, 20, 100));
   const auto more_than_the_area = std::vector(5, bulk_frame(1, 0, 64'000));
@@ -280,6 +293,17 @@ TEST_CASE("a peer that goes is noticed, and what it wrote before is still read")
   CHECK_THROWS_AS(p.b.write({bulk_frame(3, 1, 5)}), kj::Exception);
 }
 
+TEST_CASE("a peer that goes is noticed while frames of its are still in use there") {
+  shm_pair p;
+  p.a.read();
+  p.b.read();
+  p.b.write({bulk_frame(1, 1, 50'000)});
+  p.a.wait_for(1);
+  REQUIRE(is_shared(*p.a.frames[0], *p.memory, 1));
+  p.a.channel = nullptr;
+  CHECK(p.b.wait_for_end() == error{});
+}
+
 TEST_CASE("a peer that goes within a frame is lost") {
   shm_pair p;
   auto writing = p.a.channel->write({bulk_frame(1, 1, 1'000'000)});
@@ -309,55 +333,17 @@ TEST_CASE("the handler's error ends the reading") {
   CHECK(frames == 2);
 }
 
-TEST_CASE("a loop without traffic polls for the spin time and then sleeps") {
-  struct counting final : shm::pollable {
-    bool poll() override {
-      ++polls;
-      return std::exchange(has_work, false);
-    }
-    bool sleep() override {
-      ++sleeps;
-      return true;
-    }
-    bool has_work = true;
-    std::uint64_t polls = 0;
-    std::uint64_t sleeps = 0;
-  };
-  for (const auto spin_time : {0us, 2000us}) {
-    shm_loop loop(spin_time);
-    counting c;
-    loop.spin.add(c);
-    const auto begin = std::chrono::steady_clock::now();
-    loop.spin.wake();
-    loop.run_until([&] { return c.sleeps == 1; });
-    CHECK(std::chrono::steady_clock::now() - begin >= spin_time);
-    CHECK(c.polls >= 2);
-    const auto polls = c.polls;
-    loop.io.provider->getTimer().afterDelay(5 * kj::MILLISECONDS).wait(loop.io.waitScope);
-    CHECK(c.polls == polls);
-    CHECK(c.sleeps == 1);
-    loop.spin.remove(c);
+TEST_CASE("the handler may answer at once") {
+  shm_pair p;
+  kj::Promise<void> answering = nullptr;
+  auto reading = p.b.channel->read_all([&](mesh::frame_ptr f) {
+    answering = p.b.channel->write({std::move(f)});
+    return error{};
+  });
+  p.a.read();
+  for (std::uint64_t id = 0; id < 100; ++id) {
+    p.a.write({bulk_frame(id, 1, id * 500)});
+    p.a.wait_for(id + 1);
+    CHECK(is_intact(*p.a.frames.back(), 1, id * 500));
   }
-}
-
-TEST_CASE("a peer that sleeps is woken once, and one that is awake is left alone") {
-  auto sockets = connected_sockets();
-  const auto memory = make_memory();
-  shm_loop loop;
-  auto a = loop.open(kj::mv(sockets[0]), memory, 0);
-  const auto write = [&] { loop.wait(a->write({bulk_frame(1, 1, 1)})); };
-  const auto wake_ups = [&] {
-    char bytes[16];
-    const auto got = ::recv(sockets[1], bytes, sizeof(bytes), MSG_DONTWAIT);
-    return got < 0 ? 0 : got;
-  };
-  write();
-  CHECK(wake_ups() == 0);
-  memory->asleep(1).store(shm::wants_room);
-  write();
-  CHECK(wake_ups() == 0); // records are not what it waits for
-  memory->asleep(1).store(shm::wants_records | shm::wants_room);
-  write();
-  write();
-  CHECK(wake_ups() == 1);
 }
