@@ -1,7 +1,5 @@
 #include "actors/parameters/dense_blocks.hpp"
 
-#include "actors/parameters/finite.hpp"
-
 #include <algorithm>
 #include <atomic>
 #include <cassert>
@@ -15,9 +13,6 @@ namespace {
 constexpr std::size_t slab_buffers = 2;
 
 } // namespace
-
-/// What is checked and then used while it is in the first-level cache.
-constexpr std::size_t tile_floats = 2048;
 
 struct dense_blocks::buffer {
   buffer(std::shared_ptr<zeroed_memory> in, float* at) : slab(std::move(in)), memory(at) {}
@@ -75,37 +70,18 @@ shared_floats dense_blocks::share(std::size_t block) const {
   return {std::make_shared<const hold>(blocks_[block].values), values(block)};
 }
 
-bool dense_blocks::update(std::size_t block, std::span<const float> gradient,
-                          const optimizer& rule, float learning_rate) {
+void dense_blocks::update(std::size_t block, std::span<const float> gradient, const optimizer& rule,
+                          float learning_rate) {
   auto& updated = blocks_[block];
   const auto before = values(block);
   assert(gradient.size() == before.size());
-  // A gradient that has just come from another process is looked at once and not twice where that
-  // can be undone: without state, by dropping what was computed.
-  const bool can_undo = state_floats_per_parameter_ == 0;
-  if (!can_undo && !all_finite(gradient)) return false;
-  auto to = can_undo || is_held(*updated.values) ? take_spare() : updated.values;
-  const std::span<float> after{to->memory, before.size()};
-  if (!can_undo) {
-    const std::span<float> state(state_.as<float>() +
-                                     range(block).first * state_floats_per_parameter_,
-                                 before.size() * state_floats_per_parameter_);
-    rule.update(before, after, gradient, state, learning_rate, updated.steps + 1);
-  } else {
-    for (std::size_t first = 0; first < before.size(); first += tile_floats) {
-      const auto count = std::min(tile_floats, before.size() - first);
-      const auto tile = gradient.subspan(first, count);
-      if (!all_finite(tile)) {
-        keep_spare(std::move(to));
-        return false;
-      }
-      rule.update(before.subspan(first, count), after.subspan(first, count), tile, {},
-                  learning_rate, updated.steps + 1);
-    }
-  }
-  ++updated.steps;
+  const std::span<float> state(state_.as<float>() +
+                                   range(block).first * state_floats_per_parameter_,
+                               before.size() * state_floats_per_parameter_);
+  // The copy and the update are one pass.
+  auto to = is_held(*updated.values) ? take_spare() : updated.values;
+  rule.update(before, {to->memory, before.size()}, gradient, state, learning_rate, ++updated.steps);
   if (to != updated.values) keep_spare(std::exchange(updated.values, std::move(to)));
-  return true;
 }
 
 bool dense_blocks::is_held(const buffer& values) {

@@ -56,9 +56,8 @@ public:
   /// The values of now, which stay as they are for as long as they are held.
   shared_floats share(std::size_t block) const;
 
-  /// Updates a block by its gradient, which has its size. False if a value of the gradient is not
-  /// finite; then nothing has changed.
-  bool update(std::size_t block, std::span<const float> gradient, const optimizer& rule,
+  /// Updates a block by its gradient, which has its size and is finite.
+  void update(std::size_t block, std::span<const float> gradient, const optimizer& rule,
               float learning_rate);
 
 private:

@@ -119,17 +119,6 @@ result<void> parameter_store::check(const gradient& change) const {
 
 result<void> parameter_store::check_dense(std::size_t block,
                                           std::span<const float> gradient) const {
-  if (auto ok = check_dense_size(block, gradient); !ok) return ok;
-  if (!all_finite(gradient)) return not_finite_in_block(block, gradient);
-  return {};
-}
-
-error parameter_store::not_finite_in_block(std::size_t block, std::span<const float> gradient) {
-  return not_finite(fmt::format("dense block {}, element", block), gradient);
-}
-
-result<void> parameter_store::check_dense_size(std::size_t block,
-                                               std::span<const float> gradient) const {
   if (block >= dense_.count())
     return {errc::invalid_argument,
             fmt::format("there is no dense block {}; shard {} has {}: worker and shard disagree "
@@ -139,15 +128,16 @@ result<void> parameter_store::check_dense_size(std::size_t block,
   if (gradient.size() != range.size())
     return wrong_size(fmt::format("gradients for dense block {}", block), gradient.size(),
                       range.size());
+  if (!all_finite(gradient))
+    return not_finite(fmt::format("dense block {}, element", block), gradient);
   return {};
 }
 
 result<void> parameter_store::apply_dense(std::size_t block, std::span<const float> gradient,
                                           float learning_rate) {
   if (auto ok = check_rate(learning_rate); !ok) return ok;
-  if (auto ok = check_dense_size(block, gradient); !ok) return ok;
-  if (!dense_.update(block, gradient, *rule_, learning_rate))
-    return not_finite_in_block(block, gradient);
+  if (auto ok = check_dense(block, gradient); !ok) return ok;
+  dense_.update(block, gradient, *rule_, learning_rate);
   return {};
 }
 
@@ -155,8 +145,8 @@ result<void> parameter_store::apply(const gradient& change, float learning_rate)
   if (auto ok = check_rate(learning_rate); !ok) return ok;
   if (auto ok = check(change); !ok) return ok;
   for (std::size_t b = 0; change.has_dense && b < dense_.count(); ++b)
-    (void)dense_.update(b, change.dense.subspan(dense_.range(b).first, dense_.range(b).size()),
-                        *rule_, learning_rate); // finite: it was checked
+    dense_.update(b, change.dense.subspan(dense_.range(b).first, dense_.range(b).size()), *rule_,
+                  learning_rate);
   auto rows = resolve(change.keys);
   return rows ? apply_sparse(*rows, change.rows, learning_rate) : rows.failure();
 }

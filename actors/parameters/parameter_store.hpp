@@ -103,8 +103,6 @@ public:
   result<partition_content> export_partition(std::uint32_t partition) const;
 
 private:
-  result<void> check_dense_size(std::size_t block, std::span<const float> gradient) const;
-  static error not_finite_in_block(std::size_t block, std::span<const float> gradient);
   parameter_store(std::span<const learning::table_spec> tables, partition_map map,
                   std::uint32_t shard, std::unique_ptr<optimizer> rule, std::uint64_t seed);
 
