@@ -85,7 +85,9 @@ kj::Promise<void> tls_stream::write(kj::ArrayPtr<const kj::ArrayPtr<const kj::by
   unsent_ = unsent(pieces);
   writing_ = true;
   aside_ = nullptr; // what it had left goes before this
-  return kj::evalNow([this] { return write_on(); }).attach(kj::defer([this] {
+  auto done = kj::evalNow([this] { return write_on(); });
+  if (!writing_) return done;
+  return done.attach(kj::defer([this] {
     unsent_ = {};
     writing_ = false;
   }));
