@@ -195,6 +195,12 @@ TEST_CASE("nobody under a name, and a name too long, are told") {
   CHECK(too_long.failure().code == errc::invalid_argument);
 }
 
+TEST_CASE("a name that a peer gives cannot carry control characters into logs") {
+  const auto nobody = shm::connect_to("evil\x1b[2J\nname");
+  REQUIRE_FALSE(nobody);
+  CHECK(nobody.failure().text.find("'evil\\x1b[2J\\x0aname'") != std::string::npos);
+}
+
 TEST_CASE("a process of another user is refused on both sides") {
   if (geteuid() != 0) {
     MESSAGE("skipped: only root can become another user");

@@ -1,6 +1,7 @@
 #include "actors/env/network/shared_memory/handover.hpp"
 
 #include "actors/env/descriptor.hpp"
+#include "config/diagnostic.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -26,7 +27,7 @@ result<abstract_address> address_of(std::string_view name) {
   a.address.sun_family = AF_UNIX;
   // The leading zero byte makes it abstract.
   if (name.size() >= sizeof(a.address.sun_path))
-    return {errc::invalid_argument, "the name of a socket, '" + std::string(name) + "', has " +
+    return {errc::invalid_argument, "the name of a socket, " + config::quoted(name) + ", has " +
                                         std::to_string(name.size()) + " bytes; at most " +
                                         std::to_string(sizeof(a.address.sun_path) - 1) +
                                         " are allowed"};
@@ -40,7 +41,8 @@ kj::AutoCloseFd open_socket() {
 }
 
 error failed(errc code, const char* what, std::string_view name) {
-  return {code, std::string(what) + " '" + std::string(name) + "': " + errno_text()};
+  // A peer may have said the name.
+  return {code, std::string(what) + ' ' + config::quoted(name) + ": " + errno_text()};
 }
 
 } // namespace
