@@ -8,8 +8,9 @@
 namespace gradmesh::server_shard {
 namespace {
 
-/// Up to this size parts of an answer are copied into one frame.
+/// A frame of parts that are copied into it, and the blocks that have one to themselves.
 constexpr std::size_t shared_frame_bytes_max = 64u << 10;
+constexpr std::size_t own_frame_bytes_min = 16u << 10;
 constexpr std::uint8_t shared_frame_priority = 1;
 /// Key lists that are remembered for each worker.
 constexpr std::size_t known_lists_max = 64;
@@ -74,52 +75,56 @@ result<void> shard_job::answer(const message<schema::Pull>& request) {
   // Small parts share a frame, for which they are copied. A block of its own is sent from where it
   // is: a later update does not change what was handed out.
   std::vector<std::uint32_t> numbers;
-  std::vector<std::byte> bytes;
+  mesh::writable_body body;
+  std::size_t used = 0;
   const auto send_copied = [&]() -> result<void> {
     if (numbers.empty()) return {};
-    const auto body = mesh::allocate_body(bytes.size());
-    std::copy(bytes.begin(), bytes.end(), body.bytes.begin());
-    auto sent = send_values(request, numbers, shared_frame_priority, body.share());
+    mesh::frame_body filled{body.owner, body.bytes.first(std::exchange(used, 0))};
+    body = {};
+    auto sent = send_values(request, numbers, shared_frame_priority, std::move(filled));
     numbers.clear();
-    bytes.clear();
     return sent;
   };
   for (std::uint32_t number = 0; number < parts->size(); ++number) {
     const auto& part = (*parts)[number];
-    parameters::shared_floats block;
-    if (part.dense) {
-      block = store_.dense_block(part.block);
-      if (format == parameters::transfer_format::float32 &&
-          block.values.size_bytes() > shared_frame_bytes_max) {
-        const mesh::frame_body body{std::move(block.owner), std::as_bytes(block.values)};
-        const auto priority = mesh::tensor_priority(part.block, store_.dense_blocks());
-        if (auto sent = send_values(request, {&number, 1}, priority, body); !sent) return sent;
-        continue;
-      }
-    } else {
-      auto rows = rows_of((*request).getRank(), part);
-      if (!rows) return rows.failure();
-      const auto floats = store_.body_floats(false, (*rows)->size());
-      if (floats > (mesh::body_bytes_max - shared_frame_bytes_max) / sizeof(float))
-        return error{errc::limit_exceeded, "a run of " + std::to_string((*rows)->size()) +
-                                               " keys is too long for one frame"};
-      row_values_.resize(floats);
-      if (auto read = store_.read_sparse(**rows, row_values_); !read) return read;
-      block.values = row_values_;
+    auto values = values_of((*request).getRank(), part);
+    if (!values) return values.failure();
+    const auto encoded = parameters::encoded_bytes(format, values->values.size());
+    if (part.dense && format == parameters::transfer_format::float32 &&
+        encoded >= own_frame_bytes_min) {
+      const mesh::frame_body block{std::move(values->owner), std::as_bytes(values->values)};
+      const auto priority = mesh::tensor_priority(part.block, store_.dense_blocks());
+      if (auto sent = send_values(request, {&number, 1}, priority, block); !sent) return sent;
+      continue;
     }
-    const auto at = bytes.size();
-    const auto encoded = parameters::encoded_bytes(format, block.values.size());
-    bytes.resize(at + padded(encoded));
-    if (auto done = parameters::encode(format, block.values, std::span(bytes).subspan(at, encoded));
-        !done)
-      return done;
-    numbers.push_back(number);
-    if (bytes.size() >= shared_frame_bytes_max)
+    if (used + padded(encoded) > body.bytes.size()) {
       if (auto sent = send_copied(); !sent) return sent;
+      body = mesh::allocate_body(std::max(padded(encoded), shared_frame_bytes_max));
+    }
+    const auto room = body.bytes.subspan(used, padded(encoded));
+    if (auto done = parameters::encode(format, values->values, room.first(encoded)); !done)
+      return done;
+    std::ranges::fill(room.subspan(encoded), std::byte{0});
+    used += room.size();
+    numbers.push_back(number);
   }
   if (auto sent = send_copied(); !sent) return sent;
   ++counters_.pulls;
   return {};
+}
+
+result<parameters::shared_floats> shard_job::values_of(std::uint32_t rank,
+                                                       const requested_part& part) {
+  if (part.dense) return store_.dense_block(part.block);
+  const auto rows = rows_of(rank, part);
+  if (!rows) return rows.failure();
+  const auto floats = store_.body_floats(false, (*rows)->size());
+  if (floats > mesh::body_bytes_max / sizeof(float))
+    return error{errc::limit_exceeded, "a run of " + std::to_string((*rows)->size()) +
+                                           " keys is too long for one frame"};
+  row_values_.resize(floats);
+  if (auto read = store_.read_sparse(**rows, row_values_); !read) return read.failure();
+  return parameters::shared_floats{nullptr, row_values_};
 }
 
 result<void> shard_job::send_values(const message<schema::Pull>& request,

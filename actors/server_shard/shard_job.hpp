@@ -81,6 +81,8 @@ private:
   result<parameters::key_rows*> rows_of(std::uint32_t rank, const requested_part& what);
   result<void> take_parts(const message<schema::Push>& request,
                           std::vector<std::uint64_t>& staleness);
+  /// What a part of a pull reads: rows as a view until the next call, a block for good.
+  result<parameters::shared_floats> values_of(std::uint32_t rank, const requested_part& part);
   result<void> send_values(const message<schema::Pull>& request,
                            std::span<const std::uint32_t> numbers, std::uint8_t priority,
                            mesh::frame_body body);
