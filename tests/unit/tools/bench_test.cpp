@@ -103,6 +103,7 @@ TEST_CASE("rows as JSON have every field, null where there is nothing") {
                                         "keys_per_s",
                                         "p50_us",
                                         "p99_us",
+                                        "control_p99_us",
                                         "cpu_cores",
                                         "runs",
                                         "spread",
