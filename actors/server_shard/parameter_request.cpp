@@ -34,6 +34,15 @@ error wrong_body(const char* what, std::size_t parts, std::size_t bytes) {
                       what, parts, bytes)};
 }
 
+/// Elements of a list can take no bytes at all; what is made of each of them here does.
+template <class Message>
+result<void> check_count(const char* what, std::size_t parts, const Message& message) {
+  const auto& metadata = message.frame()->metadata;
+  if (parts <= metadata.size()) return {};
+  return {errc::malformed_message, fmt::format("a {} says that it has {} parts, in {} bytes", what,
+                                               parts, 8 * metadata.size())};
+}
+
 /// Floats of so many rows; more than any body holds if that is more than can be counted.
 std::size_t rows_floats(std::uint64_t keys, const parameters::parameter_store& store) {
   if (keys > mesh::body_bytes_max) return mesh::body_bytes_max;
@@ -48,9 +57,8 @@ result<requested_part> read_part(schema::Part::Reader in, body_cursor<Message>& 
     out.dense = true;
     out.block = in.getBlock();
     if (out.block >= store.dense_blocks())
-      return error{errc::invalid_argument,
-                   fmt::format("there is no block {}; this shard has {}", out.block,
-                               store.dense_blocks())};
+      return error{errc::invalid_argument, fmt::format("there is no block {}; this shard has {}",
+                                                       out.block, store.dense_blocks())};
     return out;
   }
   const auto list = in.getKeys();
@@ -68,6 +76,7 @@ result<requested_part> read_part(schema::Part::Reader in, body_cursor<Message>& 
 result<std::vector<requested_part>> read_parts(const mesh::message<schema::Pull>& pull,
                                                const parameters::parameter_store& store) {
   const auto in = (*pull).getParts();
+  if (auto checked = check_count("pull", in.size(), pull); !checked) return checked.failure();
   const auto wrong = wrong_body("pull", in.size(), pull.body().size());
   body_cursor body(pull);
   std::vector<requested_part> parts;
@@ -85,6 +94,7 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
                                             const parameters::parameter_store& store,
                                             parameters::transfer_format format) {
   const auto in = (*push).getParts();
+  if (auto checked = check_count("push", in.size(), push); !checked) return checked.failure();
   const auto wrong = wrong_body("push", in.size(), push.body().size());
   body_cursor body(push);
   std::vector<pushed_part> parts;
@@ -95,8 +105,8 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
     const auto floats = what->dense
                             ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
                             : rows_floats(what->name.count, store);
-    pushed_part out{*what, part.getSequence(), part.getNumber(), part.getCount(),
-                    part.getReadClock(), {}, {}};
+    pushed_part out{
+        *what, part.getSequence(), part.getNumber(), part.getCount(), part.getReadClock(), {}, {}};
     if (format == parameters::transfer_format::float32) {
       const auto values = body.take<float>(floats);
       if (!values) return wrong;

@@ -75,7 +75,11 @@ struct shard_bench {
   template <class T>
   message<T> as_received(mesh::draft<T>& draft, std::uint32_t rank) {
     const mesh::service_id from{mesh::service_kind::worker, static_cast<std::uint16_t>(rank)};
-    auto frame = draft.build(router->local(shard_service), from, 0, mesh::lane::bulk);
+    return as_received<T>(draft.build(router->local(shard_service), from, 0, mesh::lane::bulk));
+  }
+
+  template <class T>
+  message<T> as_received(mesh::frame frame) {
     frame.header.from = router->self();
     frame.header.message_id = 1;
     frame.header.view_epoch = epoch;
@@ -278,6 +282,53 @@ TEST_CASE("a pull whose body does not fit what it claims is refused") {
   CHECK_FALSE(bench.pull(0, {5}, 2));
   CHECK_FALSE(bench.pull(0, {5}, std::uint64_t{1} << 61));
   CHECK_FALSE(bench.pull(0, {5, 5}, 2));
+}
+
+TEST_CASE("counts and numbers that no body holds are refused") {
+  constexpr auto much = ~std::uint64_t{0};
+  for (const auto format : {config::value_format::float32, config::value_format::int8})
+    for (const auto keys : {std::uint64_t{3}, std::uint64_t{1} << 30, (std::uint64_t{1} << 30) + 1,
+                            std::uint64_t{1} << 61, std::uint64_t{1} << 63, much})
+      for (const bool sent : {true, false}) {
+        CAPTURE(keys);
+        shard_bench bench(strategy::async, 1, format);
+        mesh::draft<schema::Push> draft;
+        draft->setJobId(1);
+        auto part = draft->initParts(1)[0];
+        part.setCount(1);
+        part.initPart().initKeys().setCount(keys);
+        part.getPart().getKeys().setSent(sent);
+        const auto body = mesh::allocate_body(16);
+        body.as<std::uint64_t>(0, 2)[0] = body.as<std::uint64_t>(0, 2)[1] = 5;
+        draft.body = body.share();
+        CHECK(bench.push_draft(draft).failure().code == errc::malformed_message);
+        CHECK(bench.shard->counters().refused == 1);
+      }
+  shard_bench bench(strategy::bsp, 1);
+  CHECK(bench.push_part(0, {}, 2, 0xFFFFFFFF).failure().code == errc::invalid_argument);
+  CHECK(bench.push_part(0, {}, 0xFFFFFFFF).failure().code == errc::malformed_message);
+  CHECK(bench.push_part(0xFFFFFFFF, {}, 0xFFFFFFFF).failure().code == errc::malformed_message);
+  CHECK(bench.shard->counters().pushes == 0);
+}
+
+TEST_CASE("a list of parts is refused that is longer than the message that it came in") {
+  shard_bench bench(strategy::async, 1);
+  const auto pulled = [&](std::uint64_t count) {
+    auto f = mesh::draft<schema::Pull>().build(bench.router->local(shard_service), worker_service,
+                                               0, mesh::lane::bulk);
+    // A root of three data words and one pointer: to structs of no words, as many as one likes.
+    f.metadata = {std::uint64_t{6} << 32,
+                  std::uint64_t{3} << 32 | std::uint64_t{1} << 48,
+                  1,
+                  0,
+                  0,
+                  std::uint64_t{7} << 32 | 1,
+                  count << 2};
+    return bench.shard->pull(bench.as_received<schema::Pull>(std::move(f)));
+  };
+  CHECK(pulled(7));
+  CHECK(pulled(8).failure().code == errc::malformed_message);
+  CHECK(pulled(4'000).failure().code == errc::malformed_message);
 }
 
 TEST_CASE("who is not a worker of the job may not push") {

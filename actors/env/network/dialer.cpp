@@ -6,6 +6,8 @@
 namespace gradmesh::env {
 namespace {
 
+constexpr const char* no_tls_hint =
+    " (if its mesh uses no TLS, this node can have no [tls] either)";
 constexpr const char* tls_hint = " (if its mesh uses TLS, this node needs a certificate too)";
 
 error unreachable(const config::endpoint& to, const std::string& why) {
@@ -22,30 +24,35 @@ error late(const config::endpoint& to, const std::string& what, std::chrono::mil
 } // namespace
 
 void dialer::dial(const config::endpoint& to) {
-  tasks_.add(dial_lanes(to).then([this, to](error why) {
+  const auto told = [this, to](const error& why) {
     if (why) context_.events.on_connect_failed(to, why);
-  }));
+  };
+  tasks_.add(
+      dial_lanes(to).then(told, [this, to, told](kj::Exception&& e) { told(cannot_use(to, e)); }));
 }
 
 kj::Promise<error> dialer::dial_lanes(config::endpoint to) {
   return dial_lane(to, mesh::lane::control).then([this, to](dialled control) -> kj::Promise<error> {
     if (!control) return control.failure();
     const auto& answer = control->answer;
-    const auto ticket =
-        peers_.claim({answer.identity, answer.node_name, answer.roles, to});
+    const auto ticket = peers_.claim({answer.identity, answer.node_name, answer.roles, to});
     if (!ticket) return ticket.failure();
-    auto bulk = dial_bulk(to, answer);
-    return bulk.then([this, to, t = *ticket, control = *std::move(control)](dialled opened) mutable {
-      auto failed = bring_up(t, to, kj::mv(control), kj::mv(opened));
-      if (failed) peers_.abandon(t);
-      return failed;
-    });
+    auto bulk = kj::evalNow([&] {
+                  return dial_bulk(to, answer);
+                }).catch_([this, to](kj::Exception&& e) { return dialled(cannot_use(to, e)); });
+    return bulk.then(
+        [this, to, t = *ticket, control = *std::move(control)](dialled opened) mutable {
+          auto failed = bring_up(t, to, kj::mv(control), kj::mv(opened));
+          if (failed) peers_.abandon(t);
+          return failed;
+        });
   });
 }
 
 kj::Promise<dialer::dialled> dialer::dial_bulk(const config::endpoint& to, const welcome& control) {
   const auto& offer = control.offer;
-  if (!context_.options.shared_memory || offer.socket.empty() || without_memory_.contains(config::to_string(to)))
+  if (!context_.options.shared_memory || offer.socket.empty() ||
+      without_memory_.contains(config::to_string(to)))
     return dial_lane(to, mesh::lane::bulk);
   auto socket = shm::connect_to(offer.socket);
   const auto ours = socket ? shm::check_same_user(socket->get()) : result<void>(socket.failure());
@@ -65,7 +72,8 @@ kj::Promise<dialer::dialled> dialer::dial_bulk(const config::endpoint& to, const
       });
 }
 
-kj::Promise<dialer::dialled> dialer::share_memory(kj::AutoCloseFd socket, const config::endpoint& to,
+kj::Promise<dialer::dialled> dialer::share_memory(kj::AutoCloseFd socket,
+                                                  const config::endpoint& to,
                                                   const local_ticket& ticket) {
   using descriptors = kj::LowLevelAsyncIoProvider;
   const auto flags =
@@ -149,7 +157,9 @@ kj::Promise<result<kj::Own<connection>>> dialer::secure(kj::Own<kj::AsyncIoStrea
   if (!context_.options.tls) return secured(kj::heap<connection>(kj::mv(stream)));
   return context_.options.tls
       ->connect(context_.port, kj::mv(stream), config::to_string(to), to.host)
-      .then([](result<tls_connection> done) -> secured {
+      .then([to](result<tls_connection> done) -> secured {
+        if (!done && done.failure().code == errc::node_lost)
+          return unreachable(to, done.failure().text + no_tls_hint);
         if (!done) return done.failure();
         auto c = kj::heap<connection>(kj::mv(done->stream));
         c->certified = std::move(done->peer);
@@ -160,8 +170,8 @@ kj::Promise<result<kj::Own<connection>>> dialer::secure(kj::Own<kj::AsyncIoStrea
 kj::Promise<dialer::dialled> dialer::shake_hands(kj::Own<connection> c, const config::endpoint& to,
                                                  mesh::lane l, const local_ticket* ticket) {
   auto& lane = *c;
-  return lane.writer
-      .write({make_hello(context_.own, l, ticket)})
+  // A broken connection can show at once, by an exception instead of a promise that fails.
+  return kj::evalNow([&] { return lane.writer.write({make_hello(context_.own, l, ticket)}); })
       // A listener that refuses without reading may have closed already; its answer tells why.
       .catch_([](kj::Exception&&) {})
       .then([&lane] {
@@ -173,9 +183,8 @@ kj::Promise<dialer::dialled> dialer::shake_hands(kj::Own<connection> c, const co
                                      (context_.options.tls ? "" : tls_hint));
         if (!f)
           return {errc::incompatible_peer,
-                  config::to_string(to) +
-                      " does not speak the Gradmesh protocol: " + f.failure().text +
-                      (context_.options.tls ? "" : tls_hint)};
+                  config::to_string(to) + " does not speak the Gradmesh protocol: " +
+                      f.failure().text + (context_.options.tls ? "" : tls_hint)};
         auto answer = read_answer(**f);
         if (!answer)
           return {answer.failure().code,

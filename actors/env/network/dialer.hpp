@@ -1,8 +1,7 @@
 #pragma once
 
-/// Opens links to listeners: TCP, TLS where it is configured, Hello and answer for the control lane,
-/// then for the bulk lane, which may go through shared memory.
-/// Lives on the loop thread.
+/// Opens links to listeners: TCP, TLS where it is configured, Hello and answer for the control
+/// lane, then for the bulk lane, which may go through shared memory. Lives on the loop thread.
 
 #include "actors/env/network/peer_table.hpp"
 

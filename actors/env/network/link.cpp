@@ -38,8 +38,10 @@ link::~link() {
 
 void link::start() {
   for (const auto l : {mesh::lane::control, mesh::lane::bulk}) {
-    auto reading =
-        at(l).read_all([this, l](mesh::frame_ptr f) { return receive(l, std::move(f)); });
+    // Now, but with what the first read throws in the promise: the peer is told of already.
+    auto reading = kj::evalNow([&] {
+      return at(l).read_all([this, l](mesh::frame_ptr f) { return receive(l, std::move(f)); });
+    });
     tasks_.add(reading.then([this](error why) { reading_ended(std::move(why)); }));
     grant(l);
   }
@@ -51,8 +53,8 @@ error link::check_header(mesh::lane l, const mesh::frame_header& h) {
   if (is_handshake_kind(h.kind) || !is_known_kind(h.kind))
     return fault("a frame of kind " + std::to_string(h.kind) + " came after the handshake");
   if (h.protocol != mesh::protocol_version)
-    return fault("a frame of protocol version " + std::to_string(h.protocol) + " came on a link of " +
-                 std::to_string(mesh::protocol_version));
+    return fault("a frame of protocol version " + std::to_string(h.protocol) +
+                 " came on a link of " + std::to_string(mesh::protocol_version));
   if (h.message_id == 0) return fault("a frame has no message id");
   return {};
 }
@@ -66,10 +68,9 @@ error link::receive(mesh::lane l, mesh::frame_ptr f) {
   context_.counters.bytes_received.fetch_add(f->wire_bytes(), std::memory_order_relaxed);
   f->claim = window(l).claim(f->wire_bytes());
   if (!f->claim)
-    return {errc::limit_exceeded, "the peer broke the protocol: a frame of " +
-                                      std::to_string(f->wire_bytes()) +
-                                      " bytes goes beyond the window of " +
-                                      std::to_string(window(l).bytes()) + " bytes"};
+    return {errc::limit_exceeded,
+            "the peer broke the protocol: a frame of " + std::to_string(f->wire_bytes()) +
+                " bytes goes beyond the window of " + std::to_string(window(l).bytes()) + " bytes"};
   const auto senders = senders_of(h.kind);
   if (who_.roles.has_any(senders))
     context_.events.on_frame(std::move(f));
@@ -111,8 +112,8 @@ error link::take_credit(const mesh::frame& f) {
 
 void link::grant(mesh::lane l) {
   auto& w = window(l);
-  const auto queued = queues_->control.push_link_frame(
-      make_credit(context_.own, {l, w.tell(), w.bytes()}));
+  const auto queued =
+      queues_->control.push_link_frame(make_credit(context_.own, {l, w.tell(), w.bytes()}));
   if (queued == send_queue::pushed::wake_writer) wake_writer(mesh::lane::control);
 }
 

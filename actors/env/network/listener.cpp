@@ -39,7 +39,8 @@ void listener::serve_local() {
   fill_randomly(random);
   const auto name = "gradmesh-" + hex(random);
   auto socket = shm::listen_at(name);
-  if (!socket) return context_.log("no shared memory for nodes on this host: " + socket.failure().text);
+  if (!socket)
+    return context_.log("no shared memory for nodes on this host: " + socket.failure().text);
   context_.local_socket = name;
   take_from(kj::mv(*socket), door::local);
 }
@@ -64,7 +65,8 @@ kj::Promise<void> listener::accept_on(kj::ConnectionReceiver& receiver, door thr
 }
 
 void listener::greet(kj::Own<kj::AsyncIoStream> stream, door through) {
-  const auto remote = through == door::local ? config::endpoint{"this host", 0} : remote_of(*stream);
+  const auto remote =
+      through == door::local ? config::endpoint{"this host", 0} : remote_of(*stream);
   auto evicted = kj::newPromiseAndFulfiller<void>();
   auto place = context_.strangers.add();
   place->on_eviction([fulfiller = kj::mv(evicted.fulfiller)]() mutable { fulfiller->fulfill(); });
@@ -101,14 +103,12 @@ void listener::greet(kj::Own<kj::AsyncIoStream> stream, door through) {
   tasks_.add(handshake.exclusiveJoin(kj::mv(late)).exclusiveJoin(kj::mv(displaced)));
 }
 
-kj::Promise<result<kj::Own<connection>>> listener::secure(kj::Own<kj::AsyncIoStream> stream,
-                                                          const config::endpoint& remote,
-                                                          door through) {
+kj::Promise<result<kj::Own<connection>>>
+listener::secure(kj::Own<kj::AsyncIoStream> stream, const config::endpoint& remote, door through) {
   using secured = result<kj::Own<connection>>;
   if (through == door::local) {
     int descriptor = -1;
-    KJ_IF_MAYBE (fd, stream->getFd())
-      descriptor = *fd;
+    KJ_IF_MAYBE (fd, stream->getFd()) descriptor = *fd;
     if (auto ours = shm::check_same_user(descriptor); !ours) return secured(ours.failure());
     return secured(kj::heap<connection>(kj::mv(stream)));
   }
@@ -148,9 +148,8 @@ kj::Promise<void> listener::answer(kj::Own<connection> c, config::endpoint remot
 kj::Promise<void> listener::welcome(kj::Own<connection> c, const peer& who, const hello& said,
                                     mesh::lane l, std::uint16_t protocol, door through) {
   // On the local socket a Hello without a ticket shows one of zeros, which nobody was given.
-  const auto shown = through == door::local
-                         ? std::optional(said.ticket.value_or(local_ticket{}))
-                         : std::nullopt;
+  const auto shown =
+      through == door::local ? std::optional(said.ticket.value_or(local_ticket{})) : std::nullopt;
   const auto ticket = peers_.accept(who, l, c->deadline, shown);
   if (!ticket) return refuse(kj::mv(c), who.remote, l, ticket.failure());
   c->half_open_place->on_eviction([this, t = *ticket, remote = who.remote] {
@@ -165,7 +164,7 @@ kj::Promise<void> listener::welcome(kj::Own<connection> c, const peer& who, cons
     peers_.expect_local(*ticket, offer.ticket);
   }
   auto& writer = c->writer;
-  return writer.write({make_welcome(context_.own, l, protocol, offer)})
+  return kj::evalNow([&] { return writer.write({make_welcome(context_.own, l, protocol, offer)}); })
       .then([this, through, c = kj::mv(c)]() mutable {
         return through == door::local ? receive_shared_memory(kj::mv(c))
                                       : kj::Promise<result<kj::Own<connection>>>(

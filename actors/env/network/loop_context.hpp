@@ -84,8 +84,8 @@ struct connection final : frame_channel {
   frame_writer writer;
   std::optional<tls_peer> certified; // who the other end is, by its certificate
   kj::Own<shm::channel> shared;      // carries the frames instead, once the handshake is done
-  std::unique_ptr<half_open::place> half_open_place; // while it is one that was accepted
-  kj::TimePoint deadline = kj::origin<kj::TimePoint>(); // of its handshake, if it was accepted
+  std::unique_ptr<half_open::place> half_open_place;    // while it is one that was accepted
+  kj::TimePoint deadline = kj::origin<kj::TimePoint>(); // of its handshake, the same
 };
 
 } // namespace gradmesh::env

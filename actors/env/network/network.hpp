@@ -8,13 +8,14 @@
 /// network's own thread (sockets) or the sender's (memory), one at a time for a peer and lane; a
 /// handler must not block.
 ///
-/// Order: frames of one priority to one peer on one lane arrive in the order of the calls to `send`,
-/// or the peer goes down. Failure: a peer that breaks the protocol, falls silent in the handshake,
-/// or does not read its control lane goes down with an error that says so; frames queued for it are
-/// lost.
+/// Order: frames of one priority to one peer on one lane arrive in the order of the calls to
+/// `send`, or the peer goes down. Failure: a peer that breaks the protocol, falls silent in the
+/// handshake, or does not read its control lane goes down with an error that says so; frames queued
+/// for it are lost.
 ///
 /// Back-pressure: each receiver grants a window per lane, and the queue in front of it is bounded,
-/// so a peer that does not read costs `queue_bytes_max` and no more. Then `send` says `retry_later`.
+/// so a peer that does not read costs `queue_bytes_max` and no more. Then `send` says
+/// `retry_later`.
 
 #include "actors/error.hpp"
 #include "actors/mesh/frame.hpp"

@@ -9,8 +9,7 @@ namespace gradmesh::env {
 peer_table::peer_table(loop_context& context, routes& up)
     : context_(context), routes_(up), graveyard_(*this) {}
 
-result<peer_table::ticket> peer_table::accept(const peer& who, mesh::lane l,
-                                              kj::TimePoint deadline,
+result<peer_table::ticket> peer_table::accept(const peer& who, mesh::lane l, kj::TimePoint deadline,
                                               const std::optional<local_ticket>& shown) {
   const auto& dialer = who.identity;
   const auto index = static_cast<std::size_t>(l);
@@ -80,7 +79,8 @@ bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened) {
     e.watches.push_back(place->reader.read_one({hello_bytes_max, 0})
                             .then(
                                 [this, t](result<mesh::frame_ptr> f) {
-                                  if (f) return reject(t, "a frame came before the other lane was open");
+                                  if (f)
+                                    return reject(t, "a frame came before the other lane was open");
                                   if (f.failure().code != errc::node_lost)
                                     return reject(t, f.failure().text);
                                   abandon(t);

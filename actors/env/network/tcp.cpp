@@ -12,7 +12,8 @@
 namespace gradmesh::env {
 namespace {
 
-constexpr int pending_connections_max = 128;
+/// A burst of strangers must not fill it, or the system makes members wait for seconds.
+constexpr int pending_connections_max = 1'024;
 constexpr int keepalive_idle_s = 30;
 constexpr int keepalive_interval_s = 10;
 constexpr int keepalive_probes = 3;

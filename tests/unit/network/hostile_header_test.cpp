@@ -6,6 +6,9 @@
 
 #include <xxhash.h>
 
+#include <atomic>
+#include <future>
+
 using namespace gradmesh;
 using namespace gradmesh::env;
 using namespace gradmesh::env::test;
@@ -114,16 +117,26 @@ TEST_CASE("a forged header with the right checksum takes its link down") {
     errc code = errc::malformed_message;
   };
   std::vector<forgery> forgeries{
-      {0, 4, mesh::frame_magic ^ 1},    {0, 4, 0},
-      {4, 2, 0},                        {4, 2, mesh::protocol_version + 1},
-      {4, 2, 0xFFFF},                   {6, 2, 0},
-      {6, 2, 1},                        {6, 2, 2},
-      {6, 2, 3},                        {6, 2, 32},
-      {6, 2, 33},                       {6, 2, 0xFFFF},
-      {8, 1, 0},                        {8, 1, 2},
-      {8, 1, 0xFF},                     {9, 1, 8},
-      {9, 1, 0xFF},                     {16, 4, 15},
-      {16, 4, 0xFFFFFFFF},              {16, 4, 0xFFFFFFF8, errc::limit_exceeded},
+      {0, 4, mesh::frame_magic ^ 1},
+      {0, 4, 0},
+      {4, 2, 0},
+      {4, 2, mesh::protocol_version + 1},
+      {4, 2, 0xFFFF},
+      {6, 2, 0},
+      {6, 2, 1},
+      {6, 2, 2},
+      {6, 2, 3},
+      {6, 2, 32},
+      {6, 2, 33},
+      {6, 2, 0xFFFF},
+      {8, 1, 0},
+      {8, 1, 2},
+      {8, 1, 0xFF},
+      {9, 1, 8},
+      {9, 1, 0xFF},
+      {16, 4, 15},
+      {16, 4, 0xFFFFFFFF},
+      {16, 4, 0xFFFFFFF8, errc::limit_exceeded},
       {24, 8, 0xFFFFFFFF, errc::limit_exceeded},
       {24, 8, std::uint64_t{1} << 63, errc::limit_exceeded},
       {24, 8, ~std::uint64_t{0}, errc::limit_exceeded},
@@ -155,7 +168,7 @@ TEST_CASE("what the link does not judge in a header arrives as it was sent") {
   listening l;
   raw_link link(l.at, stranger);
   auto wire = encode(*some_frame());
-  put(wire, 10, ~0ull, 6);      // reserved
+  put(wire, 10, ~0ull, 6); // reserved
   put(wire, 20, ~0ull, 4);
   put(wire, 56, 0, 8);          // an old view: the shard's business
   put(wire, 72, ~0ull, 8);      // an answer to nothing
@@ -172,8 +185,8 @@ TEST_CASE("what the link does not judge in a header arrives as it was sent") {
 
 TEST_CASE("a frame for a service that there is not is refused by the router, and the link lives") {
   auto o = options(1);
-  const auto router = std::make_shared<mesh::router>(
-      o.self, std::shared_ptr<network>(make_socket_network(o)));
+  const auto router =
+      std::make_shared<mesh::router>(o.self, std::shared_ptr<network>(make_socket_network(o)));
   std::atomic<int> downs{0};
   REQUIRE(router->start({.up = [](const peer&) {},
                          .down = [&](const peer&, const error&) { ++downs; },
@@ -182,6 +195,7 @@ TEST_CASE("a frame for a service that there is not is refused by the router, and
   REQUIRE(at);
   {
     raw_link link(*at, stranger);
+    link.control.send(*make_credit(stranger, {lane::control, 0, 1u << 20}));
     const auto answer = [&] {
       for (;;) {
         auto f = link.control.receive();
@@ -216,6 +230,31 @@ TEST_CASE("a frame that is cut at any byte takes its link down and nothing else"
   // The same way of sending brings a whole one there.
   CHECK(has(send_and_close(l, wire).text, "closed the connection"));
   CHECK(l.node.snapshot().frames.size() == 1);
+  l.check_still_serves();
+}
+
+TEST_CASE("a peer that resets a lane just when its link comes up goes down, or never was up") {
+  listening l;
+  for (int round = 0; round < 50; ++round) {
+    const auto reset = round % 2 == 0 ? lane::control : lane::bulk;
+    CAPTURE(round);
+    raw_peer control(l.at);
+    control.send(*make_hello(stranger, lane::control));
+    REQUIRE(control.receive());
+    raw_peer bulk(l.at);
+    // The node finds the Hello and the reset at once.
+    std::promise<void> holding, sent;
+    REQUIRE(l.node->post([&] {
+      holding.set_value();
+      sent.get_future().wait();
+    }));
+    holding.get_future().wait();
+    bulk.send(*make_hello(stranger, lane::bulk));
+    (reset == lane::control ? control : bulk).reset();
+    sent.set_value();
+    CHECK((reset == lane::control ? bulk : control).is_closed_by_peer());
+    CHECK(l.node.wait_for([](const record& r) { return r.ups.size() == r.downs.size(); }));
+  }
   l.check_still_serves();
 }
 

@@ -6,6 +6,7 @@
 #include "actors/env/network/shared_memory/handover.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -225,12 +226,15 @@ TEST_CASE("a dialer gives up a local socket that does not take its memory, and t
   };
   dialer->connect(trap.at());
   auto control = accept_control();
+  pollfd knock{door->get(), POLLIN, 0};
+  REQUIRE(poll(&knock, 1, 30'000) == 1);
+  kj::AutoCloseFd local(accept4(*door, nullptr, nullptr, SOCK_CLOEXEC));
   SUBCASE("and is silent") {
     REQUIRE(dialer.wait_for_failure());
     CHECK(has(dialer.snapshot().failures[0].why.text, "on its local socket within 300 ms"));
   }
   SUBCASE("and closes") {
-    *door = nullptr;
+    local = nullptr;
     REQUIRE(dialer.wait_for_failure());
   }
   dialer->connect(trap.at());

@@ -107,6 +107,12 @@ bool raw_peer::receive_exactly(std::span<std::byte> to) {
   return true;
 }
 
+void raw_peer::reset() {
+  const linger at_once{1, 0};
+  setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  close(std::exchange(descriptor_, -1));
+}
+
 void raw_peer::pass_on(raw_peer& to) {
   std::array<std::byte, 65'536> data;
   const auto got = recv(descriptor_, data.data(), data.size(), MSG_DONTWAIT);

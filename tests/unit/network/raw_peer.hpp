@@ -35,6 +35,8 @@ public:
   bool is_closed_by_peer();
   /// False when it was closed before that.
   bool receive_exactly(std::span<std::byte> to);
+  /// Closes so that the other side finds a reset instead of an end.
+  void reset();
   /// Hands on what has come in, or the end.
   void pass_on(raw_peer& to);
   int descriptor() const { return descriptor_; }
