@@ -24,11 +24,11 @@ error late(const config::endpoint& to, const std::string& what, std::chrono::mil
 } // namespace
 
 void dialer::dial(const config::endpoint& to) {
-  const auto told = [this, to](const error& why) {
-    if (why) context_.events.on_connect_failed(to, why);
-  };
-  tasks_.add(
-      dial_lanes(to).then(told, [this, to, told](kj::Exception&& e) { told(cannot_use(to, e)); }));
+  tasks_.add(dial_lanes(to)
+                 .catch_([this, to](kj::Exception&& e) { return cannot_use(to, e); })
+                 .then([this, to](error why) {
+                   if (why) context_.events.on_connect_failed(to, why);
+                 }));
 }
 
 kj::Promise<error> dialer::dial_lanes(config::endpoint to) {
