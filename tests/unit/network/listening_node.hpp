@@ -13,6 +13,16 @@ namespace gradmesh::env::test {
 /// Who a raw peer says it is unless a test says otherwise.
 inline const greeting stranger{identity(66), {}, "gradmesh", "stranger", {mesh::role::worker}, {}};
 
+/// Dials until it is up, as nodes do: on a slow machine, or in a crowd, its time may be over before
+/// its turn comes.
+inline void connect_until_up(test_node& dialer, const config::endpoint& to) {
+  for (std::size_t tries = 1; dialer.snapshot().ups.empty(); ++tries) {
+    dialer->connect(to);
+    REQUIRE(dialer.wait_for(
+        [&](const record& r) { return !r.ups.empty() || r.failures.size() >= tries; }));
+  }
+}
+
 struct listening {
   explicit listening(network_options o = options(1))
       : node(make_socket_network, std::move(o)), at(node.listen()) {}
@@ -20,8 +30,7 @@ struct listening {
   void check_still_serves() {
     const auto before = node.snapshot().ups.size();
     test_node friendly(make_socket_network, options(77));
-    friendly->connect(at);
-    CHECK(friendly.wait_for_up());
+    connect_until_up(friendly, at);
     CHECK(node.wait_for_up(before + 1));
   }
 
