@@ -298,8 +298,8 @@ TEST_CASE("counts and numbers that no body holds are refused") {
         part.setCount(1);
         part.initPart().initKeys().setCount(keys);
         part.getPart().getKeys().setSent(sent);
-        const auto body = mesh::allocate_body(16);
-        body.as<std::uint64_t>(0, 2)[0] = body.as<std::uint64_t>(0, 2)[1] = 5;
+        const auto body = mesh::allocate_body(32); // fits none of them
+        std::ranges::fill(body.as<std::uint64_t>(0, 4), 5);
         draft.body = body.share();
         CHECK(bench.push_draft(draft).failure().code == errc::malformed_message);
         CHECK(bench.shard->counters().refused == 1);
