@@ -67,18 +67,18 @@ result<parameter_store> parameter_store::make(const std::vector<learning::table_
 }
 
 result<void> parameter_store::read_sparse(const key_rows& keys, std::span<float> out) const {
-  if (out.size() != body_floats(false, keys.size()))
+  if (out.size() != row_floats(keys.size()))
     return wrong_size("floats to read sparse rows into", out.size(),
-                      body_floats(false, keys.size()));
+                      row_floats(keys.size()));
   sparse_.read(keys, out);
   return {};
 }
 
 result<void> parameter_store::check_sparse(const key_rows& keys,
                                            std::span<const float> gradients) const {
-  const auto row_floats = body_floats(false, keys.size());
-  if (gradients.size() != row_floats)
-    return wrong_size("gradients of sparse rows", gradients.size(), row_floats);
+  const auto wanted = row_floats(keys.size());
+  if (gradients.size() != wanted)
+    return wrong_size("gradients of sparse rows", gradients.size(), wanted);
   if (!all_finite(gradients)) return not_finite("sparse row element", gradients);
   if (sparse_keys() + keys.absent() > key_index::rows_max)
     return {errc::limit_exceeded,
@@ -94,27 +94,6 @@ result<void> parameter_store::apply_sparse(key_rows& keys, std::span<const float
   if (auto ok = check_sparse(keys, gradients); !ok) return ok;
   sparse_.apply(keys, gradients, *rule_, learning_rate);
   return {};
-}
-
-result<void> parameter_store::read(bool dense, std::span<const std::uint64_t> keys,
-                                   std::span<float> out) const {
-  const auto rows = resolve(keys);
-  if (!rows) return rows.failure();
-  if (out.size() != body_floats(dense, keys.size()))
-    return wrong_size("floats to read into", out.size(), body_floats(dense, keys.size()));
-  const auto dense_floats = dense ? dense_.size() : 0;
-  dense_.copy(0, out.first(dense_floats));
-  sparse_.read(*rows, out.subspan(dense_floats));
-  return {};
-}
-
-result<void> parameter_store::check(const gradient& change) const {
-  const auto dense_floats = change.has_dense ? dense_.size() : 0;
-  if (change.dense.size() != dense_floats)
-    return wrong_size("dense gradients", change.dense.size(), dense_floats);
-  if (!all_finite(change.dense)) return not_finite("dense parameter", change.dense);
-  const auto rows = resolve(change.keys);
-  return rows ? check_sparse(*rows, change.rows) : rows.failure();
 }
 
 result<void> parameter_store::check_dense(std::size_t block,
@@ -139,16 +118,6 @@ result<void> parameter_store::apply_dense(std::size_t block, std::span<const flo
   if (auto ok = check_dense(block, gradient); !ok) return ok;
   dense_.update(block, gradient, *rule_, learning_rate);
   return {};
-}
-
-result<void> parameter_store::apply(const gradient& change, float learning_rate) {
-  if (auto ok = check_rate(learning_rate); !ok) return ok;
-  if (auto ok = check(change); !ok) return ok;
-  for (std::size_t b = 0; change.has_dense && b < dense_.count(); ++b)
-    dense_.update(b, change.dense.subspan(dense_.range(b).first, dense_.range(b).size()), *rule_,
-                  learning_rate);
-  auto rows = resolve(change.keys);
-  return rows ? apply_sparse(*rows, change.rows, learning_rate) : rows.failure();
 }
 
 result<partition_content> parameter_store::export_partition(std::uint32_t partition) const {

@@ -81,23 +81,8 @@ public:
   /// keys; then nothing has changed.
   result<void> apply_sparse(key_rows& keys, std::span<const float> gradients, float learning_rate);
 
-  /// Floats in the body of a pull's answer.
-  std::size_t body_floats(bool dense, std::size_t keys) const {
-    return layout_.body_floats(dense ? dense_.size() : 0, keys);
-  }
-
-  /// Writes the body of a pull's answer: `out` has `body_floats(dense, keys.size())` floats.
-  /// `errc::invalid_argument` if the size differs, or keys are not strictly ascending or not this
-  /// shard's.
-  result<void> read(bool dense, std::span<const std::uint64_t> keys, std::span<float> out) const;
-
-  /// Whether `apply` would take the gradient; see there.
-  result<void> check(const gradient& change) const;
-
-  /// Updates what the gradient names, by the optimizer with this learning rate.
-  /// `errc::invalid_argument` as `read`, and if a value or the learning rate is not finite;
-  /// `errc::limit_exceeded` if the shard could come to more than `key_index::rows_max` keys.
-  result<void> apply(const gradient& change, float learning_rate);
+  /// Floats in the rows of so many keys, all sparse tables together.
+  std::size_t row_floats(std::size_t keys) const { return layout_.body_floats(0, keys); }
 
   /// The values of one partition. `errc::invalid_argument` if it is not this shard's.
   result<partition_content> export_partition(std::uint32_t partition) const;

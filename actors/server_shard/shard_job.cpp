@@ -118,7 +118,7 @@ result<parameters::shared_floats> shard_job::values_of(std::uint32_t rank,
   if (part.dense) return store_.dense_block(part.block);
   const auto rows = rows_of(rank, part);
   if (!rows) return rows.failure();
-  const auto floats = store_.body_floats(false, (*rows)->size());
+  const auto floats = store_.row_floats((*rows)->size());
   if (floats > mesh::body_bytes_max / sizeof(float))
     return error{errc::limit_exceeded, "a run of " + std::to_string((*rows)->size()) +
                                            " keys is too long for one frame"};

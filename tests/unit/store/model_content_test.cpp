@@ -3,6 +3,8 @@
 #include "actors/parameters/parameter_store.hpp"
 #include "actors/store/fingerprint.hpp"
 
+#include "tests/support/whole_gradient.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -45,7 +47,7 @@ std::vector<partition_content> train(std::uint32_t shards) {
       rows.insert(rows.end(), 3, static_cast<float>(key));
     }
     const std::vector<float> dense(store->dense_size(), 1.0F);
-    REQUIRE(store->apply({true, dense, keys, rows}, 1.0F));
+    REQUIRE(testing::apply(*store, {true, dense, keys, rows}, 1.0F));
     const auto own = map.partitions_of(s);
     for (auto p = own.first; p < own.last; ++p) {
       auto content = store->export_partition(static_cast<std::uint32_t>(p));
