@@ -94,6 +94,7 @@ TEST_CASE("who has no ticket of its own is refused on the local socket, counted 
   listening l;
   test_node member(make_socket_network, options(5));
   member->connect(l.at);
+  REQUIRE(member.wait_for_up());
   REQUIRE(l.node.wait_for_up());
   half_link half(l.at, neighbour(66));
   half_link other(l.at, neighbour(67));

@@ -277,6 +277,7 @@ TEST_CASE("another certificate is no later incarnation of a node, whatever its u
   tls_bench b;
   test_node victim(make_socket_network, member(2, context_of(b.ca, b.ca.node("a"))));
   victim->connect(b.l.at);
+  REQUIRE(victim.wait_for_up());
   REQUIRE(b.l.node.wait_for_up());
   const std::string text = "'b' cannot be its next incarnation";
 
