@@ -143,7 +143,7 @@ TEST_CASE("memory passes from one process's socket to the other's") {
   const auto made = make_memory();
   auto sending = shm::send_memory(*p.ends[0], *made);
   const auto received = p.loop.wait(shm::receive_memory(*p.ends[1]));
-  p.loop.wait(kj::mv(sending));
+  CHECK(p.loop.wait(kj::mv(sending)));
   REQUIRE(received);
   made->way(1).block.read = 17;
   CHECK((*received)->way(1).block.read == 17);
@@ -162,6 +162,18 @@ TEST_CASE("bytes without memory, other descriptors and silence are refused") {
   CHECK(outcome() == errc::malformed_message);
   p.ends[0] = nullptr;
   CHECK(outcome() == errc::node_lost);
+}
+
+TEST_CASE("memory that the peer does not take is not taken for delivered") {
+  unix_pair p;
+  auto sending = shm::send_memory(*p.ends[0], *make_memory());
+  CHECK_FALSE(sending.poll(p.loop.io.waitScope));
+  p.ends[1] = nullptr;
+  const auto sent = p.loop.wait(kj::mv(sending).catch_([](kj::Exception&&) {
+    return result<void>(errc::node_lost, "reset, since it left bytes unread");
+  }));
+  REQUIRE_FALSE(sent);
+  CHECK(sent.failure().code == errc::node_lost);
 }
 
 TEST_CASE("processes of one user find each other by a name in the abstract namespace") {

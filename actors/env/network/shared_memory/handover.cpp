@@ -7,8 +7,8 @@
 #include <sys/un.h>
 
 #include <cstddef>
-#include <fstream>
 #include <cstring>
+#include <fstream>
 
 namespace gradmesh::env::shm {
 namespace {
@@ -91,7 +91,8 @@ kj::Promise<result<void>> send_memory(kj::AsyncCapabilityStream& to, const memor
   return to.sendFd(m.descriptor())
       .then([&to, here] { return to.tryRead(here, 1, 1); })
       .then([](std::size_t got) -> result<void> {
-        if (got == 0) return {errc::node_lost, "the peer closed the socket instead of taking memory"};
+        if (got == 0)
+          return {errc::node_lost, "the peer closed the socket instead of taking memory"};
         return {};
       })
       .attach(kj::mv(answer));

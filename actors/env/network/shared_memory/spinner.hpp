@@ -36,8 +36,8 @@ std::chrono::microseconds default_spin_time();
 
 class spinner {
 public:
-  explicit spinner(std::chrono::microseconds spin_time = default_spin_time())
-      : spin_time_(spin_time) {}
+  spinner() : spinner(default_spin_time()) {}
+  explicit spinner(std::chrono::microseconds spin_time) : spin_time_(spin_time) {}
 
   void add(pollable& channel);
   void remove(pollable& channel);
