@@ -3,6 +3,7 @@
 #include "actors/env/process.hpp"
 #include "tools/bench/link_load.hpp"
 #include "tools/bench/peer_process.hpp"
+#include "tools/bench/pinned.hpp"
 #include "tools/bench/scratch_certificates.hpp"
 #include "tools/bench/statistics.hpp"
 
@@ -80,6 +81,7 @@ result<rig> set_up(const link_bench_options& options) {
     setup.tls = r.certificates->files(link_side::sender);
     theirs = r.certificates->files(link_side::receiver);
   }
+  const pinned far_end(1);
   if (auto added = add_baselines(r, setup, theirs); !added) return added.failure();
   auto receiver = start_receiver(setup, theirs);
   if (!receiver) return receiver.failure();
@@ -88,6 +90,7 @@ result<rig> set_up(const link_bench_options& options) {
   if (!listening) return listening.failure();
   const auto at = config::parse_endpoint((*listening)["endpoint"].get<std::string>());
   if (!at) return at.failure();
+  const pinned near_end(0); // its thread too
   auto sender = link_load::connect(setup, *at);
   if (!sender) return sender.failure();
   r.sender = *std::move(sender);
@@ -182,6 +185,7 @@ std::size_t window_of(std::uint64_t bytes) {
 result<std::vector<bench_row>> run_link_bench(const link_bench_options& options) {
   auto r = set_up(options);
   if (!r) return r.failure();
+  const pinned near_end(0); // of the baselines
   std::vector<bench_row> rows;
   for (const auto bytes : options.sizes) {
     if (options.progress) options.progress(std::to_string(bytes) + " bytes");

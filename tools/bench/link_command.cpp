@@ -53,7 +53,7 @@ exit_code link_command(const std::vector<std::string>& arguments) {
           "All figures are medians of the runs, SPREAD is (greatest - least) / median. In each run "
           "the same\nbytes also go through blocking sockets (RAW_TCP), and through blocking "
           "OpenSSL (lane tls) or memcpy\n(lane shm); RATIO is the link's goodput or time by "
-          "theirs. CORES counts both processes.",
+          "theirs. CORES counts both processes,\nwhich run on a processor each.",
       .positional = {}};
   options.named.add_options()("lane", po::value<std::string>()->default_value("tcp"),
                               "tcp, tls, or shm (shared memory)")(
