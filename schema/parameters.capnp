@@ -6,7 +6,7 @@
 # to it concerns only those.
 #
 # Part       The unit of pulls and pushes, so that none is much longer than 1 MiB and the shard works
-#            on one while the next is on its way: a *block* of the shard's dense range (262,144
+#            on one while the next is on its way: a *block* of the shard's dense range (65,536
 #            floats; the last is shorter), or the rows of a *run* of keys. A step's pull or push has
 #            at least one part for every shard, if need be an empty run. Small parts share a message.
 # Body       The parts one after the other, each padded with zeros to a multiple of 8 bytes:

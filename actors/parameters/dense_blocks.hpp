@@ -24,7 +24,9 @@
 
 namespace gradmesh::parameters {
 
-inline constexpr std::size_t dense_block_floats = 262'144; // 1 MiB
+/// 256 KiB: a gradient that has just come and the values that it changes stay in a processor's own
+/// cache together.
+inline constexpr std::size_t dense_block_floats = 65'536;
 
 /// Floats that do not change, and whoever keeps them alive. 64-byte aligned.
 struct shared_floats {

@@ -25,7 +25,7 @@ struct part {
 };
 
 /// Values and keys of a run take no more than this, unless a single row does.
-inline constexpr std::size_t run_bytes_max = dense_block_floats * sizeof(float);
+inline constexpr std::size_t run_bytes_max = 1u << 20;
 
 /// All parts of what one shard is asked for: its blocks, then the runs of `keys` keys with
 /// `floats_per_key` floats each. At least one part, if need be an empty run.

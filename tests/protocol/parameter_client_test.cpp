@@ -127,22 +127,22 @@ TEST_CASE("small pushes that are wanted at once share a message, and each is tol
 }
 
 TEST_CASE("what is on its way to a shard is bounded, and goes on as answers come") {
-  client_bench bench(100 * parameters::dense_block_floats);
+  client_bench bench(200 * parameters::dense_block_floats);
   bench.push(0, {});
   REQUIRE(bench.client->advance(start));
-  CHECK(bench.asked.size() == 32); // blocks of 1 MiB
+  CHECK(bench.asked.size() == 128); // blocks of 256 KiB
   bench.acknowledge(bench.asked[0]);
   bench.acknowledge(bench.asked[1]);
   REQUIRE(bench.hear());
   REQUIRE(bench.client->advance(start));
-  CHECK(bench.asked.size() == 34);
+  CHECK(bench.asked.size() == 130);
   CHECK(bench.pushed.empty());
   for (std::size_t i = 2; i < bench.asked.size(); ++i) {
     bench.acknowledge(bench.asked[i]);
     REQUIRE(bench.hear());
     REQUIRE(bench.client->advance(start));
   }
-  CHECK(bench.asked.size() == 100);
+  CHECK(bench.asked.size() == 200);
   CHECK(bench.pushed == std::vector<std::uint64_t>{0});
 }
 

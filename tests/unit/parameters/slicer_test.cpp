@@ -105,7 +105,7 @@ TEST_CASE("a part that is scattered leaves everything else alone") {
   CHECK(back == values);
 }
 
-TEST_CASE("parts cover everything once, in blocks and runs of a mebibyte") {
+TEST_CASE("parts cover everything once, in blocks and runs") {
   const auto parts = parts_of(2 * dense_block_floats + 5, 200'000, 1);
   REQUIRE(parts.size() == 3 + 3);
   std::uint64_t next = 0;
