@@ -48,7 +48,9 @@ public:
   }
 
   const env::environment& environment() const override { return environment_; }
-  mesh_access access() const override { return {.coordinator = nodes_.front()->endpoint(), .tls = {}}; }
+  mesh_access access() const override {
+    return {.coordinator = nodes_.front()->endpoint(), .tls = {}};
+  }
   std::string description() const override { return "all in this process"; }
   std::optional<std::string> casualty() override {
     const std::lock_guard lock(mutex_);

@@ -19,8 +19,8 @@ std::string lane_lines(config::lane_kind lane, const std::string& prefix) {
     return "shared_memory = false\n";
   case config::lane_kind::tls: {
     const auto files = tls_files(prefix, {});
-    return "shared_memory = false\n[tls]\nca = " + files.ca + "\ncertificate = " +
-           files.certificate + "\nkey = " + files.key + "\n";
+    return "shared_memory = false\n[tls]\nca = " + files.ca +
+           "\ncertificate = " + files.certificate + "\nkey = " + files.key + "\n";
   }
   }
   return "";

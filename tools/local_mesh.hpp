@@ -3,9 +3,9 @@
 /// A mesh on this machine, for one job: `gradmesh run`. Either real processes (the default) or the
 /// same actors in this process.
 
-#include "tools/mesh_access.hpp"
 #include "actors/env/environment.hpp"
 #include "config/job_config.hpp"
+#include "tools/mesh_access.hpp"
 
 #include <memory>
 #include <optional>

@@ -28,7 +28,8 @@ struct submission {
 class mesh_client {
 public:
   /// Links to the coordinator. Errors: `unreachable` (nobody listens there), `timed_out`,
-  /// `incompatible_peer`, those of tls_context::make; the text says who was tried, for how long, and what to do.
+  /// `incompatible_peer`, those of tls_context::make; the text says who was tried, for how long,
+  /// and what to do.
   static result<std::unique_ptr<mesh_client>> connect(const env::environment& environment,
                                                       const mesh_access& access);
   ~mesh_client();

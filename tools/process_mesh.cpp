@@ -55,7 +55,8 @@ public:
   const env::environment& environment() const override { return environment_; }
   mesh_access access() const override { return access_; }
   std::string description() const override {
-    return "coordinator at " + to_string(access_.coordinator) + ", node files and logs in " + folder_;
+    return "coordinator at " + to_string(access_.coordinator) + ", node files and logs in " +
+           folder_;
   }
 
   std::optional<std::string> casualty() override {

@@ -34,9 +34,8 @@ result<status_report> ask(mesh_client& client, const status_options& options) {
   if (!answer) return answer.failure();
   status_report report;
   const auto decoded = mesh::guarded([&]() -> result<void> {
-    report = make_status_report(
-        **answer, {config::to_string(options.access.coordinator),
-                    options.access.cluster, seconds_since(asked)});
+    report = make_status_report(**answer, {config::to_string(options.access.coordinator),
+                                           options.access.cluster, seconds_since(asked)});
     return {};
   });
   if (!decoded) return decoded.failure();

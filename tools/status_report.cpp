@@ -69,8 +69,7 @@ status_section nodes_of(schema::Status::Reader status) {
          entry.hasLastHeartbeat() ? number(beat.getCpuSeconds()) : json(), gauge(gauges, "links"),
          gauge(gauges, "bytes_sent_total"), gauge(gauges, "bytes_received_total"),
          gauge(gauges, "queued_bytes"), gauge(gauges, "retry_later_total"),
-         gauge(gauges, "frames_refused_total"),
-         seconds(entry.getHeartbeatAgeMs())});
+         gauge(gauges, "frames_refused_total"), seconds(entry.getHeartbeatAgeMs())});
   }
   return nodes;
 }

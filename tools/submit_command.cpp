@@ -38,9 +38,9 @@ exit_code submit_command(const std::vector<std::string>& arguments) {
       .positional = {"JOB.ini"},
       .required = 1};
   add_access_options(options.named);
-  options.named.add_options()(
-      "servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
-      "wait for at least so many server shards")(
+  options.named.add_options()("servers",
+                              po::value<std::uint32_t>()->default_value(1)->value_name("N"),
+                              "wait for at least so many server shards")(
       "workers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
       "wait for at least so many workers")(
       "data-servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),

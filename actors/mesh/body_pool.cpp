@@ -58,9 +58,8 @@ body_pool& pool() {
 
 unsigned class_of(std::size_t bytes) {
   const auto power = bytes <= slack_bytes ? 0 : std::bit_width(bytes - slack_bytes - 1);
-  return power <= static_cast<int>(smallest_class)
-             ? 0
-             : static_cast<unsigned>(power) - smallest_class;
+  return power <= static_cast<int>(smallest_class) ? 0
+                                                   : static_cast<unsigned>(power) - smallest_class;
 }
 
 void* allocate(std::size_t bytes) {

@@ -26,7 +26,7 @@ auto spawn_on(std::shared_ptr<loop_unit> host, Behaviour behaviour, Args&&... ar
   using impl = caf::infer_impl_from_fun_t<Behaviour>;
   caf::actor_config config{host.get()};
   config.init_fun = caf::detail::init_fun_factory<impl, Behaviour>{}(std::move(behaviour),
-                                                                    std::forward<Args>(args)...);
+                                                                     std::forward<Args>(args)...);
   return host->system().spawn_class<hosted<impl>, caf::no_spawn_options>(config, std::move(host));
 }
 

@@ -68,8 +68,7 @@ result<parameter_store> parameter_store::make(const std::vector<learning::table_
 
 result<void> parameter_store::read_sparse(const key_rows& keys, std::span<float> out) const {
   if (out.size() != row_floats(keys.size()))
-    return wrong_size("floats to read sparse rows into", out.size(),
-                      row_floats(keys.size()));
+    return wrong_size("floats to read sparse rows into", out.size(), row_floats(keys.size()));
   sparse_.read(keys, out);
   return {};
 }

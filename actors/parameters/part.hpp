@@ -33,10 +33,11 @@ inline std::vector<part> parts_of(std::uint64_t dense_floats, std::uint64_t keys
                                   std::size_t floats_per_key) {
   std::vector<part> parts;
   for (std::uint64_t first = 0; first < dense_floats; first += dense_block_floats)
-    parts.push_back({true, static_cast<std::uint32_t>(first / dense_block_floats),
+    parts.push_back({true,
+                     static_cast<std::uint32_t>(first / dense_block_floats),
                      {first, std::min(first + dense_block_floats, dense_floats)}});
-  const std::uint64_t run =
-      std::max<std::size_t>(1, run_bytes_max / (sizeof(std::uint64_t) + sizeof(float) * floats_per_key));
+  const std::uint64_t run = std::max<std::size_t>(
+      1, run_bytes_max / (sizeof(std::uint64_t) + sizeof(float) * floats_per_key));
   for (std::uint64_t first = 0; first < keys; first += run)
     parts.push_back({false, 0, {first, std::min(first + run, keys)}});
   if (parts.empty()) parts.push_back({});

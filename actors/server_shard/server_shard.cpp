@@ -17,8 +17,8 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
                                     " does not name " + to_string(service) + " of " +
                                     context->node_name};
   if (!job || job->id() != decoded->job_id || planner != plan.header().from) {
-    auto made = shard_job::make(std::move(*decoded), plan.header().view_epoch, index,
-                                context->router);
+    auto made =
+        shard_job::make(std::move(*decoded), plan.header().view_epoch, index, context->router);
     if (!made) return made.failure();
     job = std::move(*made);
     planner = plan.header().from;

@@ -120,8 +120,8 @@ result<parameters::shared_floats> shard_job::values_of(std::uint32_t rank,
   if (!rows) return rows.failure();
   const auto floats = store_.row_floats((*rows)->size());
   if (floats > mesh::body_bytes_max / sizeof(float))
-    return error{errc::limit_exceeded, "a run of " + std::to_string((*rows)->size()) +
-                                           " keys is too long for one frame"};
+    return error{errc::limit_exceeded,
+                 "a run of " + std::to_string((*rows)->size()) + " keys is too long for one frame"};
   row_values_.resize(floats);
   if (auto read = store_.read_sparse(**rows, row_values_); !read) return read.failure();
   return parameters::shared_floats{nullptr, row_values_};
@@ -148,8 +148,9 @@ result<parameters::key_rows*> shard_job::rows_of(std::uint32_t rank, const reque
   auto& known = known_keys_[rank];
   if (!what.has_keys) {
     if (auto* rows = known.find(what.name)) return rows;
-    return error{errc::unknown_keys, "a list of " + std::to_string(what.name.count) +
-                                         " keys is not known by its hash (any more); send the keys"};
+    return error{errc::unknown_keys,
+                 "a list of " + std::to_string(what.name.count) +
+                     " keys is not known by its hash (any more); send the keys"};
   }
   auto rows = store_.resolve(what.keys);
   if (!rows) return rows.failure();
@@ -206,8 +207,7 @@ result<void> shard_job::take_parts(const message<schema::Push>& request,
   const auto push = *request;
   if (auto known = check_worker(push.getJobId(), push.getRank(), request.header()); !known)
     return known;
-  const auto parts =
-      read_parts(request, store_, job::transfer_format_of(plan_.config.job.push_as));
+  const auto parts = read_parts(request, store_, job::transfer_format_of(plan_.config.job.push_as));
   if (!parts) return parts.failure();
   // All or none of a message's parts. (A single one is checked when it is applied.)
   if (parts->size() > 1)

@@ -45,10 +45,10 @@ private:
   std::vector<float> block_sum_;
 };
 
-/// Asynchronous: a part of a push is applied when it comes, a pull is answered when it comes; a pull
-/// may see a part of a push, but never a part of a block or row. n workers at an unchanged learning
-/// rate act like one with n times the rate (Mitliagkas et al. 2016), so each push is applied with
-/// the rate divided by the number of workers.
+/// Asynchronous: a part of a push is applied when it comes, a pull is answered when it comes; a
+/// pull may see a part of a push, but never a part of a block or row. n workers at an unchanged
+/// learning rate act like one with n times the rate (Mitliagkas et al. 2016), so each push is
+/// applied with the rate divided by the number of workers.
 class async_shard final : public shard_job {
 public:
   async_shard(job::job_plan plan, parameters::parameter_store store,

@@ -149,12 +149,12 @@ result<mesh::writable_body> step_computer::encode_part(parameters::error_feedbac
                                                        const parameters::slice& slice,
                                                        const parameters::part& part,
                                                        const learning::parameter_view& gradients) {
-  const auto keys = part.dense ? std::span<const std::uint64_t>()
-                               : std::span(slice.keys).subspan(part.elements.first,
-                                                               part.elements.size());
+  const auto keys = part.dense
+                        ? std::span<const std::uint64_t>()
+                        : std::span(slice.keys).subspan(part.elements.first, part.elements.size());
   const auto floats = parameters::part_floats(part, slicer_.layout().floats_per_key());
-  const auto body = mesh::allocate_body(keys.size_bytes() +
-                                        parameters::encoded_bytes(feedback.format(), floats));
+  const auto body =
+      mesh::allocate_body(keys.size_bytes() + parameters::encoded_bytes(feedback.format(), floats));
   std::ranges::copy(keys, body.as<std::uint64_t>(0, keys.size()).begin());
   if (feedback.format() == parameters::transfer_format::float32) {
     slicer_.gather(slice, part, gradients, body.as<float>(keys.size_bytes(), floats));

@@ -122,8 +122,8 @@ result<void> parameter_client::advance(env::time_point now) {
     if (now < queue.resume_at) continue;
     for (const auto k : {kind::pull, kind::push})
       for (auto items = take(shard, k); !items.empty(); items = take(shard, k)) {
-        const auto sent = k == kind::pull ? send_pull(std::move(items), now)
-                                          : send_push(std::move(items), now);
+        const auto sent =
+            k == kind::pull ? send_pull(std::move(items), now) : send_push(std::move(items), now);
         if (!sent) return sent.failure();
         if (!*sent) break; // the queue to the shard is full
       }
@@ -143,8 +143,8 @@ result<bool> parameter_client::send_pull(std::vector<item> items, env::time_poin
     const bool with_keys = !is_known(items[i]);
     write(parts[i], part, with_keys, may_be_named(part));
     if (!part.dense && with_keys)
-      keys.push_back(std::as_bytes(std::span(items[i].of->slice->keys)
-                                       .subspan(part.elements.first, part.elements.size())));
+      keys.push_back(std::as_bytes(
+          std::span(items[i].of->slice->keys).subspan(part.elements.first, part.elements.size())));
   }
   if (!keys.empty()) pull.body = join(keys);
   return send(pull, std::move(items), now);
@@ -158,7 +158,8 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
   for (unsigned i = 0; i < items.size(); ++i) {
     const auto& r = *items[i].of;
     auto out = parts[i];
-    write(out.initPart(), items[i].content(), !is_known(items[i]), may_be_named(items[i].content()));
+    write(out.initPart(), items[i].content(), !is_known(items[i]),
+          may_be_named(items[i].content()));
     out.setSequence(r.step);
     out.setNumber(items[i].part);
     out.setCount(static_cast<std::uint32_t>(r.slice->parts.size()));
@@ -244,9 +245,8 @@ parameter_client::message_parts* parameter_client::find(const mesh::frame_header
   return &found->second;
 }
 
-result<parameter_client::item> parameter_client::take_answered(message_parts& of,
-                                                               std::uint32_t number,
-                                                               const char* answer) {
+result<parameter_client::item>
+parameter_client::take_answered(message_parts& of, std::uint32_t number, const char* answer) {
   if (number >= of.items.size() || !of.items[number].of)
     return error{errc::malformed_message, fmt::format("a {} is for part {} of {}, which is not "
                                                       "asked for (any more)",
@@ -267,8 +267,7 @@ std::optional<std::span<const float>>
 parameter_client::values_at(const message<schema::Pulled>& pulled, std::uint64_t at,
                             std::size_t floats) {
   if (pull_format_ == parameters::transfer_format::float32) return pulled.array<float>(at, floats);
-  const auto encoded =
-      pulled.array<std::byte>(at, parameters::encoded_bytes(pull_format_, floats));
+  const auto encoded = pulled.array<std::byte>(at, parameters::encoded_bytes(pull_format_, floats));
   decoded_.resize(floats);
   if (!encoded || !parameters::decode(pull_format_, *encoded, decoded_)) return std::nullopt;
   return decoded_;
@@ -287,9 +286,10 @@ result<void> parameter_client::on_pulled(const message<schema::Pulled>& pulled) 
     const auto floats = parameters::part_floats(part, layout_.floats_per_key());
     const auto values = values_at(pulled, at, floats);
     if (!values)
-      return error{errc::malformed_message,
-                   fmt::format("the answer to {} has a body of {} bytes, which does not hold part {}",
-                               describe(r), pulled.body().size(), number)};
+      return error{
+          errc::malformed_message,
+          fmt::format("the answer to {} has a body of {} bytes, which does not hold part {}",
+                      describe(r), pulled.body().size(), number)};
     at += padded(parameters::encoded_bytes(pull_format_, floats));
     note_known(*answered);
     --r.missing;

@@ -2,7 +2,8 @@
 
 /// A worker's requests to the shards of a job: pulls and pushes, part by part. Small parts that are
 /// wanted at the same moment share a message; what is on its way to or from a shard is bounded, and
-/// the rest waits here, where it costs nothing. A request that a shard cannot take now is sent again.
+/// the rest waits here, where it costs nothing. A request that a shard cannot take now is sent
+/// again.
 ///
 /// Plain code, one owner: messages go out by the router, answers are handed in, time comes by
 /// argument. Nothing is sent before `advance`. An error that a function returns cannot be mended by
@@ -96,10 +97,10 @@ private:
     env::time_point since;
   };
   struct shard_queue {
-    std::array<std::deque<item>, 2> waiting;    // by kind
-    std::array<std::size_t, 2> bytes_on_way{}; // by kind: of requests without an answer
+    std::array<std::deque<item>, 2> waiting;          // by kind
+    std::array<std::size_t, 2> bytes_on_way{};        // by kind: of requests without an answer
     std::deque<parameters::key_list_name> known_keys; // to the shard, as far as we know
-    bool was_refused = false;                  // for now, since the last `advance`
+    bool was_refused = false;                         // for now, since the last `advance`
     env::time_point resume_at{};
   };
 

@@ -16,8 +16,8 @@ pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipelin
 }
 
 bool pipeline::done() const {
-  return exhausted_ && leases_.empty() && acks_missing_.empty() && leased_.empty() && pulled_.empty() && !computing_ &&
-         !computed_;
+  return exhausted_ && leases_.empty() && acks_missing_.empty() && leased_.empty() &&
+         pulled_.empty() && !computing_ && !computed_;
 }
 
 result<void> pipeline::advance(env::time_point now) {
@@ -79,8 +79,8 @@ result<void> pipeline::lease_more(env::time_point now) {
     const auto& server = tools_.data_servers[data_server_];
     const auto sent = tools_.router.send(server.where, tools_.service, draft);
     // Asked for again when there is room; if the link is down, the news of it is on its way.
-    if (!sent && (sent.failure().code == errc::retry_later ||
-                  sent.failure().code == errc::unreachable))
+    if (!sent &&
+        (sent.failure().code == errc::retry_later || sent.failure().code == errc::unreachable))
       return {};
     if (!sent)
       return error{sent.failure().code,
@@ -165,8 +165,8 @@ void pipeline::pull(const std::shared_ptr<step_work>& work) {
                    tools_.slicer.scatter(work->slices[shard], part, values, to);
                    // The oldest part counts: what came later may have seen more.
                    auto& read = work->read_clock[shard];
-                   read = missing == work->slices[shard].parts.size() ? clock
-                                                                      : std::min(read, clock);
+                   read =
+                       missing == work->slices[shard].parts.size() ? clock : std::min(read, clock);
                    --work->pulls_missing;
                    if (--missing == 0) progress_.add_answered_pull();
                  });

@@ -98,16 +98,17 @@ private:
 
   parameter_client client_;
   std::unordered_map<std::uint64_t, lease> leases_; // asked for, by message id
-  std::size_t data_server_ = 0;                         // present one, in `tools_.data_servers`
-  std::uint64_t lease_sequence_ = 0;                    // there
+  std::size_t data_server_ = 0;                     // present one, in `tools_.data_servers`
+  std::uint64_t lease_sequence_ = 0;                // there
   bool exhausted_ = false;
   std::deque<std::shared_ptr<step_work>> leased_; // in lease order; not yet pulled
   std::deque<std::shared_ptr<step_work>> pulled_; // pulls asked for, in lease order
   std::shared_ptr<step_work> computing_;
   std::shared_ptr<step_work> computed_; // to be pushed
   std::uint64_t pushed_steps_ = 0;
-  std::unordered_map<std::uint64_t, std::size_t> acks_missing_; // by push sequence: of so many shards
-  std::vector<std::shared_ptr<step_work>> spare_;               // buffers to use again
+  std::unordered_map<std::uint64_t, std::size_t>
+      acks_missing_;                              // by push sequence: of so many shards
+  std::vector<std::shared_ptr<step_work>> spare_; // buffers to use again
 };
 
 } // namespace gradmesh::worker

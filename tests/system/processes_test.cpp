@@ -10,10 +10,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <set>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
 
 #include <unistd.h>
 

@@ -14,7 +14,8 @@
 namespace gradmesh::tools::bench {
 namespace {
 
-/// Key lists that take turns where each request is to have another one: more than a shard remembers.
+/// Key lists that take turns where each request is to have another one: more than a shard
+/// remembers.
 constexpr std::size_t fresh_lists = 64;
 /// What keys are drawn from.
 constexpr std::uint64_t key_universe = 1'000'000;
@@ -90,14 +91,13 @@ result<void> load_state::prepare(const prepare_load& request) {
   auto map = gradmesh::job::make_partition_map(job_->plan);
   if (!map) return map.failure();
   job_->slicer.emplace(job_->plan.tables, std::move(*map));
-  job_->client.emplace(job_->plan, request.rank, service, *context->router,
-                       job_->slicer->layout());
+  job_->client.emplace(job_->plan, request.rank, service, *context->router, job_->slicer->layout());
   job_->dense.resize(job_->slicer->map().dense_size());
   job_->shards_missing = request.rank == 0 ? job_->plan.shards.size() : 0;
   if (request.rank == 0)
     for (const auto& shard : job_->plan.shards)
-      if (auto sent = context->router->send(shard.where, service,
-                                            gradmesh::job::encode(job_->plan));
+      if (auto sent =
+              context->router->send(shard.where, service, gradmesh::job::encode(job_->plan));
           !sent)
         return sent.failure();
   if (job_->shards_missing == 0) std::exchange(prepared_, nullptr)->set_value({});
@@ -137,7 +137,8 @@ request_content load_state::make_content(const load_order& order, std::uint64_t 
       const auto run = part.dense ? 0 : part.elements.size();
       const auto floats = parameters::part_floats(part, floats_per_key);
       const auto body = mesh::allocate_body(run * sizeof(std::uint64_t) + floats * sizeof(float));
-      std::copy_n(slice.keys.begin() + static_cast<std::ptrdiff_t>(part.dense ? 0 : part.elements.first),
+      std::copy_n(slice.keys.begin() +
+                      static_cast<std::ptrdiff_t>(part.dense ? 0 : part.elements.first),
                   run, body.as<std::uint64_t>(0, run).begin());
       std::ranges::fill(body.as<float>(run * sizeof(std::uint64_t), floats), 1e-6F);
       bodies.push_back(body);
@@ -182,23 +183,23 @@ void load_state::start_one() {
     for (std::size_t shard = 0; shard < shards; ++shard)
       if (!content.slices[shard]->parts.empty())
         job_->client->push(shard, sequence, 0, content.slices[shard], content.bodies[shard],
-                         [this, missing, began](std::uint64_t) {
-                           if (--*missing == 0) request_ended(began);
-                         });
+                           [this, missing, began](std::uint64_t) {
+                             if (--*missing == 0) request_ended(began);
+                           });
     return;
   }
   for (std::size_t shard = 0; shard < shards; ++shard)
     *missing += content.slices[shard]->parts.size();
   for (std::size_t shard = 0; shard < shards; ++shard)
-    job_->client->pull(shard, 0, content.slices[shard],
-                       [this, missing, began, slice = content.slices[shard]](
-                           const parameters::part& part, std::span<const float> values,
-                           std::uint64_t) {
-                         learning::gradient_view to{job_->dense, {}};
-                         if (!part.dense) to.sparse.emplace_back(job_->rows);
-                         job_->slicer->scatter(*slice, part, values, to);
-                         if (--*missing == 0) request_ended(began);
-                       });
+    job_->client->pull(
+        shard, 0, content.slices[shard],
+        [this, missing, began, slice = content.slices[shard]](
+            const parameters::part& part, std::span<const float> values, std::uint64_t) {
+          learning::gradient_view to{job_->dense, {}};
+          if (!part.dense) to.sparse.emplace_back(job_->rows);
+          job_->slicer->scatter(*slice, part, values, to);
+          if (--*missing == 0) request_ended(began);
+        });
 }
 
 void load_state::request_ended(clock::time_point began) {
@@ -237,7 +238,8 @@ void load_state::finish() {
   r.seconds = std::chrono::duration<double>(clock::now() - m.began).count();
   const auto quantile = [](std::vector<float>& all, double q) {
     if (all.empty()) return 0.0;
-    const auto at = all.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(all.size() - 1));
+    const auto at =
+        all.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(all.size() - 1));
     std::nth_element(all.begin(), at, all.end());
     return static_cast<double>(*at);
   };
@@ -268,11 +270,11 @@ load_actor::behavior_type load(load_actor::stateful_pointer<load_state> self,
           self->state.fail(prepared.failure());
       },
       [self](const run_load& request) {
-        if (auto started = self->state.run(request); !started)
-          self->state.fail(started.failure());
+        if (auto started = self->state.run(request); !started) self->state.fail(started.failure());
         (void)self->state.on([](auto&) { return result<void>(); });
       },
-      mesh::receive<schema::PlanReady>(router, [self](const auto&) { return self->state.on_ready(); }),
+      mesh::receive<schema::PlanReady>(router,
+                                       [self](const auto&) { return self->state.on_ready(); }),
       mesh::receive<schema::Pulled>(router,
                                     [self](const auto& m) {
                                       return self->state.on(

@@ -1,9 +1,9 @@
 #pragma once
 
-/// Keeps the calling thread, and the processes that it starts meanwhile, on one processor. Both ends
-/// of a benchmark and of its baselines are pinned alike, to different processors, so that it is not
-/// the scheduler's mood that decides whether an answer comes from the same processor, which is ten
-/// times as fast, or from another.
+/// Keeps the calling thread, and the processes that it starts meanwhile, on one processor. Both
+/// ends of a benchmark and of its baselines are pinned alike, to different processors, so that it
+/// is not the scheduler's mood that decides whether an answer comes from the same processor, which
+/// is ten times as fast, or from another.
 
 #include <sched.h>
 

@@ -136,10 +136,9 @@ result<void> rig::start(const push_pull_options& options) {
         write_node(names[w], w == 0 ? "coordinator, worker" : "worker", coordinator, options.lane);
     if (!file) return file.failure();
     const pinned here(w);
-    auto worker = peer_process::start({"bench", "push-pull-worker", *file, "--rank",
-                                       std::to_string(w), "--servers",
-                                       std::to_string(options.servers), "--workers",
-                                       std::to_string(options.workers)});
+    auto worker = peer_process::start(
+        {"bench", "push-pull-worker", *file, "--rank", std::to_string(w), "--servers",
+         std::to_string(options.servers), "--workers", std::to_string(options.workers)});
     if (!worker) return worker.failure();
     workers_.push_back(*std::move(worker));
     const auto listening = workers_.back().hear(patience);
@@ -200,14 +199,12 @@ result<void> rig::prepare(std::uint64_t floats) {
 
 result<void> rig::run(const operation& what, std::chrono::duration<double> time,
                       std::uint64_t request_bytes, samples* into) {
-  const auto milliseconds =
-      std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
   const auto cpu_before = cpu_seconds();
   const auto began = clock::now();
-  const auto answers =
-      ask_all("run " + what.what + " " + std::to_string(what.window) + " " +
-              std::to_string(what.keys) + (what.fresh ? " 1 " : " 0 ") +
-              std::to_string(milliseconds));
+  const auto answers = ask_all("run " + what.what + " " + std::to_string(what.window) + " " +
+                               std::to_string(what.keys) + (what.fresh ? " 1 " : " 0 ") +
+                               std::to_string(milliseconds));
   if (!answers) return answers.failure();
   if (!into) return {};
   const std::chrono::duration<double> passed = clock::now() - began;

@@ -1,7 +1,8 @@
 #pragma once
 
-/// `gradmesh bench push-pull`: what workers and server shards do in processes of their own, with the
-/// actors, the frames and the update of training, next to raw TCP that is measured in turn with it.
+/// `gradmesh bench push-pull`: what workers and server shards do in processes of their own, with
+/// the actors, the frames and the update of training, next to raw TCP that is measured in turn with
+/// it.
 
 #include "config/job_config.hpp"
 #include "tools/bench/bench_row.hpp"
@@ -17,8 +18,8 @@ struct push_pull_options {
   unsigned servers = 1;
   unsigned workers = 1;
   config::lane_kind lane = config::lane_kind::shm;
-  std::vector<std::uint64_t> sizes; // bytes of the dense parameters
-  std::uint64_t sparse_keys = 0;    // 0: no sparse rows are measured
+  std::vector<std::uint64_t> sizes;      // bytes of the dense parameters
+  std::uint64_t sparse_keys = 0;         // 0: no sparse rows are measured
   std::chrono::duration<double> time{0}; // of each measurement
   unsigned runs = 0;
   /// Told when a size begins; may be empty.

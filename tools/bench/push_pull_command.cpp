@@ -58,7 +58,8 @@ exit_code measure(const po::variables_map& values) {
 
 exit_code push_pull_command(const std::vector<std::string>& arguments) {
   verb_options options{
-      .usage = "gradmesh bench push-pull [--servers S] [--workers W] [--lane shm|tcp|tls] [options]",
+      .usage =
+          "gradmesh bench push-pull [--servers S] [--workers W] [--lane shm|tcp|tls] [options]",
       .description =
           "Measures pushes and pulls between workers and server shards, each in a process of its "
           "own on this\nmachine, with the actors and messages of training; the shards update their "
@@ -69,7 +70,8 @@ exit_code push_pull_command(const std::vector<std::string>& arguments) {
           "  ...-repeated        the same keys each time\n"
           "  ...-fresh           other keys each time\n"
           "All figures are medians of the runs, SPREAD is (greatest - least) / median. In each run "
-          "the same\nbytes also go through blocking sockets (RAW_TCP), and through blocking OpenSSL "
+          "the same\nbytes also go through blocking sockets (RAW_TCP), and through blocking "
+          "OpenSSL "
           "(lane tls) or memcpy\n(lane shm); RATIO is ours by theirs. CONTROL_P99_US is the round "
           "trip on the control\nlane meanwhile. CORES counts all processes.\n"
           "Each process stays on one processor, and both ends of a baseline on two.",
@@ -77,8 +79,7 @@ exit_code push_pull_command(const std::vector<std::string>& arguments) {
   options.named.add_options()("servers", po::value<unsigned>()->default_value(1),
                               "server processes, with a shard each")(
       "workers", po::value<unsigned>()->default_value(1), "worker processes")(
-      "lane", po::value<std::string>()->default_value("shm"),
-      "shm (shared memory), tcp, or tls")(
+      "lane", po::value<std::string>()->default_value("shm"), "shm (shared memory), tcp, or tls")(
       "sizes", po::value<std::string>()->default_value("64,4K,64K,1M,4M,16M")->value_name("LIST"),
       "bytes of the dense parameters; K, M, G are units of 1024")(
       "sparse-keys", po::value<std::uint64_t>()->default_value(0), "keys of a sparse request")(

@@ -130,11 +130,11 @@ void obey(const load_actor& load, const members& who, std::uint32_t rank) {
         answer_failure(measured.failure());
       } else {
         say({{"requests", measured->requests},
-                {"seconds", measured->seconds},
-                {"p50_us", measured->p50_us},
-                {"p99_us", measured->p99_us},
-                {"control_p50_us", measured->control_p50_us},
-                {"control_p99_us", measured->control_p99_us}});
+             {"seconds", measured->seconds},
+             {"p50_us", measured->p50_us},
+             {"p99_us", measured->p99_us},
+             {"control_p50_us", measured->control_p50_us},
+             {"control_p99_us", measured->control_p99_us}});
       }
     }
   }
@@ -147,9 +147,9 @@ exit_code push_pull_worker(const std::vector<std::string>& arguments) {
                        .description = "Internal: one worker of `gradmesh bench push-pull`.",
                        .positional = {"NODE.ini"},
                        .required = 1};
-  options.named.add_options()("rank", po::value<std::uint32_t>()->required(), "")(
-      "servers", po::value<std::size_t>()->required(), "")(
-      "workers", po::value<std::size_t>()->required(), "");
+  options.named.add_options()("rank", po::value<std::uint32_t>()->required(),
+                              "")("servers", po::value<std::size_t>()->required(),
+                                  "")("workers", po::value<std::size_t>()->required(), "");
   return with_options(options, arguments, [](const po::variables_map& values) {
     const auto loaded = config::load_node(values["NODE.ini"].as<std::string>(), {});
     if (!loaded) {

@@ -1,8 +1,8 @@
 #pragma once
 
 /// The connections that have not finished the handshake, oldest first. Their number is bounded, and
-/// a newcomer takes the place of the oldest: a flood of silent strangers then costs each of them its
-/// connection, and a node, which needs a few milliseconds, its turn only under a flood that is
+/// a newcomer takes the place of the oldest: a flood of silent strangers then costs each of them
+/// its connection, and a node, which needs a few milliseconds, its turn only under a flood that is
 /// faster. Lives on the loop thread.
 
 #include <kj/function.h>

@@ -91,8 +91,9 @@ std::string to_string(protocol_range r) {
 } // namespace
 
 greeting greeting_of(const network_options& options) {
-  return {options.self,      options.protocols, options.cluster,
-          options.node_name, options.roles,     options.shared_memory ? shm::this_host() : std::string()};
+  return {options.self,    options.protocols,
+          options.cluster, options.node_name,
+          options.roles,   options.shared_memory ? shm::this_host() : std::string()};
 }
 
 mesh::frame_ptr make_hello(const greeting& own, mesh::lane lane, const local_ticket* ticket) {
@@ -175,7 +176,8 @@ result<welcome> read_answer(const mesh::frame& f) {
       return {errc::malformed_message, "Welcome with a name of more than 255 bytes"};
     const auto roles = roles_of(content.getRoles());
     if (!roles) return roles.failure();
-    welcome answer{f.header.from, content.getProtocol(), printable(name, name_bytes_max), *roles, {}};
+    welcome answer{
+        f.header.from, content.getProtocol(), printable(name, name_bytes_max), *roles, {}};
     const auto ticket = ticket_of(content.getTicket());
     const auto socket = content.getLocalSocket();
     if (ticket && socket.size() <= local_socket_bytes_max)

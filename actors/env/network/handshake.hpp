@@ -35,7 +35,8 @@ struct local_offer {
 };
 
 /// Sent in the lowest version that the dialer speaks.
-mesh::frame_ptr make_hello(const greeting& own, mesh::lane lane, const local_ticket* ticket = nullptr);
+mesh::frame_ptr make_hello(const greeting& own, mesh::lane lane,
+                           const local_ticket* ticket = nullptr);
 mesh::frame_ptr make_welcome(const greeting& own, mesh::lane lane, std::uint16_t protocol,
                              const local_offer& offer = {});
 mesh::frame_ptr make_refuse(const greeting& own, mesh::lane lane, const error& why);

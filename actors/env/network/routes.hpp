@@ -14,7 +14,8 @@ namespace gradmesh::env {
 
 /// One queue per lane.
 struct peer_queues {
-  peer_queues(mesh::node_identity peer, std::size_t bulk_bytes_max, std::atomic<std::uint64_t>& total)
+  peer_queues(mesh::node_identity peer, std::size_t bulk_bytes_max,
+              std::atomic<std::uint64_t>& total)
       : identity(peer), control(control_queue_bytes_max, total), bulk(bulk_bytes_max, total) {}
 
   send_queue& at(mesh::lane l) { return l == mesh::lane::control ? control : bulk; }

@@ -77,8 +77,8 @@ send_queue::credited send_queue::credit(std::uint64_t freed_bytes, std::uint64_t
   if (freed_bytes > sent_bytes_) return credited::impossible;
   freed_bytes_ = std::max(freed_bytes_, freed_bytes);
   window_bytes_ = window_bytes;
-  const bool waiting = std::any_of(frames_.begin(), frames_.end(),
-                                   [](const auto& level) { return !level.empty(); });
+  const bool waiting =
+      std::any_of(frames_.begin(), frames_.end(), [](const auto& level) { return !level.empty(); });
   if (!waiting || !writer_sleeps_) return credited::noted;
   writer_sleeps_ = false;
   return credited::wake_writer;

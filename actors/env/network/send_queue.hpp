@@ -1,8 +1,8 @@
 #pragma once
 
 /// The frames that wait for one lane of one peer, and the credit that the peer has granted for them
-/// (schema/link.capnp). Any thread pushes, the loop thread does the rest. Bounded in bytes: what was
-/// taken counts until it was written, since it occupies memory until then.
+/// (schema/link.capnp). Any thread pushes, the loop thread does the rest. Bounded in bytes: what
+/// was taken counts until it was written, since it occupies memory until then.
 
 #include "actors/mesh/frame.hpp"
 

@@ -9,8 +9,7 @@ result<void> check_sendable(const mesh::frame& f, const mesh::node_identity& sel
   if (is_handshake_kind(kind) || is_credit_kind(kind) || !is_known_kind(kind))
     return {errc::invalid_argument, "frame of kind " + std::to_string(kind) +
                                         ", which no actor may send (see message.capnp)"};
-  if (f.header.message_id == 0)
-    return {errc::invalid_argument, "frame without a message id"};
+  if (f.header.message_id == 0) return {errc::invalid_argument, "frame without a message id"};
   if (f.header.from != self)
     return {errc::invalid_argument, "frame from node " + mesh::short_name(f.header.from.uuid) +
                                         " handed to the network of node " +
@@ -23,11 +22,10 @@ error no_such_peer(const mesh::node_uuid& to) {
 }
 
 error control_queue_full(const mesh::node_uuid& to, std::size_t bytes) {
-  return {errc::limit_exceeded, "node " + mesh::short_name(to) + " does not read: a frame of " +
-                                    std::to_string(bytes) +
-                                    " bytes finds no room in the control queue of " +
-                                    std::to_string(control_queue_bytes_max) +
-                                    " bytes; the link is dropped"};
+  return {errc::limit_exceeded,
+          "node " + mesh::short_name(to) + " does not read: a frame of " + std::to_string(bytes) +
+              " bytes finds no room in the control queue of " +
+              std::to_string(control_queue_bytes_max) + " bytes; the link is dropped"};
 }
 
 error bulk_queue_full(const mesh::node_uuid& to, std::size_t bytes, std::size_t bytes_max) {

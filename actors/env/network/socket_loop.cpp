@@ -12,17 +12,18 @@ network_events silent_events() {
 } // namespace
 
 socket_loop::socket_loop(kj::AsyncIoContext& io, const network_options& options,
-                         network_events events, traffic& counters, loop_tasks& tasks,
-                         routes& up)
-    : context_{*io.provider, *io.lowLevelProvider, io.unixEventPort, io.provider->getTimer(),
-               options,      greeting_of(options),  std::move(events), counters,
+                         network_events events, traffic& counters, loop_tasks& tasks, routes& up)
+    : context_{*io.provider, *io.lowLevelProvider, io.unixEventPort,  io.provider->getTimer(),
+               options,      greeting_of(options), std::move(events), counters,
                tasks},
       stopped_(kj::newPromiseAndFulfiller<void>()), peers_(context_, up),
       listener_(kj::heap<listener>(context_, peers_)), dialer_(kj::heap<dialer>(context_, peers_)),
       later_(*this) {}
 
 void socket_loop::run(kj::AsyncIoContext& io) {
-  context_.tasks.run(io.unixEventPort, *this).exclusiveJoin(kj::mv(stopped_.promise)).wait(io.waitScope);
+  context_.tasks.run(io.unixEventPort, *this)
+      .exclusiveJoin(kj::mv(stopped_.promise))
+      .wait(io.waitScope);
 }
 
 void socket_loop::serve(kj::AutoCloseFd listening) {

@@ -39,14 +39,15 @@ TEST_CASE("a worker needs its role and its coordinator, the rest has defaults") 
 }
 
 TEST_CASE("every option of a node file reaches its member") {
-  const auto node = parse_node("[node]\nname = n\nroles = server, worker\nlisten = [::1]:0\n"
-                               "coordinator = head:7700\ncluster = c\njoin_timeout = 1\n"
-                               "node_timeout = 2\nheartbeat_ms = 50\ninsecure = true\n"
-                               "log_level = trace\nqueue_mib = 3\nwindow_mib = 5\nshared_memory = false\n"
-                               "[tls]\nca = a/ca.crt\ncertificate = n.crt\nkey = n.key\n"
-                               "[server]\nshards = 4\n"
-                               "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n",
-                               "node.ini");
+  const auto node =
+      parse_node("[node]\nname = n\nroles = server, worker\nlisten = [::1]:0\n"
+                 "coordinator = head:7700\ncluster = c\njoin_timeout = 1\n"
+                 "node_timeout = 2\nheartbeat_ms = 50\ninsecure = true\n"
+                 "log_level = trace\nqueue_mib = 3\nwindow_mib = 5\nshared_memory = false\n"
+                 "[tls]\nca = a/ca.crt\ncertificate = n.crt\nkey = n.key\n"
+                 "[server]\nshards = 4\n"
+                 "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n",
+                 "node.ini");
   CAPTURE(to_string(node.diagnostics));
   REQUIRE(node);
   node_config expected;

@@ -83,7 +83,8 @@ TEST_CASE_TEMPLATE("frames arrive in order on each lane, both ways", Make, socke
   for (const auto& f : got.frames) {
     const auto id = f->header.message_id;
     const bool bulk = f->header.lane == lane::bulk;
-    damaged += bulk ? !is_intact(*f, 3, (id - 10'000) % 97 * 1'000) : !is_intact(*f, (id - 1) % 5, 0);
+    damaged +=
+        bulk ? !is_intact(*f, 3, (id - 10'000) % 97 * 1'000) : !is_intact(*f, (id - 1) % 5, 0);
   }
   CHECK(damaged == 0);
 }
