@@ -9,8 +9,9 @@ namespace gradmesh::parameters {
 
 namespace {
 
-/// Full blocks lie two in a huge page.
-constexpr std::size_t slab_buffers = 2;
+/// Full blocks share a huge page.
+constexpr std::size_t slab_buffers = (std::size_t{2} << 20) / (dense_block_floats * sizeof(float));
+static_assert(slab_buffers >= 1);
 
 } // namespace
 

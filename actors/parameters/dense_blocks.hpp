@@ -9,8 +9,8 @@
 /// holder is done reading, and looked for with acquire order before the block is written again.
 ///
 /// Memory: the values, their optimizer state, at most `spare_blocks_max` blocks that held values
-/// before, and whatever else of former values is still held. Blocks lie in pairs, of which both go
-/// when nobody needs either.
+/// before, and whatever else of former values is still held. Blocks lie eight in a huge page, which
+/// goes when nobody needs any of them.
 
 #include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_map.hpp"
@@ -38,7 +38,7 @@ class dense_blocks {
 public:
   /// Former blocks that are kept for the next copies, so that a steady stream of updates to held
   /// blocks allocates nothing.
-  static constexpr std::size_t spare_blocks_max = 32;
+  static constexpr std::size_t spare_blocks_max = 128;
 
   /// `size` zeros, and zeros as state.
   dense_blocks(std::size_t size, std::size_t state_floats_per_parameter);
