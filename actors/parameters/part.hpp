@@ -21,7 +21,7 @@ struct part {
   /// Dense: of the shard's dense range. Otherwise: of the slice's key list.
   element_range elements;
   /// Of the keys of a run.
-  key_list_name keys;
+  key_list_name keys{};
 };
 
 /// Values and keys of a run take no more than this, unless a single row does.
