@@ -46,8 +46,8 @@ struct loop_context {
   loop_tasks& tasks;
   env::half_open strangers{options.half_open_max};
   /// Where nodes of this host can open their bulk lanes; empty: nowhere.
-  std::string local_socket;
-  shm::spinner spin;
+  std::string local_socket{};
+  shm::spinner spin{};
 
   void log(std::string line) const {
     if (options.log) options.log(std::move(line));
