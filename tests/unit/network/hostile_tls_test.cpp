@@ -315,8 +315,15 @@ TEST_CASE("another certificate is no later incarnation of a node, whatever its u
 TEST_CASE("one node's bulk lane does not go with another node's control lane") {
   const authority ca;
   listening head(member(1, context_of(ca, ca.node("head", {role::coordinator}))));
-  // Has the coordinator's uuid and incarnation, and a certificate, of a worker.
-  listening thief(member(1, context_of(ca, ca.node("w"))));
+  // Has the coordinator's uuid and incarnation, and a certificate of its own.
+  std::shared_ptr<const tls_context> own;
+  SUBCASE("with another name") {
+    own = context_of(ca, ca.node("w", {role::coordinator}));
+  }
+  SUBCASE("with other roles") {
+    own = context_of(ca, ca.node("head", {role::worker}));
+  }
+  listening thief(member(1, own));
   const splitter between(head.at, thief.at);
   auto o = member(2, context_of(ca, ca.node("victim")));
   o.shared_memory = false;
