@@ -45,7 +45,20 @@ void check_steps(const job_config& c, std::vector<finding>& found) {
         {"mesh.workers", fmt::format("{} workers cannot share the {} examples of a "
                                      "step; raise job.batch_size or start fewer workers",
                                      c.mesh.workers, j.batch_size)});
+  if (j.backup_workers > 0 && j.strategy != strategy::bsp)
+    found.push_back({"job.backup_workers",
+                     fmt::format("needs job.strategy = bsp, but it is {}", to_string(j.strategy))});
+  if (j.backup_workers >= c.mesh.workers)
+    found.push_back({"job.backup_workers",
+                     fmt::format("a step needs a worker that is no backup, but there are {} "
+                                 "workers (mesh.workers) and {} backups among them",
+                                 c.mesh.workers, j.backup_workers)});
   if (!j.deterministic) return;
+  if (j.backup_workers > 0)
+    found.push_back({"job.deterministic",
+                     fmt::format("cannot be with job.backup_workers = {}: which worker is last "
+                                 "is chance",
+                                 j.backup_workers)});
   if (j.strategy != strategy::bsp)
     found.push_back({"job.deterministic",
                      fmt::format("needs job.strategy = bsp, but it is {}", to_string(j.strategy))});

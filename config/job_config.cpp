@@ -23,7 +23,19 @@ void add_job(table& t) {
              "Name of the job in views, logs and reports.");
   job.option("strategy", &job_section::strategy, one_of<strategy>(), "bsp",
              "How workers keep in step. bsp: all workers finish a step before any begins the next. "
-             "async: each worker goes its own way and its gradients are applied as they arrive.");
+             "ssp: none is more than job.staleness steps ahead of the slowest. bounded-delay: the "
+             "workers' parts of the steps are tasks in a row, and a task begins when all but the "
+             "last job.delay tasks before it are applied. async: each worker goes its own way. But "
+             "for bsp, gradients are applied as they arrive.");
+  job.option("staleness", &job_section::staleness, whole_number<std::uint32_t>(0, 1'000'000), "3",
+             "ssp: a worker that begins step c sees all gradients of the steps before c - "
+             "staleness, and its own. 0 is bsp.");
+  job.option("delay", &job_section::delay, whole_number<std::uint32_t>(0, 1'000'000), "8",
+             "bounded-delay: tasks that may be missing when one begins. 0 is sequential.");
+  job.option("backup_workers", &job_section::backup_workers, whole_number<std::uint32_t>(0, 1023),
+             "0",
+             "bsp: a step does without the gradients of so many workers, those that are last; "
+             "their part of the step's examples is lost.");
   job.option("epochs", &job_section::epochs, whole_number<std::uint32_t>(1, 100'000), "10",
              "How often the training set is gone through.");
   job.option("batch_size", &job_section::batch_size, whole_number<std::uint32_t>(1, 1'048'576),
@@ -176,6 +188,8 @@ name_list<lane_kind> names_of(lane_kind) {
 
 name_list<strategy> names_of(strategy) {
   static constexpr enum_name<strategy> names[] = {{strategy::bsp, "bsp"},
+                                                  {strategy::ssp, "ssp"},
+                                                  {strategy::bounded_delay, "bounded-delay"},
                                                   {strategy::async, "async"}};
   return names;
 }

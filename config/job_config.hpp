@@ -20,7 +20,7 @@
 
 namespace gradmesh::config {
 
-enum class strategy : std::uint8_t { bsp, async };
+enum class strategy : std::uint8_t { bsp, ssp, bounded_delay, async };
 enum class data_format : std::uint8_t { debian_packages, libsvm, csv, tsv, idx };
 enum class data_service : std::uint8_t { data_servers, partitioned };
 enum class model_kind : std::uint8_t { softmax, mlp };
@@ -41,6 +41,9 @@ name_list<value_format> names_of(value_format);
 struct job_section {
   std::string name;
   config::strategy strategy{};
+  std::uint32_t staleness = 0;      // ssp
+  std::uint32_t delay = 0;          // bounded-delay
+  std::uint32_t backup_workers = 0; // bsp
   std::uint32_t epochs = 0;
   std::uint32_t batch_size = 0; // examples in one step of the whole job
   bool deterministic = false;

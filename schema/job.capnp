@@ -69,6 +69,7 @@ struct WorkerProgress {
   pulls @15 :UInt64;            # answered
   bytesSent @16 :UInt64;        # of leases, pulls and pushes, as frames
   bytesReceived @17 :UInt64;    # of their answers
+  skippedExamples @18 :UInt64;  # of steps that were over before this worker came to them
 }
 
 struct JobUpdate {
@@ -133,6 +134,7 @@ struct JobPlan {
   pieces @10 :UInt32;         # pieces of a step; see data.capnp
   stepsPerEpoch @11 :UInt64;
   steps @12 :UInt64;          # steps of the whole job
+  firstStep @13 :UInt64;      # where training begins; below steps
 }
 
 struct PlanReady {

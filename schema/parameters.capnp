@@ -20,8 +20,13 @@
 #            forgotten them it refuses with unknown_keys, and the worker sends them again.
 # Answers    bear the request's message id. A Refusal is for all parts of the request that have no
 #            other answer; after retry_later and unknown_keys the worker sends these parts again.
-# Clock      The number of completed steps. A shard's clock is the number of updates that it has
-#            applied; under bsp one update is a step of the job, under async one push.
+# Clock      A worker's clock is the number of steps that it has completed; the shard's clock is the
+#            number of updates that it has applied: steps where it sums them (bsp), else pushes.
+# Strategy   (job.strategy) says when a pull is answered. bsp: when all steps before the worker's
+#            clock c are applied. ssp: when every worker's pushes of the steps before c - staleness,
+#            and all of its own before c, are applied. bounded-delay: when all tasks before t - delay
+#            are applied; task t of M workers is the part of worker t % M in step t / M. async: at
+#            once. A pull that has to wait is kept by the shard.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 
@@ -40,10 +45,9 @@ struct KeyList {
 
 struct Pull {
   # worker -> shard. Body: the keys of its runs, in order. Answer: one Pulled or more, or Refusal.
-  # Under bsp the shard keeps the request until its clock is `clock`; under async it answers at once.
   jobId @0 :UInt64;
   rank @1 :UInt32;
-  clock @2 :UInt64;
+  clock @2 :UInt64;           # of the worker; 0 under async
   parts @3 :List(Part);
 }
 
@@ -56,10 +60,12 @@ struct Pulled {
 
 struct Push {
   # worker -> shard. Body: keys and values. Answer: Pushed or Refusal.
-  # Under bsp every worker pushes exactly once a step to every shard, even when it has nothing; the
-  # shard applies the step's sum, in rank order, when all have come whole. Under async each part is
-  # applied as it comes. The parts of one message are taken all or none. A part that was taken before is acknowledged again and not applied; one of
-  # a push that is too far ahead is refused.
+  # Where workers take steps by rank (all strategies but async) each pushes exactly once a step to
+  # every shard, even when it has nothing. bsp: the shard applies the step's sum, in rank order, when
+  # all have come whole (or all but the backup workers; then what comes later is acknowledged and
+  # dropped). Otherwise each part is applied as it comes. The parts of one message are taken all or
+  # none. A part that was taken before is acknowledged again and not applied; one of a push that is
+  # too far ahead is refused.
   jobId @0 :UInt64;
   rank @1 :UInt32;
   parts @2 :List(PushedPart);
@@ -67,15 +73,14 @@ struct Push {
 
 struct PushedPart {
   part @0 :Part;
-  sequence @1 :UInt64;        # the worker's n-th push to this shard in this job, from 0; under bsp
-                              # the step
+  sequence @1 :UInt64;        # the step; under async the worker's n-th push in this phase, from 0
   number @2 :UInt32;          # of this part in the push, from 0
   count @3 :UInt32;           # parts of the push
   readClock @4 :UInt64;       # clock of the values that the gradient was computed from
 }
 
 struct Pushed {
-  # shard -> worker: the parts are applied (async), or are held for their step (bsp).
+  # shard -> worker: the parts are applied, or held for their step (bsp).
   jobId @0 :UInt64;
   parts @1 :List(UInt32);     # which of the request's parts
   staleness @2 :List(UInt64); # for each: updates applied between readClock and this push, if the

@@ -51,7 +51,7 @@ void job_report::add(const mesh::message<schema::PhaseProgress>& progress) {
 std::uint64_t job_report::examples_done() const {
   std::uint64_t done = 0;
   for (const auto& [rank, progress] : training_)
-    done += progress_in(progress).getExamples();
+    done += progress_in(progress).getExamples() + progress_in(progress).getSkippedExamples();
   return done;
 }
 

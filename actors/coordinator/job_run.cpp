@@ -230,6 +230,12 @@ void job_run::prepare(env::time_point now) {
                  "job.micro_batches is " + std::to_string(plan_.pieces) + " but there are " +
                      std::to_string(plan_.workers.size()) + " workers; each needs at least one"},
                 "", now);
+  if (job.backup_workers >= plan_.workers.size())
+    return fail({errc::invalid_config,
+                 "job.backup_workers is " + std::to_string(job.backup_workers) + " but there are " +
+                     std::to_string(plan_.workers.size()) +
+                     " workers; a step needs one that is no backup"},
+                "", now);
   plan_.steps_per_epoch = (train + job.batch_size - 1) / job.batch_size;
   const auto all = plan_.steps_per_epoch * job.epochs;
   plan_.steps = job.steps == 0 ? all : std::min<std::uint64_t>(all, job.steps);

@@ -6,7 +6,7 @@ namespace gradmesh::data_server {
 
 lease_book::lease_book(const job::job_plan& plan, std::size_t index, pass what,
                        std::uint64_t examples)
-    : plan_(plan), index_(index), by_rank_(what == pass::train && plan.synchronous()),
+    : plan_(plan), index_(index), by_rank_(what == pass::train && plan.by_rank()),
       pieces_(what == pass::train ? plan.pieces : 1), next_batch_(index),
       schedule_({.examples = examples,
                  .batch = plan.config.job.batch_size,

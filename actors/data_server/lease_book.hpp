@@ -2,9 +2,9 @@
 
 /// Which batch a worker gets with its next lease, for one phase of a job on one data server.
 ///
-/// Synchronous training: the n-th lease of worker r is the part of step n that r owns, whoever asks
-/// first. Otherwise (asynchronous training, evaluation) batches go to whoever asks: data server d
-/// of D hands out the batches d, d + D, d + 2 D, ...; a batch is one piece of a step.
+/// Training where workers take steps by rank (all strategies but async): the n-th lease of worker r
+/// is the part of step n that r owns, whoever asks first. Otherwise batches go to whoever asks:
+/// data server d of D hands out the batches d, d + D, d + 2 D, ...; a batch is one piece of a step.
 ///
 /// A lease asked for again gets the same batch again, so a repeated request loses nothing.
 

@@ -7,6 +7,7 @@
 #include "actors/env/disk.hpp"
 #include "actors/env/log.hpp"
 #include "actors/env/network/network.hpp"
+#include "actors/rules.hpp"
 
 #include <functional>
 #include <memory>
@@ -30,6 +31,8 @@ struct environment {
   /// Where files that can be made again are kept; empty: nowhere.
   std::string cache_folder;
   placement place = placement::detached;
+  /// For experiments; see rules.hpp.
+  rule_set rules{};
 };
 
 /// Sockets, the file system, the operating system's entropy.

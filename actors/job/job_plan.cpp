@@ -70,6 +70,7 @@ mesh::draft<schema::JobPlan> encode(const job_plan& plan) {
   out->setPieces(plan.pieces);
   out->setStepsPerEpoch(plan.steps_per_epoch);
   out->setSteps(plan.steps);
+  out->setFirstStep(plan.first_step);
   return out;
 }
 
@@ -117,11 +118,20 @@ result<job_plan> decode(schema::JobPlan::Reader in) {
   plan.pieces = in.getPieces();
   plan.steps_per_epoch = in.getStepsPerEpoch();
   plan.steps = in.getSteps();
+  plan.first_step = in.getFirstStep();
   if (plan.pieces < plan.workers.size() || plan.steps_per_epoch == 0 || plan.steps == 0)
     return error{errc::malformed_message, "a job plan has " + std::to_string(plan.pieces) +
                                               " pieces for " + std::to_string(plan.workers.size()) +
                                               " workers and " + std::to_string(plan.steps) +
                                               " steps"};
+  if (plan.first_step >= plan.steps)
+    return error{errc::malformed_message, "a job plan of " + std::to_string(plan.steps) +
+                                              " steps begins with step " +
+                                              std::to_string(plan.first_step)};
+  if (plan.backup_workers() >= plan.workers.size())
+    return error{errc::malformed_message,
+                 "a job plan has " + std::to_string(plan.backup_workers()) +
+                     " backup workers among " + std::to_string(plan.workers.size()) + " workers"};
   return plan;
 }
 

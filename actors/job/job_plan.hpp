@@ -40,13 +40,24 @@ struct job_plan {
   std::vector<place> data_servers;
   std::uint32_t pieces = 0; // of a step; see schema/data.capnp
   std::uint64_t steps_per_epoch = 0;
-  std::uint64_t steps = 0;
+  std::uint64_t first_step = 0; // where training begins
+  std::uint64_t steps = 0;      // where it ends
 
-  bool synchronous() const { return config.job.strategy == config::strategy::bsp; }
+  /// Whether each worker has its own part of each step. Otherwise batches go to whoever asks.
+  bool by_rank() const { return config.job.strategy != config::strategy::async; }
+  /// Whether the shards apply a step as one sum. Otherwise they apply each push by itself.
+  bool sums_steps() const {
+    return config.job.strategy == config::strategy::bsp ||
+           (config.job.strategy == config::strategy::ssp && config.job.staleness == 0);
+  }
+  /// Workers whose push a step can do without.
+  std::uint32_t backup_workers() const {
+    return config.job.strategy == config::strategy::bsp ? config.job.backup_workers : 0;
+  }
   bool partitioned() const { return config.data.served_by == config::data_service::partitioned; }
 };
 
-/// The pieces [first, last) of each step that a worker owns under a synchronous strategy.
+/// The pieces [first, last) of each step that a worker owns where workers take steps by rank.
 struct piece_range {
   std::uint32_t first = 0;
   std::uint32_t last = 0;

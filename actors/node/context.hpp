@@ -24,6 +24,7 @@ struct context {
   std::shared_ptr<loop_unit> loop;
   std::string node_name;
   std::string cache_folder;
+  rule_set rules;
 };
 using context_ptr = std::shared_ptr<const context>;
 

@@ -133,7 +133,8 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                               .place = environment.place,
                               .loop = p->loop,
                               .node_name = settings.name,
-                              .cache_folder = environment.cache_folder});
+                              .cache_folder = environment.cache_folder,
+                              .rules = environment.rules});
   p->context = context;
   auto& parts = *p;
   std::unique_ptr<node> made(new node(std::move(p)));

@@ -16,6 +16,12 @@ public:
   /// Pushes that may be open beside the oldest.
   static constexpr std::uint64_t pushes_ahead_max = 64;
 
+  /// `first`: the number of the first push.
+  explicit push_ledger(std::uint64_t first) : next_(first) {}
+
+  /// Every push before this one is complete.
+  std::uint64_t completed() const { return next_; }
+
   /// Whether a part was taken before. Errors: `refused` if the push is too far ahead of the oldest
   /// that is not complete, or its number of parts is not what it was.
   result<bool> has(std::uint64_t sequence, std::uint32_t part, std::uint32_t count) const;
@@ -29,7 +35,7 @@ private:
     std::uint32_t missing = 0;
   };
 
-  std::uint64_t next_ = 0; // every push before it is complete
+  std::uint64_t next_;
   std::map<std::uint64_t, open_push> open_;
 };
 

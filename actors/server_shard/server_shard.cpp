@@ -17,8 +17,8 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
                                     " does not name " + to_string(service) + " of " +
                                     context->node_name};
   if (!job || job->id() != decoded->job_id || planner != plan.header().from) {
-    auto made =
-        shard_job::make(std::move(*decoded), plan.header().view_epoch, index, context->router);
+    auto made = shard_job::make(std::move(*decoded), plan.header().view_epoch, index,
+                                context->router, context->rules);
     if (!made) return made.failure();
     job = std::move(*made);
     planner = plan.header().from;
@@ -40,10 +40,12 @@ void server_shard_state::report() const {
   status.state = job ? "serving" : "idle";
   if (job) {
     const auto& counters = job->counters();
-    status.gauges = {{"clock", static_cast<double>(counters.updates)},
+    status.gauges = {{"clock", static_cast<double>(job->clock())},
                      {"pulls_total", static_cast<double>(counters.pulls)},
                      {"pushes_total", static_cast<double>(counters.pushes)},
                      {"parts_repeated_total", static_cast<double>(counters.repeated_parts)},
+                     {"parts_late_total", static_cast<double>(counters.late_parts)},
+                     {"pushes_dropped_total", static_cast<double>(counters.dropped_pushes)},
                      {"requests_refused_total", static_cast<double>(counters.refused)},
                      {"pulls_waiting", static_cast<double>(job->waiting_pulls())},
                      {"sparse_keys", static_cast<double>(job->sparse_keys())}};

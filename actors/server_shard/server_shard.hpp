@@ -1,7 +1,7 @@
 #pragma once
 
 /// A server shard: the only owner of its partitions, so it needs no locks. Interface and messages:
-/// actors.hpp; what it does with pushes and pulls: strategies.hpp.
+/// actors.hpp; what it does with pushes and pulls: shard_job.hpp, strategy.hpp.
 ///
 /// Failure: a request that it cannot carry out is refused to its sender and counted; the shard goes
 /// on. It holds the parameters of one job; a new plan replaces the old.

@@ -181,7 +181,7 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
 
 bool parameter_client::may_be_named(const parameters::part& p) const {
   // Under bsp a shard needs the keys themselves.
-  return !p.dense && p.elements.size() >= named_keys_min && !plan_.synchronous();
+  return !p.dense && p.elements.size() >= named_keys_min && !plan_.sums_steps();
 }
 
 bool parameter_client::is_known(const item& i) const {

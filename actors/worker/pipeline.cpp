@@ -13,6 +13,22 @@ pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipelin
     : tools_(std::move(tools)), phase_(phase), pass_(what), options_(options), progress_(now),
       client_(tools_.plan, tools_.rank, tools_.service, tools_.router, tools_.slicer.layout()) {
   progress_.account(now, stall::lease);
+  if (pass_ == pass::train && tools_.plan.backup_workers() > 0)
+    shard_steps_.assign(tools_.plan.shards.size(), 0);
+}
+
+float pipeline::pushed_share() const {
+  const auto workers = static_cast<float>(tools_.plan.workers.size());
+  return workers / (workers - static_cast<float>(tools_.plan.backup_workers()));
+}
+
+bool pipeline::is_over(const step_work& work) const {
+  return !shard_steps_.empty() && work.step < std::ranges::min(shard_steps_);
+}
+
+void pipeline::skip(std::shared_ptr<step_work> work) {
+  progress_.add_skipped(work->examples.size());
+  spare_.push_back(std::move(work));
 }
 
 bool pipeline::done() const {
@@ -120,15 +136,15 @@ result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
                                               " examples is not cut into pieces"};
   work->epoch = in.getEpoch();
   work->step = in.getStep();
-  // Under bsp the shard adds the workers' parts of a step's mean; otherwise each push is a mean of
-  // its own.
-  const auto divisor = tools_.plan.synchronous() ? in.getStepExamples()
-                                                 : std::max<std::uint32_t>(1, in.getExamples());
+  // Where the shard adds the workers' parts of a step, each is a part of the step's mean; otherwise
+  // each push is a mean of its own.
+  const auto divisor = tools_.plan.sums_steps() ? in.getStepExamples()
+                                                : std::max<std::uint32_t>(1, in.getExamples());
   if (divisor == 0 || divisor < in.getExamples())
     return error{errc::malformed_message, "a step of " + std::to_string(divisor) +
                                               " examples has a batch of " +
                                               std::to_string(in.getExamples())};
-  work->scale = pass_ == pass::train ? 1.0F / static_cast<float>(divisor) : 0.0F;
+  work->scale = pass_ == pass::train ? pushed_share() / static_cast<float>(divisor) : 0.0F;
   work->plan = tools_.model.plan(work->examples);
   work->slices = tools_.slicer.cut(work->plan.keys);
   leased_.push_back(std::move(work));
@@ -138,8 +154,13 @@ result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
 void pipeline::pull_more() {
   while (!leased_.empty() &&
          pulled_.size() < defaults::worker::steps_pulled_ahead + (computing_ ? 0U : 1U)) {
-    pulled_.push_back(std::move(leased_.front()));
+    auto work = std::move(leased_.front());
     leased_.pop_front();
+    if (is_over(*work)) {
+      skip(std::move(work));
+      continue;
+    }
+    pulled_.push_back(std::move(work));
     pull(pulled_.back());
   }
 }
@@ -152,7 +173,7 @@ void pipeline::pull(const std::shared_ptr<step_work>& work) {
     work->rows[t].resize(work->plan.keys.size() * widths[t]);
   work->read_clock.assign(work->slices.size(), 0);
   work->pulls_missing = 0;
-  const bool waits = tools_.plan.synchronous() && pass_ == pass::train;
+  const bool waits = tools_.plan.by_rank() && pass_ == pass::train;
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard) {
     work->pulls_missing += work->slices[shard].parts.size();
     client_.pull(shard, waits ? work->step : 0, {work, &work->slices[shard]},
@@ -167,6 +188,8 @@ void pipeline::pull(const std::shared_ptr<step_work>& work) {
                    auto& read = work->read_clock[shard];
                    read =
                        missing == work->slices[shard].parts.size() ? clock : std::min(read, clock);
+                   if (!shard_steps_.empty())
+                     shard_steps_[shard] = std::max(shard_steps_[shard], clock);
                    --work->pulls_missing;
                    if (--missing == 0) progress_.add_answered_pull();
                  });
@@ -178,6 +201,10 @@ result<void> pipeline::on_pulled(const message<schema::Pulled>& pulled) {
 }
 
 void pipeline::compute_next() {
+  while (!pulled_.empty() && pulled_.front()->pulls_missing == 0 && is_over(*pulled_.front())) {
+    skip(std::move(pulled_.front()));
+    pulled_.pop_front();
+  }
   if (computing_ || computed_ || pulled_.empty() || pulled_.front()->pulls_missing > 0 ||
       acks_missing_.size() >= options_.pushes_in_flight)
     return;
@@ -201,7 +228,8 @@ result<void> pipeline::on_computed(std::shared_ptr<step_work> work) {
 void pipeline::push_computed() {
   if (!computed_) return;
   const auto work = std::move(computed_);
-  const auto sequence = pushed_steps_++;
+  const auto sequence = tools_.plan.by_rank() ? work->step : pushed_steps_;
+  ++pushed_steps_;
   acks_missing_[sequence] = work->slices.size();
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard)
     client_.push(shard, sequence, work->read_clock[shard], {work, &work->slices[shard]},

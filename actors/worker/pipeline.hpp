@@ -6,7 +6,7 @@
 ///
 /// While step t is computed, the parameters of t + 1 are on their way, the batches after it are
 /// leased, and the gradients of t - 1 leave. Steps are computed in the order in which they were
-/// leased. Under bsp the pull of step t + 1 waits at the shard until step t is applied there.
+/// leased. The shard lets the pull of step t + 1 wait until the job's strategy allows it.
 ///
 /// Plain code: time comes in by argument, messages go out by the router, steps to be computed by a
 /// function. An error that a function returns ends the job. An answer to nothing that this pipeline
@@ -84,6 +84,12 @@ private:
 
   result<void> lease_more(env::time_point now);
   void pull_more();
+  /// A push's part of the mean over its step: more than its part of the examples where a step does
+  /// without some of the pushes.
+  float pushed_share() const;
+  /// Whether the shards have applied a step without this worker (backup workers).
+  bool is_over(const step_work& work) const;
+  void skip(std::shared_ptr<step_work> work);
   void pull(const std::shared_ptr<step_work>& work);
   void push_computed();
   void compute_next();
@@ -106,6 +112,7 @@ private:
   std::shared_ptr<step_work> computing_;
   std::shared_ptr<step_work> computed_; // to be pushed
   std::uint64_t pushed_steps_ = 0;
+  std::vector<std::uint64_t> shard_steps_; // by shard: steps applied; with backup workers only
   std::unordered_map<std::uint64_t, std::size_t>
       acks_missing_;                              // by push sequence: of so many shards
   std::vector<std::shared_ptr<step_work>> spare_; // buffers to use again

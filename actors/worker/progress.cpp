@@ -44,6 +44,7 @@ void phase_progress::report(schema::WorkerProgress::Builder out) {
   out.setStalledPullSeconds(stalled_seconds_[static_cast<std::size_t>(stall::pull)]);
   out.setStalledPushSeconds(stalled_seconds_[static_cast<std::size_t>(stall::push)]);
   out.setEpoch(epoch_);
+  out.setSkippedExamples(skipped_examples_);
   recent_ = {};
 }
 

@@ -23,6 +23,7 @@ public:
   void account(env::time_point now, stall why);
 
   void add_step(const learning::step_metrics& metrics, double compute_seconds, std::uint32_t epoch);
+  void add_skipped(std::size_t examples) { skipped_examples_ += examples; }
   void add_acknowledged_push(std::uint64_t staleness);
   void add_answered_pull() { ++pulls_; }
   void add_sent(std::size_t bytes) { bytes_sent_ += bytes; }
@@ -42,6 +43,7 @@ private:
   learning::step_metrics total_;
   learning::step_metrics recent_;
   std::uint64_t steps_ = 0;
+  std::uint64_t skipped_examples_ = 0;
   std::uint64_t pushes_ = 0;
   std::uint64_t pulls_ = 0;
   std::uint64_t bytes_sent_ = 0;

@@ -209,7 +209,30 @@ TEST_CASE("200 steps of an mlp are those of a sequential float64 program") {
   CHECK(testing::relative_error(flat_parameters(model), expected) < 1e-5);
 }
 
-TEST_CASE("async trains as well as bsp, and its staleness is counted") {
+TEST_CASE("ssp with staleness 0 gives the bits of bsp") {
+  for (auto job : {sparse_job(), dense_job()}) {
+    job.deterministic = "false";
+    const auto bsp = hash_of(job, 2, 3);
+    job.strategy = "ssp";
+    job.staleness = 0;
+    CHECK(hash_of(job, 2, 3) == bsp);
+    job.staleness = 1;
+    CHECK(hash_of(job, 2, 3) != bsp);
+  }
+}
+
+TEST_CASE("bounded delay without delay gives the bits of one worker that takes the parts in turn") {
+  auto job = sparse_job();
+  job.deterministic = "false";
+  job.strategy = "bounded-delay";
+  job.delay = 0;
+  const auto three = hash_of(job, 2, 3);
+  CHECK(hash_of(job, 1, 3) == three);
+  job.delay = 2;
+  CHECK(hash_of(job, 2, 3) != three);
+}
+
+TEST_CASE("strategies that apply pushes as they come train as well as bsp") {
   const auto correct = [](const std::string& strategy) {
     virtual_mesh mesh;
     mesh.add_roles(2, 3, 2);
@@ -223,15 +246,17 @@ TEST_CASE("async trains as well as bsp, and its staleness is counted") {
     const auto outcome = mesh.finish();
     REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text);
     CHECK(outcome.examples_done == 20 * 1000);
-    CHECK((outcome.staleness_max > 0) == (strategy == "async"));
+    CHECK((outcome.staleness_max > 0) == (strategy != "bsp"));
     return outcome.test_correct;
   };
-  CHECK(correct("async") + 4 >= correct("bsp"));
+  const auto bsp = correct("bsp");
+  for (const std::string strategy : {"ssp", "bounded-delay", "async"})
+    CHECK(correct(strategy) + 4 >= bsp);
 }
 
 TEST_CASE("every example is handed out once in each epoch, to any number of workers") {
   for (const std::string served_by : {"data-servers", "partitioned"})
-    for (const std::string strategy : {"bsp", "async"})
+    for (const std::string strategy : {"bsp", "ssp", "bounded-delay", "async"})
       for (const std::size_t workers : {1, 3, 5}) {
         CAPTURE(served_by);
         CAPTURE(strategy);

@@ -27,14 +27,16 @@ std::string csv_text(const learning::dataset& data) {
 }
 
 std::string test_job::text() const {
-  return fmt::format("[job]\nname = test\nstrategy = {}\ndeterministic = {}\nepochs = {}\n"
+  return fmt::format("[job]\nname = test\nstrategy = {}\nstaleness = {}\ndelay = {}\n"
+                     "backup_workers = {}\ndeterministic = {}\nepochs = {}\n"
                      "steps = {}\nbatch_size = {}\nmodel_file = model.gmm\nseed = 7\n"
                      "[data]\nformat = {}\ntrain = {}\ntest = {}\nserved_by = {}\n"
                      "features = {}\nclasses = {}\n"
                      "[model]\ntype = {}\nhidden = {}\nl2 = {}\n"
                      "[optimizer]\ntype = {}\nlearning_rate = {}\n",
-                     strategy, deterministic, epochs, steps, batch_size, format, train, test,
-                     served_by, features, classes, model, hidden, l2, optimizer, learning_rate);
+                     strategy, staleness, delay, backup_workers, deterministic, epochs, steps,
+                     batch_size, format, train, test, served_by, features, classes, model, hidden,
+                     l2, optimizer, learning_rate);
 }
 
 } // namespace gradmesh::testing

@@ -16,6 +16,9 @@ std::string csv_text(const learning::dataset& data);
 /// A job file on such data; the keys below are set by tests, all others have their defaults.
 struct test_job {
   std::string strategy = "bsp";
+  std::size_t staleness = 3;
+  std::size_t delay = 8;
+  std::size_t backup_workers = 0;
   std::string deterministic = "true";
   std::size_t epochs = 2;
   std::size_t steps = 0;

@@ -59,26 +59,28 @@ TEST_CASE("a job file without a line is the default job") {
 }
 
 TEST_CASE("every option of a job file reaches its member") {
-  const auto job =
-      parse_job("[job]\nname = j\nstrategy = async\nepochs = 2\nbatch_size = 3\n"
-                "deterministic = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
-                "model_file =\nsteps = 7\nrequest_timeout = 9\n"
-                "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
-                "train_labels = c\ntest_labels = d\ntest_last = 0\n"
-                "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = -13\n"
-                "header = yes\nscale = 0.5\ncache = e\n"
-                "[model]\ntype = mlp\nhidden = 14, 15\nl2 = 0.25\n"
-                "[optimizer]\ntype = adam\nlearning_rate = 0.125\nmomentum = 0.5\n"
-                "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\n"
-                "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 0\n"
-                "listen = [::1]:7700\n"
-                "partitions = 16\nlane = tls\nlog_dir = f\n",
-                "job.ini");
+  const auto job = parse_job(
+      "[job]\nname = j\nstrategy = async\nstaleness = 21\ndelay = 22\nepochs = 2\nbatch_size = 3\n"
+      "deterministic = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
+      "model_file =\nsteps = 7\nrequest_timeout = 9\n"
+      "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
+      "train_labels = c\ntest_labels = d\ntest_last = 0\n"
+      "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = -13\n"
+      "header = yes\nscale = 0.5\ncache = e\n"
+      "[model]\ntype = mlp\nhidden = 14, 15\nl2 = 0.25\n"
+      "[optimizer]\ntype = adam\nlearning_rate = 0.125\nmomentum = 0.5\n"
+      "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\n"
+      "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 0\n"
+      "listen = [::1]:7700\n"
+      "partitions = 16\nlane = tls\nlog_dir = f\n",
+      "job.ini");
   CAPTURE(to_string(job.diagnostics));
   REQUIRE(job);
   job_config expected;
   expected.job = {.name = "j",
                   .strategy = strategy::async,
+                  .staleness = 21,
+                  .delay = 22,
                   .epochs = 2,
                   .batch_size = 3,
                   .deterministic = false,
@@ -216,6 +218,27 @@ TEST_CASE("the coordinator of a local mesh listens at a loopback address") {
   CHECK(faults("[mesh]\nlisten =\n")
             .starts_with("job.ini:2: error: mesh.listen: '' is not HOST:PORT"));
   CHECK(faults("[mesh]\nlisten = localhost:7700\n") == "");
+}
+
+TEST_CASE("nonsense in what bounds a strategy is refused") {
+  for (const std::string option : {"staleness", "delay", "backup_workers"})
+    for (const std::string value : {"-1", "1000001", "many"}) {
+      CAPTURE(option);
+      CAPTURE(value);
+      const auto found = faults("[job]\n" + option + " = " + value + "\n");
+      CHECK(found.find("job.ini:2: error: job." + option + ": '" + value) == 0);
+    }
+}
+
+TEST_CASE("backup workers need bsp and somebody whom they back up") {
+  CHECK(faults("[job]\nbackup_workers = 1\nstrategy = ssp\n") ==
+        "job.ini:2: error: job.backup_workers: needs job.strategy = bsp, but it is ssp\n");
+  CHECK(faults("[job]\nbackup_workers = 2\n[mesh]\nworkers = 2\n") ==
+        "job.ini:2: error: job.backup_workers: a step needs a worker that is no backup, but there "
+        "are 2 workers (mesh.workers) and 2 backups among them\n");
+  CHECK(faults("[job]\nbackup_workers = 1\ndeterministic = true\n") ==
+        "job.ini:3: error: job.deterministic: cannot be with job.backup_workers = 1: which worker "
+        "is last is chance\n");
 }
 
 TEST_CASE("a deterministic job needs bsp, full pieces and a piece for each worker") {

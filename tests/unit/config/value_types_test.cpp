@@ -111,7 +111,7 @@ TEST_CASE("lists of names refuse repeats and unknown names") {
 
 TEST_CASE("one of several names is read exactly") {
   const auto type = one_of<strategy>();
-  CHECK(type.accepts == "one of bsp, async");
+  CHECK(type.accepts == "one of bsp, ssp, bounded-delay, async");
   CHECK(canonical(type, "async") == "async");
   check_refused(type, {"", "BSP", "bs", "bsp,async"});
 }

@@ -1,0 +1,50 @@
+#include "actors/server_shard/arriving_pushes.hpp"
+
+#include <string>
+
+namespace gradmesh::server_shard {
+
+arriving_pushes::arriving_pushes(const job::job_plan& plan, shard_parameters& parameters,
+                                 const rule_set& rules)
+    : clocks_(plan.workers.size(), plan.by_rank() ? plan.first_step : 0), rules_(rules),
+      parameters_(parameters), rate_(static_cast<float>(plan.config.optimizer.learning_rate) /
+                                     static_cast<float>(plan.workers.size())) {}
+
+result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint32_t rank,
+                                         const pushed_part& part) {
+  auto& ledger = clocks_.of(rank);
+  const auto taken_before = ledger.has(part.sequence, part.number, part.count);
+  if (!taken_before) return taken_before.failure();
+  if (*taken_before && rules_.keeps(rule::push_once))
+    return taken_part{part_fate::repeated, false, 0};
+  if (part.read_clock > updates_)
+    return error{errc::refused, "a push claims to have read clock " +
+                                    std::to_string(part.read_clock) + "; the shard is at " +
+                                    std::to_string(updates_)};
+  if (auto applied = parameters_.apply(rank, part.what, part.values, rate_); !applied)
+    return applied.failure();
+  if (*taken_before || !ledger.add(part.sequence, part.number, part.count))
+    return taken_part{part_fate::applied, false, 0};
+  return taken_part{part_fate::applied, true, updates_++ - part.read_clock};
+}
+
+bounded_staleness::bounded_staleness(const job::job_plan& plan, shard_parameters& parameters,
+                                     const rule_set& rules)
+    : arriving_pushes(plan, parameters, rules),
+      staleness_(plan.config.job.staleness + (rules.keeps(rule::staleness_bound) ? 0U : 1U)) {}
+
+bool bounded_staleness::may_read(std::uint32_t rank, std::uint64_t clock) const {
+  const bool own_writes = !rules_.keeps(rule::read_my_writes) || clocks_.completed(rank) >= clock;
+  return own_writes && clocks_.slowest() + staleness_ >= clock;
+}
+
+bounded_delay::bounded_delay(const job::job_plan& plan, shard_parameters& parameters,
+                             const rule_set& rules)
+    : arriving_pushes(plan, parameters, rules), workers_(plan.workers.size()),
+      delay_(plan.config.job.delay + (rules.keeps(rule::delay_bound) ? 0U : 1U)) {}
+
+bool bounded_delay::may_read(std::uint32_t rank, std::uint64_t clock) const {
+  return clocks_.tasks_completed() + delay_ >= clock * workers_ + rank;
+}
+
+} // namespace gradmesh::server_shard

@@ -1,0 +1,67 @@
+#pragma once
+
+/// Strategies that apply a part of a push when it comes; they differ in when a worker may read. A
+/// read may see a part of a push, but never a part of a block or row.
+///
+/// n workers at an unchanged learning rate act like one with n times the rate (Mitliagkas et al.:
+/// "Asynchrony begets momentum", 2016), so each push is applied with the rate divided by the number
+/// of workers.
+
+#include "actors/server_shard/strategy.hpp"
+#include "actors/server_shard/worker_clocks.hpp"
+
+namespace gradmesh::server_shard {
+
+class arriving_pushes : public strategy {
+public:
+  std::uint64_t clock() const final { return updates_; }
+  result<taken_part> take(const message<schema::Push>& request, std::uint32_t rank,
+                          const pushed_part& part) final;
+
+protected:
+  arriving_pushes(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules);
+
+  worker_clocks clocks_;
+  const rule_set rules_;
+
+private:
+  shard_parameters& parameters_;
+  const float rate_;
+  std::uint64_t updates_ = 0; // whole pushes
+};
+
+/// Reads wait for nothing.
+class asynchronous final : public arriving_pushes {
+public:
+  asynchronous(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules)
+      : arriving_pushes(plan, parameters, rules) {}
+  bool may_read(std::uint32_t, std::uint64_t) const override { return true; }
+};
+
+/// Stale synchronous parallel (Ho et al.: "More effective distributed ML via a stale synchronous
+/// parallel parameter server", NIPS 2013): a read at clock c sees every worker's pushes of the
+/// steps before c - s, and all of its own before c.
+class bounded_staleness final : public arriving_pushes {
+public:
+  bounded_staleness(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules);
+  bool may_read(std::uint32_t rank, std::uint64_t clock) const override;
+
+private:
+  const std::uint64_t staleness_;
+};
+
+/// Bounded delay (Li et al.: "Scaling distributed machine learning with the parameter server", OSDI
+/// 2014). The tasks of a job are its workers' parts of its steps, numbered in the order of the
+/// data: task t of M workers is that of worker t % M in step t / M. It reads when all tasks before
+/// t - tau are applied. With tau = 0 the job is sequential.
+class bounded_delay final : public arriving_pushes {
+public:
+  bounded_delay(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules);
+  bool may_read(std::uint32_t rank, std::uint64_t clock) const override;
+
+private:
+  const std::uint64_t workers_;
+  const std::uint64_t delay_;
+};
+
+} // namespace gradmesh::server_shard
