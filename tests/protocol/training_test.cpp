@@ -254,6 +254,22 @@ TEST_CASE("strategies that apply pushes as they come train as well as bsp") {
     CHECK(correct(strategy) + 4 >= bsp);
 }
 
+TEST_CASE("with a backup worker every example is computed or skipped, and counted") {
+  virtual_mesh mesh;
+  mesh.add_roles(2, 3, 1);
+  put_sparse_data(mesh, 997);
+  auto job = sparse_job();
+  job.deterministic = "false";
+  job.backup_workers = 1;
+  job.epochs = 20;
+  job.learning_rate = 2;
+  mesh.submit(job.text());
+  const auto outcome = mesh.finish();
+  REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text);
+  CHECK(outcome.examples_done == 20 * 997);
+  CHECK(outcome.test_correct > 160);
+}
+
 TEST_CASE("every example is handed out once in each epoch, to any number of workers") {
   for (const std::string served_by : {"data-servers", "partitioned"})
     for (const std::string strategy : {"bsp", "ssp", "bounded-delay", "async"})
