@@ -61,7 +61,8 @@ using compute_actor = caf::typed_actor<
 
 /// Owns some partitions of the parameters.
 using server_shard_actor = caf::typed_actor<
-    // Creates the parameters of a job with their initial values; answers PlanReady.
+    // Creates the parameters of a job with their initial values, or changes the options of the job
+    // that it has; answers PlanReady.
     caf::reacts_to<message<schema::JobPlan>>,
     // Forgets the job.
     caf::reacts_to<message<schema::EndJob>>,
@@ -107,6 +108,8 @@ using data_server_actor = caf::typed_actor<
     caf::reacts_to<message<schema::JobPlan>>,
     // Hands out the training or test set from its beginning; answers PlanReady.
     caf::reacts_to<message<schema::StartPhase>>,
+    // Answers PhaseLimit: ends a training phase at the end of an epoch.
+    caf::reacts_to<message<schema::LimitPhase>>,
     // Answers Batch.
     caf::reacts_to<message<schema::LeaseBatch>>,
     // Forgets the job (the data stays until other data is asked for).
@@ -126,6 +129,8 @@ using coordinator_actor = caf::typed_actor<
     caf::reacts_to<message<schema::SubmitJob>>,
     // Ends the running job.
     caf::reacts_to<message<schema::CancelJob>>,
+    // Changes options of the running job from the end of an epoch on; answers JobChanged.
+    caf::reacts_to<message<schema::ChangeJob>>, caf::reacts_to<message<schema::PhaseLimit>>,
     // Answers of members that a phase of the job waits for.
     caf::reacts_to<message<schema::DataLoaded>>, caf::reacts_to<message<schema::PlanReady>>,
     caf::reacts_to<message<schema::PhaseProgress>>,

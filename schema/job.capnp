@@ -11,6 +11,9 @@
 #   saving     partitions are collected from the shards and written (ExportPartition)
 #   done | failed | cancelled
 #
+# A change of a job's options (ChangeJob) ends training at the end of an epoch and goes through
+# preparing into training again, with the parameters as they are.
+#
 # After the last, EndJob frees what the members hold for the job. The client is sent a JobUpdate on
 # every change of phase and several times a second while a phase runs. One job runs at a time.
 
@@ -32,6 +35,19 @@ struct JobAccepted {
 struct CancelJob {
   # client -> coordinator, control lane. The job ends as "cancelled"; no answer but JobUpdate.
   jobId @0 :UInt64;
+}
+
+struct ChangeJob {
+  # client -> coordinator, control lane. Answer: JobChanged or Refusal (no job is training, the last
+  # epoch has begun, options that cannot be changed or make no sense).
+  options @0 :List(Text);     # "job.strategy=ssp"
+}
+
+struct JobChanged {
+  # The job takes the new options from here on.
+  jobId @0 :UInt64;
+  step @1 :UInt64;
+  epoch @2 :UInt32;           # from 0
 }
 
 enum JobPhase {
@@ -120,7 +136,8 @@ struct Place {
 
 struct JobPlan {
   # coordinator -> shards, workers, data servers; control lane. Idempotent. Answer: PlanReady or
-  # Refusal.
+  # Refusal. With a higher revision it changes the options of a job that goes on: shards keep their
+  # parameters.
   jobId @0 :UInt64;
   config @1 :Text;
   sparse @2 :Bool;            # shape of the data
@@ -135,6 +152,7 @@ struct JobPlan {
   stepsPerEpoch @11 :UInt64;
   steps @12 :UInt64;          # steps of the whole job
   firstStep @13 :UInt64;      # where training begins; below steps
+  revision @14 :UInt32;       # from 0
 }
 
 struct PlanReady {
@@ -153,6 +171,21 @@ struct StartPhase {
   jobId @0 :UInt64;
   phase @1 :UInt32;           # from 1
   kind @2 :PhaseKind;
+}
+
+struct LimitPhase {
+  # coordinator -> data servers of a training phase, control lane. Idempotent. steps = 0: the answer
+  # says at the end of which epoch the data server can still stop, and it hands out nothing beyond
+  # until it is told. Otherwise training ends after so many steps of the job.
+  jobId @0 :UInt64;
+  phase @1 :UInt32;
+  steps @2 :UInt64;
+}
+
+struct PhaseLimit {
+  # The answer, or a Refusal.
+  jobId @0 :UInt64;
+  steps @1 :UInt64;
 }
 
 struct PhaseProgress {

@@ -45,6 +45,11 @@ enum MessageKind {
   partitionContent @31;
   # link.capnp
   credit @32;           # links use it among themselves, actors never see it
+  # job.capnp
+  changeJob @33;
+  jobChanged @34;
+  limitPhase @35;
+  phaseLimit @36;
 }
 
 enum ServiceKind {

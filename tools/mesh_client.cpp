@@ -163,6 +163,19 @@ mesh_client::next_update(std::chrono::milliseconds limit) {
   return std::optional<mesh::message<schema::JobUpdate>>();
 }
 
+result<job_change> mesh_client::change(const std::vector<std::string>& options) {
+  mesh::draft<schema::ChangeJob> request;
+  auto out = request->initOptions(static_cast<unsigned>(options.size()));
+  for (unsigned i = 0; i < out.size(); ++i)
+    out.set(i, options[i]);
+  auto answer = answer_to(router_->send(coordinator_, service_, request), "the change");
+  if (!answer) return answer.failure();
+  auto changed = mesh::message<schema::JobChanged>::decode(*answer);
+  if (!changed) return changed.failure();
+  const auto in = **changed;
+  return job_change{in.getJobId(), in.getStep(), in.getEpoch()};
+}
+
 void mesh_client::cancel(std::uint64_t job_id) {
   mesh::draft<schema::CancelJob> cancel;
   cancel->setJobId(job_id);

@@ -25,6 +25,13 @@ struct submission {
   std::chrono::seconds wait{30}; // for members
 };
 
+/// From where on a job takes other options.
+struct job_change {
+  std::uint64_t job_id = 0;
+  std::uint64_t step = 0;
+  std::uint32_t epoch = 0; // from 0
+};
+
 class mesh_client {
 public:
   /// Links to the coordinator. Errors: `unreachable` (nobody listens there), `timed_out`,
@@ -40,6 +47,8 @@ public:
   /// Errors: `node_lost` when the link to the coordinator broke.
   result<std::optional<mesh::message<schema::JobUpdate>>>
   next_update(std::chrono::milliseconds limit);
+  /// Changes options ("job.strategy=ssp") of the running job. Errors: the coordinator's refusal.
+  result<job_change> change(const std::vector<std::string>& options);
   void cancel(std::uint64_t job_id);
   result<mesh::message<schema::Status>> status();
   /// Asks the coordinator to end the whole mesh.

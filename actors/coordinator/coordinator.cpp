@@ -96,6 +96,13 @@ result<void> coordinator_state::submit(const message<schema::SubmitJob>& request
   return {};
 }
 
+result<void> coordinator_state::change(const message<schema::ChangeJob>& request) {
+  if (!job || job->ended())
+    return error{errc::refused,
+                 "no job is running; `gradmesh submit` and `gradmesh run` start one"};
+  return job->change(request);
+}
+
 result<void> coordinator_state::check_model_file(const std::string& path) const {
   if (path.empty()) return {};
   const auto slash = path.rfind('/');
@@ -196,6 +203,14 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
                                            return result<void>();
                                          });
                                        }),
+      mesh::receive<schema::ChangeJob>(router,
+                                       [self](const auto& m) { return self->state.change(m); }),
+      mesh::receive<schema::PhaseLimit>(router,
+                                        [self](const auto& m) {
+                                          return self->state.for_job(
+                                              (*m).getJobId(),
+                                              [&](job_run& job) { return job.on_limit(m); });
+                                        }),
       mesh::receive<schema::DataLoaded>(router,
                                         [self](const auto& m) {
                                           auto& s = self->state;

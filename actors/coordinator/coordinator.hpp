@@ -35,6 +35,7 @@ struct coordinator_state {
 
   result<void> admit(const message<schema::Register>& request);
   result<void> status(const message<schema::StatusRequest>& request) const;
+  result<void> change(const message<schema::ChangeJob>& request);
   result<void> submit(const message<schema::SubmitJob>& request);
   void lose(const mesh::node_uuid& uuid, const error& why);
   void refused(const message<schema::Refusal>& refusal);

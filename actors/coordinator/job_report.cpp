@@ -2,6 +2,7 @@
 
 #include "actors/defaults.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,13 +14,42 @@ progress_in(const std::unique_ptr<capnp::MallocMessageBuilder>& kept) {
   return kept->getRoot<schema::WorkerProgress>().asReader();
 }
 
+void add_totals(schema::WorkerProgress::Builder to, schema::WorkerProgress::Reader more) {
+  to.setSteps(to.getSteps() + more.getSteps());
+  to.setExamples(to.getExamples() + more.getExamples());
+  to.setSkippedExamples(to.getSkippedExamples() + more.getSkippedExamples());
+  to.setLossSum(to.getLossSum() + more.getLossSum());
+  to.setCorrect(to.getCorrect() + more.getCorrect());
+  to.setStalenessSum(to.getStalenessSum() + more.getStalenessSum());
+  to.setStalenessMax(std::max(to.getStalenessMax(), more.getStalenessMax()));
+  to.setPushes(to.getPushes() + more.getPushes());
+  to.setPulls(to.getPulls() + more.getPulls());
+  to.setBytesSent(to.getBytesSent() + more.getBytesSent());
+  to.setBytesReceived(to.getBytesReceived() + more.getBytesReceived());
+  to.setComputeSeconds(to.getComputeSeconds() + more.getComputeSeconds());
+  to.setStalledLeaseSeconds(to.getStalledLeaseSeconds() + more.getStalledLeaseSeconds());
+  to.setStalledPullSeconds(to.getStalledPullSeconds() + more.getStalledPullSeconds());
+  to.setStalledPushSeconds(to.getStalledPushSeconds() + more.getStalledPushSeconds());
+}
+
 } // namespace
 
 void job_report::begin_phase(schema::JobPhase phase, env::time_point now) {
   last_phase_seconds_ = env::seconds_between(phase_began_, now);
-  if (phase_ == schema::JobPhase::TRAINING) train_seconds_ = last_phase_seconds_;
+  if (phase_ == schema::JobPhase::TRAINING) {
+    train_seconds_ += last_phase_seconds_;
+    keep_training();
+  }
   phase_ = phase;
   phase_began_ = now;
+}
+
+void job_report::keep_training() {
+  for (const auto& [rank, progress] : training_) {
+    auto& copy = earlier_[rank];
+    copy = std::make_unique<capnp::MallocMessageBuilder>();
+    copy->setRoot(progress_in(progress));
+  }
 }
 
 void job_report::end(env::time_point now) {
@@ -35,6 +65,8 @@ void job_report::add(const mesh::message<schema::PhaseProgress>& progress) {
     evaluation_[worker.getRank()] = std::move(copy);
     return;
   }
+  if (const auto before = earlier_.find(worker.getRank()); before != earlier_.end())
+    add_totals(copy->getRoot<schema::WorkerProgress>(), progress_in(before->second));
   training_[worker.getRank()] = std::move(copy);
   const double loss = worker.getRecentLoss();
   if (std::isnan(loss)) return;
@@ -75,7 +107,7 @@ void job_report::fill(schema::JobUpdate::Builder out, const job::job_plan& plan,
   out.setDataServers(plan.partitioned() ? 0 : static_cast<std::uint32_t>(plan.data_servers.size()));
   out.setExamplesTotal(examples_total_);
   out.setPhaseSeconds(phase_seconds);
-  out.setTrainSeconds(phase_ == schema::JobPhase::TRAINING ? phase_seconds : train_seconds_);
+  out.setTrainSeconds(train_seconds_ + (phase_ == schema::JobPhase::TRAINING ? phase_seconds : 0));
   out.setLoss(recent_loss());
   out.setTrainExamples(data.train_examples);
   out.setTestExamples(data.test_examples);

@@ -46,6 +46,7 @@ private:
     double sum = 0;
     std::uint64_t count = 0;
   };
+  void keep_training();
   std::uint64_t examples_done() const;
   double recent_loss() const;
 
@@ -55,9 +56,11 @@ private:
   double last_phase_seconds_ = 0;
   double train_seconds_ = 0;
   std::uint64_t examples_total_ = 0;
-  /// The latest report of each worker, in training and in evaluation, by rank.
+  /// What each worker did in the training phases before this one, and up to its latest report; and
+  /// its latest report in evaluation; by rank.
   /// Copies, because reading a received message is limited and these are read again and again.
   using kept_progress = std::unique_ptr<capnp::MallocMessageBuilder>;
+  std::map<std::uint32_t, kept_progress> earlier_;
   std::map<std::uint32_t, kept_progress> training_;
   std::map<std::uint32_t, kept_progress> evaluation_;
   std::map<std::uint32_t, double> recent_loss_; // by rank

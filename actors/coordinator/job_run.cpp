@@ -30,7 +30,7 @@ bool job_run::ended() const {
 void job_run::fill_update(schema::JobUpdate::Builder out, env::time_point now) const {
   out.setJobId(request_.id);
   out.setName(request_.config.job.name);
-  out.setStrategy(std::string(to_string(request_.config.job.strategy)));
+  out.setStrategy(std::string(to_string(plan_.config.job.strategy)));
   report_.fill(out, plan_, now);
 }
 
@@ -116,6 +116,13 @@ void job_run::cancel(env::time_point now) {
 }
 
 void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_point now) {
+  if (change_ && change_->asked(refusal.header().in_reply_to)) {
+    const auto why = mesh::to_error(*refusal);
+    change_->refuse({why.code, "'" + name_of(refusal.sender()) + "': " + why.text},
+                    *context_->router);
+    change_.reset();
+    return;
+  }
   // One of an earlier phase or job comes late and does not matter any more.
   if (!asked_.contains(refusal.header().in_reply_to)) return;
   const auto why = mesh::to_error(*refusal);
@@ -231,10 +238,10 @@ void job_run::prepare(env::time_point now) {
                      std::to_string(plan_.workers.size()) + " workers; each needs at least one"},
                 "", now);
   if (job.backup_workers >= plan_.workers.size())
-    return fail({errc::invalid_config,
-                 "job.backup_workers is " + std::to_string(job.backup_workers) + " but there are " +
-                     std::to_string(plan_.workers.size()) +
-                     " workers; a step needs one that is no backup"},
+    return fail({errc::invalid_config, "job.backup_workers is " +
+                                           std::to_string(job.backup_workers) + " but there are " +
+                                           std::to_string(plan_.workers.size()) +
+                                           " workers; a step needs one that is no backup"},
                 "", now);
   plan_.steps_per_epoch = (train + job.batch_size - 1) / job.batch_size;
   const auto all = plan_.steps_per_epoch * job.epochs;
@@ -242,6 +249,10 @@ void job_run::prepare(env::time_point now) {
   const auto whole_epochs = plan_.steps / plan_.steps_per_epoch;
   report_.set_examples_total(whole_epochs * train +
                              plan_.steps % plan_.steps_per_epoch * job.batch_size);
+  ask_by_plan(now);
+}
+
+void job_run::ask_by_plan(env::time_point now) {
   const auto plan = job::encode(plan_);
   (void)(ask(plan_.shards, plan, now) && ask(plan_.data_servers, plan, now) &&
          ask(plan_.workers, plan, now));
@@ -292,11 +303,49 @@ result<void> job_run::on_progress(const message<schema::PhaseProgress>& progress
                                     std::to_string(rank) + " of this job"};
   report_.add(progress);
   if (!in.getDone() || !answered(progress.sender())) return {};
-  if (phase_ == phase::TRAINING && report_.data.test_examples > 0)
+  if (phase_ == phase::TRAINING && change_)
+    apply_change(now);
+  else if (phase_ == phase::TRAINING && report_.data.test_examples > 0)
     start_phase(phase::EVALUATING, now);
   else
     save(now);
   return {};
+}
+
+// --- changing ------------------------------------------------------------------------------------
+
+result<void> job_run::change(const message<schema::ChangeJob>& request) {
+  if (phase_ != phase::TRAINING || starting_)
+    return error{errc::refused, "job " + std::to_string(request_.id) + " is not training now"};
+  if (change_)
+    return error{errc::refused, "job " + std::to_string(request_.id) +
+                                    " changes at the end of this epoch already; try again then"};
+  auto begun = job_change::begin(request, plan_, phase_number_, *context_->router, service_);
+  if (!begun) return begun.failure();
+  change_ = *std::move(begun);
+  return {};
+}
+
+result<void> job_run::on_limit(const message<schema::PhaseLimit>& limit) {
+  if (!change_) return {};
+  if (auto went = change_->on_limit(limit, plan_, *context_->router); !went) {
+    change_->refuse(went.failure(), *context_->router);
+    change_.reset();
+  }
+  return {};
+}
+
+void job_run::apply_change(env::time_point now) {
+  plan_.config = change_->options();
+  plan_.first_step = *change_->step();
+  ++plan_.revision;
+  change_.reset();
+  context_->log(env::severity::info,
+                "job " + std::to_string(request_.id) + " goes on with strategy " +
+                    std::string(to_string(plan_.config.job.strategy)) + " from epoch " +
+                    std::to_string(plan_.first_step / plan_.steps_per_epoch) + " on");
+  enter(phase::PREPARING, now);
+  ask_by_plan(now);
 }
 
 // --- saving -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 /// deadline fails the job with the name of who it was. An event that does not belong to the present
 /// phase is late and ignored.
 
+#include "actors/coordinator/job_change.hpp"
 #include "actors/coordinator/job_report.hpp"
 #include "actors/coordinator/membership.hpp"
 #include "actors/node/context.hpp"
@@ -45,6 +46,10 @@ public:
   result<void> on_ready(const message<schema::PlanReady>& ready, env::time_point now);
   result<void> on_progress(const message<schema::PhaseProgress>& progress, env::time_point now);
   result<void> on_partition(const message<schema::PartitionContent>& content, env::time_point now);
+  /// Takes other options from the end of an epoch on. Errors: `refused` when the job is not
+  /// training or changes already, those of job_change.
+  result<void> change(const message<schema::ChangeJob>& request);
+  result<void> on_limit(const message<schema::PhaseLimit>& limit);
   void on_refused(const message<schema::Refusal>& refusal, env::time_point now);
   void on_member_lost(const member& lost, const error& why, env::time_point now);
   void fail(const error& why, const std::string& node, env::time_point now);
@@ -67,6 +72,9 @@ private:
   std::vector<job::place> data_places(const membership& members) const;
   void load(env::time_point now);
   void prepare(env::time_point now);
+  void ask_by_plan(env::time_point now);
+  /// Goes on with the options of a change that was agreed on.
+  void apply_change(env::time_point now);
   void start_phase(phase next, env::time_point now);
   void start_workers(env::time_point now);
   void save(env::time_point now);
@@ -85,6 +93,7 @@ private:
   env::time_point wait_until_;
   std::uint32_t phase_number_ = 0;
   bool starting_ = false; // a phase's data servers have been asked, its workers not yet
+  std::optional<job_change> change_;
   std::uint32_t exports_asked_ = 0;
   std::set<std::uint32_t> exporting_; // asked for, not come yet
   std::vector<parameters::partition_content> exported_;

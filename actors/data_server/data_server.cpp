@@ -7,6 +7,12 @@
 #include <caf/typed_event_based_actor.hpp>
 
 namespace gradmesh::data_server {
+namespace {
+
+/// More than any pipeline asks for ahead.
+constexpr std::size_t held_leases_per_worker = 64;
+
+} // namespace
 
 result<void> data_server_state::load(const message<schema::LoadData>& request) {
   auto config = job::parse_config(mesh::text((*request).getConfig()));
@@ -74,6 +80,8 @@ result<void> data_server_state::start(const message<schema::StartPhase>& request
     evaluating = start.getKind() == schema::PhaseKind::EVALUATE;
     if (set().size() == 0) return error{errc::refused, "the test set is empty"};
     phase = start.getPhase();
+    hold_from.reset();
+    held.clear();
     book.emplace(*plan, job::index_of(plan->data_servers, context->router->local(service)),
                  evaluating ? pass::evaluate : pass::train, set().size());
     report(evaluating ? "evaluating" : "training");
@@ -81,6 +89,35 @@ result<void> data_server_state::start(const message<schema::StartPhase>& request
   mesh::draft<schema::PlanReady> ready;
   ready->setJobId(plan->job_id);
   (void)context->router->reply(request, ready);
+  return {};
+}
+
+result<void> data_server_state::limit(const message<schema::LimitPhase>& request) {
+  const auto limit = *request;
+  if (!plan || !book || evaluating || limit.getJobId() != plan->job_id || limit.getPhase() != phase)
+    return error{errc::refused, "this data server is not in training phase " +
+                                    std::to_string(limit.getPhase()) + " of job " +
+                                    std::to_string(limit.getJobId())};
+  const auto epoch = plan->steps_per_epoch;
+  const auto earliest = std::min((book->steps_begun() + epoch - 1) / epoch * epoch, plan->steps);
+  mesh::draft<schema::PhaseLimit> answer;
+  answer->setJobId(plan->job_id);
+  if (limit.getSteps() == 0) {
+    hold_from = earliest;
+    answer->setSteps(earliest);
+  } else {
+    if (limit.getSteps() < book->steps_begun() || limit.getSteps() > plan->steps)
+      return error{errc::refused, "training cannot end after " + std::to_string(limit.getSteps()) +
+                                      " of " + std::to_string(plan->steps) + " steps: " +
+                                      std::to_string(book->steps_begun()) + " have begun"};
+    book->end_after(limit.getSteps());
+    answer->setSteps(limit.getSteps());
+    hold_from.reset();
+    for (const auto& waiting : std::exchange(held, {}))
+      if (auto leased = lease(waiting); !leased)
+        (void)context->router->reply(waiting, mesh::make_refusal(leased.failure()));
+  }
+  (void)context->router->reply(request, answer);
   return {};
 }
 
@@ -94,6 +131,12 @@ result<void> data_server_state::lease(const message<schema::LeaseBatch>& request
       plan->workers[lease.getRank()].where != request.sender())
     return error{errc::refused, "node " + mesh::short_name(request.sender().node) +
                                     " is not worker " + std::to_string(lease.getRank())};
+  if (hold_from && book->next_step(lease.getRank()) >= *hold_from) {
+    if (held.size() >= held_leases_per_worker * plan->workers.size())
+      return error{errc::retry_later, "too many leases wait for the end of the phase"};
+    held.push_back(request);
+    return {};
+  }
   auto choice = book->lease(lease.getRank(), lease.getSequence());
   if (!choice) return choice.failure();
   mesh::draft<schema::Batch> batch;
@@ -119,6 +162,8 @@ void data_server_state::end(std::uint64_t job_id) {
   if (!plan || plan->job_id != job_id) return;
   plan.reset();
   book.reset();
+  hold_from.reset();
+  held.clear();
   report("idle");
 }
 
@@ -146,6 +191,8 @@ data_server(data_server_actor::stateful_pointer<data_server_state> self, node::c
                                      [self](const auto& m) { return self->state.prepare(m); }),
       mesh::receive<schema::StartPhase>(router,
                                         [self](const auto& m) { return self->state.start(m); }),
+      mesh::receive<schema::LimitPhase>(router,
+                                        [self](const auto& m) { return self->state.limit(m); }),
       mesh::receive<schema::LeaseBatch>(router,
                                         [self](const auto& m) { return self->state.lease(m); }),
       mesh::receive<schema::EndJob>(router,

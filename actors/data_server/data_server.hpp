@@ -27,10 +27,15 @@ struct data_server_state {
   std::uint32_t phase = 0;
   std::optional<lease_book> book;
   bool evaluating = false;
+  /// Nothing of this step or a later one is handed out before the coordinator has said where the
+  /// phase ends; who asks for it waits.
+  std::optional<std::uint64_t> hold_from;
+  std::vector<message<schema::LeaseBatch>> held;
 
   result<void> load(const message<schema::LoadData>& request);
   result<void> prepare(const message<schema::JobPlan>& request);
   result<void> start(const message<schema::StartPhase>& request);
+  result<void> limit(const message<schema::LimitPhase>& request);
   result<void> lease(const message<schema::LeaseBatch>& request);
   void end(std::uint64_t job_id);
   void report(const std::string& state) const;

@@ -29,6 +29,12 @@ public:
   result<std::optional<batch_choice>> lease(std::uint32_t rank, std::uint64_t sequence);
 
   std::uint64_t leased() const { return leased_; }
+  /// Steps of which something has been handed out here, counted from the job's beginning.
+  std::uint64_t steps_begun() const;
+  /// The step that a worker's next lease is of, if there is one.
+  std::uint64_t next_step(std::uint32_t rank) const;
+  /// Ends the phase after so many steps of the job, none of which may be behind `steps_begun`.
+  void end_after(std::uint64_t steps);
 
 private:
   struct holder {
@@ -42,7 +48,8 @@ private:
   std::size_t index_;
   bool by_rank_;
   std::uint32_t pieces_;
-  std::uint64_t batches_; // by rank: steps; otherwise pieces of all steps
+  std::uint64_t first_step_;
+  std::uint64_t batches_; // where it ends; by rank: steps; otherwise pieces of all steps
   std::uint64_t next_batch_;
   batch_schedule schedule_;
   std::vector<holder> holders_;

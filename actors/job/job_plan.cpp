@@ -71,6 +71,7 @@ mesh::draft<schema::JobPlan> encode(const job_plan& plan) {
   out->setStepsPerEpoch(plan.steps_per_epoch);
   out->setSteps(plan.steps);
   out->setFirstStep(plan.first_step);
+  out->setRevision(plan.revision);
   return out;
 }
 
@@ -119,6 +120,7 @@ result<job_plan> decode(schema::JobPlan::Reader in) {
   plan.steps_per_epoch = in.getStepsPerEpoch();
   plan.steps = in.getSteps();
   plan.first_step = in.getFirstStep();
+  plan.revision = in.getRevision();
   if (plan.pieces < plan.workers.size() || plan.steps_per_epoch == 0 || plan.steps == 0)
     return error{errc::malformed_message, "a job plan has " + std::to_string(plan.pieces) +
                                               " pieces for " + std::to_string(plan.workers.size()) +

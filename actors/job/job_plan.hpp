@@ -25,6 +25,8 @@ namespace gradmesh::job {
 struct place {
   mesh::address where;
   std::string name;
+
+  bool operator==(const place&) const = default;
 };
 
 struct job_plan {
@@ -42,6 +44,7 @@ struct job_plan {
   std::uint64_t steps_per_epoch = 0;
   std::uint64_t first_step = 0; // where training begins
   std::uint64_t steps = 0;      // where it ends
+  std::uint32_t revision = 0;   // counts the changes of the job's options
 
   /// Whether each worker has its own part of each step. Otherwise batches go to whoever asks.
   bool by_rank() const { return config.job.strategy != config::strategy::async; }

@@ -52,6 +52,10 @@ namespace gradmesh::mesh {
   X(PhaseProgress, PHASE_PROGRESS, control)                                                        \
   X(JobFailed, JOB_FAILED, control)                                                                \
   X(EndJob, END_JOB, control)                                                                      \
+  X(ChangeJob, CHANGE_JOB, control)                                                                \
+  X(JobChanged, JOB_CHANGED, control)                                                              \
+  X(LimitPhase, LIMIT_PHASE, control)                                                              \
+  X(PhaseLimit, PHASE_LIMIT, control)                                                              \
   X(LoadData, LOAD_DATA, control)                                                                  \
   X(DataLoaded, DATA_LOADED, control)                                                              \
   X(LeaseBatch, LEASE_BATCH, bulk)                                                                 \

@@ -23,6 +23,9 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
     job = std::move(*made);
     planner = plan.header().from;
     report();
+  } else if (decoded->revision > job->revision()) {
+    if (auto changed = job->change(std::move(*decoded), plan.header().view_epoch); !changed)
+      return changed;
   }
   mesh::draft<schema::PlanReady> ready;
   ready->setJobId(job->id());

@@ -18,9 +18,9 @@ constexpr std::size_t waiting_pulls_per_worker = 64;
 
 shard_job::shard_job(job::job_plan plan, std::uint64_t epoch, parameters::parameter_store store,
                      std::shared_ptr<mesh::router> router, const rule_set& rules)
-    : plan_(std::move(plan)), epoch_(epoch), router_(std::move(router)),
+    : plan_(std::move(plan)), epoch_(epoch), router_(std::move(router)), rules_(rules),
       parameters_(std::move(store), plan_.workers.size()),
-      strategy_(make_strategy(plan_, parameters_, rules)) {}
+      strategy_(make_strategy(plan_, parameters_, rules_)) {}
 
 result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::uint64_t epoch,
                                                    std::size_t index,
@@ -34,6 +34,20 @@ result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::uint
   if (!store) return store.failure();
   return std::unique_ptr<shard_job>(
       new shard_job(std::move(plan), epoch, std::move(*store), std::move(router), rules));
+}
+
+result<void> shard_job::change(job::job_plan plan, std::uint64_t epoch) {
+  if (plan.tables != plan_.tables || plan.partitions != plan_.partitions ||
+      plan.shards != plan_.shards || plan.workers != plan_.workers)
+    return error{errc::refused, "revision " + std::to_string(plan.revision) + " of job " +
+                                    std::to_string(plan.job_id) +
+                                    " has other tables, partitions or members"};
+  for (const auto& pull : std::exchange(waiting_, {}))
+    (void)router_->reply(pull, mesh::make_refusal({errc::cancelled, "the job's plan has changed"}));
+  plan_ = std::move(plan);
+  epoch_ = epoch;
+  strategy_ = make_strategy(plan_, parameters_, rules_);
+  return {};
 }
 
 result<void> shard_job::check_worker(std::uint64_t job_id, std::uint32_t rank,

@@ -39,6 +39,11 @@ public:
                                                  const rule_set& rules = {});
 
   std::uint64_t id() const { return plan_.job_id; }
+  std::uint32_t revision() const { return plan_.revision; }
+  /// Goes on by another plan of the same job, made in the view `epoch`: the parameters stay, the
+  /// strategy begins anew with the plan's first step. Pulls that wait for the old one are refused.
+  /// Errors: `refused` if tables, partitions or members are others.
+  result<void> change(job::job_plan plan, std::uint64_t epoch);
   const shard_counters& counters() const { return counters_; }
   /// Updates applied.
   std::uint64_t clock() const { return strategy_->clock(); }
@@ -70,9 +75,10 @@ private:
   void acknowledge(const message<schema::Push>& request,
                    const std::vector<std::uint64_t>& staleness);
 
-  const job::job_plan plan_;
-  const std::uint64_t epoch_;
+  job::job_plan plan_;
+  std::uint64_t epoch_;
   const std::shared_ptr<mesh::router> router_;
+  const rule_set rules_;
   shard_parameters parameters_;
   std::unique_ptr<strategy> strategy_;
   std::vector<message<schema::Pull>> waiting_; // in the order in which they came

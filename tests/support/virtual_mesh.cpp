@@ -159,12 +159,15 @@ result<void> virtual_mesh::on_client_frame(const mesh::frame_ptr& f) {
                 .model_file = mesh::text(in.getModelFile()),
                 .test_correct = in.getTestCorrect(),
                 .test_done = in.getTestDone(),
+                .strategy = mesh::text(in.getStrategy()),
                 .examples_done = in.getExamplesDone(),
                 .loss = in.getLoss()};
     for (const auto worker : in.getWorkers())
       outcome_.staleness_max = std::max(outcome_.staleness_max, worker.getStalenessMax());
   } else if (auto accepted = mesh::message<schema::JobAccepted>::decode(f)) {
     job_id_ = (**accepted).getJobId();
+  } else if (auto changed = mesh::message<schema::JobChanged>::decode(f)) {
+    changed_from_ = (**changed).getEpoch();
   } else if (auto refused = mesh::message<schema::Refusal>::decode(f)) {
     refusal_ = mesh::to_error(**refused);
   } else if (auto status = mesh::message<schema::Status>::decode(f)) {
@@ -192,6 +195,18 @@ void virtual_mesh::cancel(std::uint64_t job_id) {
   mesh::draft<schema::CancelJob> cancel;
   cancel->setJobId(job_id);
   REQUIRE(client_->send(coordinator_, client_service, cancel));
+}
+
+std::optional<std::uint32_t> virtual_mesh::change(const std::vector<std::string>& options) {
+  mesh::draft<schema::ChangeJob> change;
+  auto out = change->initOptions(static_cast<unsigned>(options.size()));
+  for (unsigned i = 0; i < out.size(); ++i)
+    out.set(i, options[i]);
+  changed_from_.reset();
+  refusal_ = {};
+  REQUIRE(client_->send(coordinator_, client_service, change));
+  REQUIRE(run_until([&] { return changed_from_ || refusal_; }, std::chrono::seconds(1)));
+  return changed_from_;
 }
 
 job_outcome virtual_mesh::finish() {

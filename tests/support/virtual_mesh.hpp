@@ -31,6 +31,7 @@ struct job_outcome {
   std::string model_file;
   std::uint64_t test_correct = 0;
   std::uint64_t test_done = 0;
+  std::string strategy;
   std::uint64_t examples_done = 0;
   std::uint64_t staleness_max = 0;
   double loss = 0;
@@ -69,6 +70,9 @@ public:
   /// Submits a job as a client would. The job's text is the job file.
   void submit(const std::string& job, std::chrono::seconds wait = std::chrono::seconds(10));
   void cancel(std::uint64_t job_id);
+  /// Asks for other options of the running job; the epoch from which on they count, or nothing:
+  /// then `refusal` says why.
+  std::optional<std::uint32_t> change(const std::vector<std::string>& options);
   /// Runs until the submitted job has ended (or ten virtual minutes have passed).
   job_outcome finish();
   const job_outcome& outcome() const { return outcome_; }
@@ -104,6 +108,7 @@ private:
   job_outcome outcome_;
   error refusal_;
   std::optional<std::size_t> members_;
+  std::optional<std::uint32_t> changed_from_;
 };
 
 } // namespace gradmesh::testing

@@ -33,6 +33,8 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::JOB_UPDATE:
   case MessageKind::JOB_PLAN:
   case MessageKind::START_PHASE:
+  case MessageKind::LIMIT_PHASE:
+  case MessageKind::JOB_CHANGED:
   case MessageKind::END_JOB:
   case MessageKind::LOAD_DATA:
   case MessageKind::EXPORT_PARTITION:
@@ -41,6 +43,7 @@ mesh::role_set senders_of(std::uint16_t kind) {
     return {role::coordinator, role::client};
   case MessageKind::SUBMIT_JOB:
   case MessageKind::CANCEL_JOB:
+  case MessageKind::CHANGE_JOB:
     return {role::client};
   case MessageKind::PHASE_PROGRESS:
   case MessageKind::LEASE_BATCH:
@@ -48,6 +51,7 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::PUSH:
     return {role::worker};
   case MessageKind::DATA_LOADED:
+  case MessageKind::PHASE_LIMIT:
   case MessageKind::BATCH:
     return {role::data_server, role::worker}; // a worker reads its own share of partitioned data
   case MessageKind::PULLED:

@@ -1,0 +1,55 @@
+#pragma once
+
+/// A change of the running job's options, which takes effect at the end of an epoch. First every
+/// data server says at the end of which epoch it can still stop, and holds back what lies beyond;
+/// then all are told the latest of these. Plain code, as job_run, which owns it.
+
+#include "actors/job/job_plan.hpp"
+#include "actors/mesh/router.hpp"
+
+#include <cstdint>
+#include <set>
+
+namespace gradmesh::coordinator {
+
+using mesh::message;
+
+class job_change {
+public:
+  /// Asks the data servers of a training phase. Errors: `invalid_config` (options that cannot be
+  /// changed or make no sense), those of `send`.
+  static result<job_change> begin(const message<schema::ChangeJob>& request,
+                                  const job::job_plan& plan, std::uint32_t phase,
+                                  mesh::router& router, mesh::service_id self);
+
+  /// An answer of a data server; with the last of them all are told where training ends, and so is
+  /// who asked for the change. Errors: `refused` if nothing would be left to train after it.
+  result<void> on_limit(const message<schema::PhaseLimit>& limit, const job::job_plan& plan,
+                        mesh::router& router);
+
+  bool asked(std::uint64_t message_id) const { return asked_.contains(message_id); }
+  /// Tells who asked for the change that it does not come about.
+  void refuse(const error& why, mesh::router& router) const;
+
+  /// The step from which the options count; nothing while data servers have not answered.
+  std::optional<std::uint64_t> step() const;
+  const config::job_config& options() const { return options_; }
+
+private:
+  job_change(message<schema::ChangeJob> request, config::job_config options, std::uint32_t phase,
+             mesh::service_id self)
+      : request_(std::move(request)), options_(std::move(options)), phase_(phase), self_(self) {}
+
+  result<void> tell(const std::vector<job::place>& data_servers, std::uint64_t job_id,
+                    std::uint64_t steps, mesh::router& router);
+
+  message<schema::ChangeJob> request_;
+  config::job_config options_;
+  std::uint32_t phase_;
+  mesh::service_id self_;
+  std::set<mesh::address> waiting_for_;
+  std::set<std::uint64_t> asked_; // message ids
+  std::uint64_t latest_ = 0;      // of the steps that were answered
+};
+
+} // namespace gradmesh::coordinator
