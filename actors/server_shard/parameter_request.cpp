@@ -28,10 +28,12 @@ private:
   std::uint64_t at_ = 0;
 };
 
-error wrong_body(const char* what, std::size_t parts, std::size_t bytes) {
+template <class Message>
+error wrong_body(const Message& message) {
   return {errc::malformed_message,
-          fmt::format("a {} of {} parts has a body of {} bytes, which is not what the parts say",
-                      what, parts, bytes)};
+          fmt::format("a message of {} parts has a body of {} bytes, which is not what the parts "
+                      "say",
+                      (*message).getParts().size(), message.body().size())};
 }
 
 /// Elements of a list can take no bytes at all; what is made of each of them here does.
@@ -50,8 +52,9 @@ std::size_t rows_floats(std::uint64_t keys, const parameters::parameter_store& s
 }
 
 template <class Message>
-result<requested_part> read_part(schema::Part::Reader in, body_cursor<Message>& body,
-                                 const parameters::parameter_store& store, const error& too_short) {
+result<requested_part> read_part(schema::Part::Reader in, const Message& message,
+                                 body_cursor<Message>& body,
+                                 const parameters::parameter_store& store) {
   requested_part out;
   if (in.isBlock()) {
     out.dense = true;
@@ -66,7 +69,7 @@ result<requested_part> read_part(schema::Part::Reader in, body_cursor<Message>& 
   out.has_keys = list.getSent();
   if (!out.has_keys) return out;
   const auto keys = body.template take<std::uint64_t>(out.name.count);
-  if (!keys) return too_short;
+  if (!keys) return wrong_body(message);
   out.keys = *keys;
   return out;
 }
@@ -77,16 +80,15 @@ result<std::vector<requested_part>> read_parts(const mesh::message<schema::Pull>
                                                const parameters::parameter_store& store) {
   const auto in = (*pull).getParts();
   if (auto checked = check_count("pull", in.size(), pull); !checked) return checked.failure();
-  const auto wrong = wrong_body("pull", in.size(), pull.body().size());
   body_cursor body(pull);
   std::vector<requested_part> parts;
   parts.reserve(in.size());
   for (const auto part : in) {
-    auto read = read_part(part, body, store, wrong);
+    auto read = read_part(part, pull, body, store);
     if (!read) return read.failure();
     parts.push_back(*read);
   }
-  if (!body.at_end()) return wrong;
+  if (!body.at_end()) return wrong_body(pull);
   return parts;
 }
 
@@ -95,12 +97,11 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
                                             parameters::transfer_format format) {
   const auto in = (*push).getParts();
   if (auto checked = check_count("push", in.size(), push); !checked) return checked.failure();
-  const auto wrong = wrong_body("push", in.size(), push.body().size());
   body_cursor body(push);
   std::vector<pushed_part> parts;
   parts.reserve(in.size());
   for (const auto part : in) {
-    auto what = read_part(part.getPart(), body, store, wrong);
+    auto what = read_part(part.getPart(), push, body, store);
     if (!what) return what.failure();
     const auto floats = what->dense
                             ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
@@ -109,11 +110,11 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
         *what, part.getSequence(), part.getNumber(), part.getCount(), part.getReadClock(), {}, {}};
     if (format == parameters::transfer_format::float32) {
       const auto values = body.take<float>(floats);
-      if (!values) return wrong;
+      if (!values) return wrong_body(push);
       out.values = *values;
     } else {
       const auto encoded = body.take<std::byte>(parameters::encoded_bytes(format, floats));
-      if (!encoded) return wrong;
+      if (!encoded) return wrong_body(push);
       out.decoded = mesh::allocate_body(floats * sizeof(float));
       const auto room = out.decoded.as<float>(0, floats);
       if (auto decoded = parameters::decode(format, *encoded, room); !decoded)
@@ -126,7 +127,7 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
                                                         out.number, out.count, parts_max)};
     parts.push_back(out);
   }
-  if (!body.at_end()) return wrong;
+  if (!body.at_end()) return wrong_body(push);
   return parts;
 }
 

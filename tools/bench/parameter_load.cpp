@@ -56,11 +56,19 @@ private:
     std::uint64_t pushes = 0;
     std::size_t shards_missing = 0;
   };
+  /// A request without all of its answers. Callbacks name it by its number, which costs no memory
+  /// of their own.
+  struct open_request {
+    clock::time_point began;
+    std::size_t missing = 0;
+  };
   struct measurement {
     load_order order;
     clock::time_point began;
     clock::time_point ends;
-    std::size_t in_flight = 0;
+    std::vector<open_request> open;  // a window of them
+    std::vector<std::uint32_t> free; // of `open`
+    std::size_t in_flight() const { return open.size() - free.size(); }
     std::uint64_t requests = 0;
     std::vector<float> latencies_us;
     std::vector<float> control_us;
@@ -69,9 +77,9 @@ private:
   };
 
   request_content make_content(const load_order& order, std::uint64_t seed) const;
-  void start_requests();
-  void start_one();
-  void request_ended(clock::time_point began);
+  void start_requests(clock::time_point now);
+  void start_one(clock::time_point now);
+  void part_ended(std::uint32_t request);
   void finish();
 
   void ping();
@@ -79,6 +87,7 @@ private:
   std::unique_ptr<job> job_;
   std::optional<clock::time_point> pinged_; // and not answered
   std::optional<measurement> now_;
+  clock::time_point event_at_; // of the event that is handled; looking at the clock costs time
   std::shared_ptr<std::promise<result<void>>> prepared_;
   std::shared_ptr<std::promise<result<load_result>>> measured_;
 };
@@ -158,68 +167,72 @@ result<void> load_state::run(const run_load& request) {
   for (std::size_t list = 0; list < lists; ++list)
     m.contents.push_back(make_content(m.order, list));
   job_->rows.resize(std::max(job_->rows.size(), m.order.keys));
-  m.began = clock::now();
+  m.open.resize(m.order.window);
+  for (std::uint32_t place = 0; place < m.order.window; ++place)
+    m.free.push_back(place);
+  m.began = event_at_ = clock::now();
   m.ends = m.began + m.order.duration;
-  start_requests();
+  start_requests(m.began);
   return {};
 }
 
-void load_state::start_requests() {
-  while (now_->in_flight < now_->order.window)
-    start_one();
+void load_state::start_requests(clock::time_point now) {
+  while (!now_->free.empty())
+    start_one(now);
 }
 
-void load_state::start_one() {
+void load_state::start_one(clock::time_point now) {
   auto& m = *now_;
-  const auto began = clock::now();
   const auto& content = m.contents[m.next_content++ % m.contents.size()];
-  ++m.in_flight;
-  auto missing = std::make_shared<std::size_t>(0);
+  const auto request = m.free.back();
+  m.free.pop_back();
+  auto& open = m.open[request];
+  open = {now, 0};
   const auto shards = content.slices.size();
   if (m.order.what == load_kind::push) {
     const auto sequence = job_->pushes++;
     for (const auto& slice : content.slices)
-      *missing += !slice->parts.empty();
+      open.missing += !slice->parts.empty();
     for (std::size_t shard = 0; shard < shards; ++shard)
       if (!content.slices[shard]->parts.empty())
         job_->client->push(shard, sequence, 0, content.slices[shard], content.bodies[shard],
-                           [this, missing, began](std::uint64_t) {
-                             if (--*missing == 0) request_ended(began);
-                           });
+                           [this, request](std::uint64_t) { part_ended(request); });
     return;
   }
   for (std::size_t shard = 0; shard < shards; ++shard)
-    *missing += content.slices[shard]->parts.size();
+    open.missing += content.slices[shard]->parts.size();
   for (std::size_t shard = 0; shard < shards; ++shard)
     job_->client->pull(
         shard, 0, content.slices[shard],
-        [this, missing, began, slice = content.slices[shard]](
+        [this, request, &slice = *content.slices[shard]](
             const parameters::part& part, std::span<const float> values, std::uint64_t) {
           learning::gradient_view to{job_->dense, {}};
           if (!part.dense) to.sparse.emplace_back(job_->rows);
-          job_->slicer->scatter(*slice, part, values, to);
-          if (--*missing == 0) request_ended(began);
+          job_->slicer->scatter(slice, part, values, to);
+          part_ended(request);
         });
 }
 
-void load_state::request_ended(clock::time_point began) {
+void load_state::part_ended(std::uint32_t request) {
   auto& m = *now_;
-  const auto now = clock::now();
-  --m.in_flight;
-  if (began < m.began) return;
+  auto& open = m.open[request];
+  if (--open.missing > 0) return;
+  m.free.push_back(request);
   ++m.requests;
-  m.latencies_us.push_back(std::chrono::duration<float, std::micro>(now - began).count());
+  m.latencies_us.push_back(
+      std::chrono::duration<float, std::micro>(event_at_ - open.began).count());
 }
 
 template <class Event>
 result<void> load_state::on(Event event) {
   if (!job_ || !now_) return {};
+  event_at_ = clock::now();
   auto went = mesh::guarded([&] { return result<void>(event(*job_->client)); });
-  if (went && now_ && clock::now() < now_->ends) start_requests();
+  if (went && event_at_ < now_->ends) start_requests(event_at_);
   if (went) went = job_->client->advance(env::now(*self));
   if (!went)
     fail(went.failure());
-  else if (now_->in_flight == 0)
+  else if (now_->in_flight() == 0)
     finish();
   return {};
 }
