@@ -19,8 +19,9 @@ error fault(const std::string& what) {
 
 link::link(loop_context& context, peer who, lanes connections, std::shared_ptr<peer_queues> queues,
            kj::Function<void(error)> ended)
-    : context_(context), who_(std::move(who)), connections_(std::move(connections)),
-      queues_(std::move(queues)), on_end_(kj::mv(ended)), tasks_(*this) {
+    : context_(context), bulk_arrivals_(context.spin), who_(std::move(who)),
+      connections_(std::move(connections)), queues_(std::move(queues)), on_end_(kj::mv(ended)),
+      tasks_(*this) {
   const auto make_window = [&](mesh::lane l, std::uint64_t bytes) {
     const auto news = [&tasks = context_.tasks, identity = who_.identity, l] {
       tasks.post([identity, l](socket_loop& loop) { loop.peers().grant(identity, l); });
@@ -62,6 +63,7 @@ error link::check_header(mesh::lane l, const mesh::frame_header& h) {
 error link::receive(mesh::lane l, mesh::frame_ptr f) {
   if (ended_) return {errc::cancelled, "the link has ended"};
   const auto& h = f->header;
+  if (l == mesh::lane::bulk) bulk_arrivals_.note();
   if (auto wrong = check_header(l, h)) return wrong;
   if (is_credit_kind(h.kind)) return take_credit(*f);
   context_.counters.frames_received.fetch_add(1, std::memory_order_relaxed);

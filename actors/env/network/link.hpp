@@ -49,6 +49,7 @@ private:
   void taskFailed(kj::Exception&& e) override;
 
   loop_context& context_;
+  arrivals bulk_arrivals_;
   peer who_;
   lanes connections_;
   std::shared_ptr<peer_queues> queues_;

@@ -47,7 +47,7 @@ struct loop_context {
   env::half_open strangers{options.half_open_max};
   /// Where nodes of this host can open their bulk lanes; empty: nowhere.
   std::string local_socket{};
-  shm::spinner spin{};
+  spinner spin{};
 
   void log(std::string line) const {
     if (options.log) options.log(std::move(line));

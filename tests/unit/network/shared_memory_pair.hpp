@@ -64,7 +64,7 @@ struct shm_loop {
   }
 
   kj::AsyncIoContext io = kj::setupAsyncIo();
-  shm::spinner spin;
+  env::spinner spin;
 };
 
 /// A channel that keeps the frames it reads.

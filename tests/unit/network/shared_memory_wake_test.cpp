@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct counting final : shm::pollable {
+struct counting final : env::pollable {
   bool poll() override {
     ++polls;
     return std::exchange(has_work, false);
@@ -78,7 +78,7 @@ TEST_CASE("a spin in vain is not repeated before spinning would have paid") {
 
 TEST_CASE("a record that comes while the loop goes to sleep is found") {
   /// Writes one when the channels have been polled in vain but do not yet sleep.
-  struct late_writer final : shm::pollable {
+  struct late_writer final : env::pollable {
     explicit late_writer(shm::direction way) : ring(way) {}
     bool poll() override { return false; }
     bool sleep() override {

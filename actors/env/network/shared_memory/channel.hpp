@@ -13,7 +13,7 @@
 #include "actors/env/network/frame_channel.hpp"
 #include "actors/env/network/shared_memory/frame_receiver.hpp"
 #include "actors/env/network/shared_memory/frame_sender.hpp"
-#include "actors/env/network/shared_memory/spinner.hpp"
+#include "actors/env/network/spinner.hpp"
 
 #include <kj/async-io.h>
 

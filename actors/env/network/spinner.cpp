@@ -1,9 +1,9 @@
-#include "actors/env/network/shared_memory/spinner.hpp"
+#include "actors/env/network/spinner.hpp"
 
 #include <algorithm>
 #include <thread>
 
-namespace gradmesh::env::shm {
+namespace gradmesh::env {
 namespace {
 
 constexpr std::uint32_t short_sleeps_wanted_max = 1024;
@@ -63,6 +63,19 @@ void spinner::spun_in_vain() {
   short_sleeps_wanted_ = std::min(short_sleeps_wanted_ * 2, short_sleeps_wanted_max);
 }
 
+arrivals::arrivals(spinner& spin) : spinner_(spin) {
+  spinner_.add(*this);
+}
+
+arrivals::~arrivals() {
+  spinner_.remove(*this);
+}
+
+void arrivals::note() {
+  came_ = true;
+  spinner_.wake();
+}
+
 bool spinner::poll_all() {
   bool any = false;
   // By index: a frame may lead to a channel more or less.
@@ -78,4 +91,4 @@ bool spinner::sleep_all() {
   return all;
 }
 
-} // namespace gradmesh::env::shm
+} // namespace gradmesh::env
