@@ -1,114 +1,28 @@
 #pragma once
 
-/// A mesh in virtual time: the real coordinator, shards, workers and data servers, scheduled one
-/// after the other on the test's thread, linked by memory, on a disk in memory, with seeded
-/// entropy. Nothing waits for real: time moves when a test moves it.
+/// A mesh in virtual time (tools/simulation) in which whatever goes wrong with the mesh itself ends
+/// the test.
 
-#include "actors/env/memory_disk.hpp"
-#include "actors/env/network/memory_network.hpp"
-#include "actors/mesh/message.hpp"
-#include "actors/mesh/router.hpp"
-#include "actors/node/node.hpp"
-#include "actors/store/model_content.hpp"
-
-#include <chrono>
-#include <deque>
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
+#include "tools/simulation/virtual_mesh.hpp"
 
 namespace gradmesh::testing {
 
-/// What a client of the mesh was told last of its job.
-struct job_outcome {
-  schema::JobPhase phase = schema::JobPhase::NONE;
-  std::string text;
-  std::string failed_node;
-  std::string parameters_sha256;
-  std::string model_file;
-  std::uint64_t test_correct = 0;
-  std::uint64_t test_done = 0;
-  std::string strategy;
-  std::uint64_t examples_done = 0;
-  std::uint64_t staleness_max = 0;
-  double loss = 0;
+using simulation::job_outcome;
 
-  bool ended() const {
-    return phase == schema::JobPhase::DONE || phase == schema::JobPhase::FAILED ||
-           phase == schema::JobPhase::CANCELLED;
-  }
-};
-
-class virtual_mesh {
+class virtual_mesh : public simulation::virtual_mesh {
 public:
-  virtual_mesh();
-  ~virtual_mesh();
-
-  /// Starts a node from the text of its file. It must be valid.
+  using simulation::virtual_mesh::virtual_mesh;
   node::node& add_node(const std::string& ini);
-  /// A coordinator, and so many servers ("server-0", ...), workers and data servers.
   void add_roles(std::size_t servers, std::size_t workers, std::size_t data_servers,
                  const std::string& extra = {});
-  void stop_node(std::size_t index);
-  /// As if the process had died.
-  void cut(const node::node& node);
-  node::node& node_at(std::size_t index) { return *nodes_[index].node; }
-  /// Why a node ended itself; no code if it did not.
-  error end_of(std::size_t index) const { return *nodes_[index].end; }
-
-  /// Lets everything happen that is due now.
-  void settle();
-  /// Lets so many messages be handled, while no time passes.
-  void handle(std::size_t messages);
-  /// Lets things happen, and time pass whenever nothing is due, until something holds. False if
-  /// `limit` of virtual time has passed before.
-  bool run_until(const std::function<bool()>& holds, std::chrono::milliseconds limit);
-
-  /// Submits a job as a client would. The job's text is the job file.
+  /// A job that is refused is for the test to look at: `refusal()`.
   void submit(const std::string& job, std::chrono::seconds wait = std::chrono::seconds(10));
   void cancel(std::uint64_t job_id);
-  /// Asks for other options of the running job; the epoch from which on they count, or nothing:
-  /// then `refusal` says why.
+  /// Nothing: `refusal` says why.
   std::optional<std::uint32_t> change(const std::vector<std::string>& options);
-  /// Runs until the submitted job has ended (or ten virtual minutes have passed).
   job_outcome finish();
-  const job_outcome& outcome() const { return outcome_; }
-  /// The refusal that the client got last.
-  const error& refusal() const { return refusal_; }
   std::size_t members();
-  /// The next request goes to the coordinator that listens then.
-  void forget_client();
-
-  env::memory_disk& disk() { return *disk_; }
   store::model_content read_model(const std::string& path);
-
-private:
-  struct running_node {
-    std::unique_ptr<node::node> node;
-    std::shared_ptr<error> end;
-  };
-  struct scheduler; // CAF's, kept out of this header
-
-  void start_client();
-  result<void> on_client_frame(const mesh::frame_ptr& f);
-
-  std::unique_ptr<scheduler> scheduler_;
-  std::shared_ptr<env::memory_hub> hub_;
-  std::shared_ptr<env::memory_disk> disk_;
-  env::environment environment_;
-  std::vector<running_node> nodes_;
-
-  std::shared_ptr<env::network> client_network_;
-  std::shared_ptr<mesh::router> client_;
-  mesh::address coordinator_;
-  std::uint64_t job_id_ = 0;
-  job_outcome outcome_;
-  error refusal_;
-  std::optional<std::size_t> members_;
-  std::optional<std::uint32_t> changed_from_;
 };
 
 } // namespace gradmesh::testing
