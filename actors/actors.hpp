@@ -13,6 +13,7 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -53,6 +54,16 @@ struct compute_request {
 struct compute_done {
   std::shared_ptr<worker::step_work> work;
 };
+
+/// INTERNAL to a node: something to do when its time has come.
+struct timed_call {
+  std::function<void()> task;
+};
+
+/// Lets a node's plain code have things done later: it is sent them with a delay.
+using timer_actor = caf::typed_actor<
+    // Does it.
+    caf::reacts_to<timed_call>>;
 
 /// Computes loss and gradients on one backend, one step at a time.
 using compute_actor = caf::typed_actor<
@@ -168,5 +179,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::peer_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::peer_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::connect_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::join_mesh)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::timed_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_done)

@@ -75,6 +75,15 @@ void check_steps(const job_config& c, std::vector<finding>& found) {
                                                  c.mesh.workers, j.micro_batches)});
 }
 
+void check_emulation(const job_config& c, std::vector<finding>& found) {
+  for (const auto& slow : c.emulation.slow_workers)
+    if (slow.rank >= c.mesh.workers)
+      found.push_back({"emulation.slow_workers",
+                       fmt::format("there is no worker of rank {}; the ranks of mesh.workers = {} "
+                                   "are 0..{}",
+                                   slow.rank, c.mesh.workers, c.mesh.workers - 1)});
+}
+
 } // namespace
 
 std::vector<finding> check_job(const job_config& c) {
@@ -84,6 +93,7 @@ std::vector<finding> check_job(const job_config& c) {
     found.push_back({"model.hidden", "required with model.type = mlp; give the widths of the "
                                      "hidden layers, as in 256,128"});
   check_mesh(c, found);
+  check_emulation(c, found);
   check_steps(c, found);
   return found;
 }

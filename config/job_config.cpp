@@ -1,6 +1,7 @@
 #include "config/job_config.hpp"
 
 #include "config/config_table.hpp"
+#include "config/emulation_limits.hpp"
 #include "config/job_checks.hpp"
 #include "config/sample.hpp"
 
@@ -10,6 +11,7 @@ namespace gradmesh::config {
 
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 using table = config_table<job_config>;
@@ -42,6 +44,9 @@ void add_job(table& t) {
              "512", "Examples in one step of the whole job, over all workers together.");
   job.option("deterministic", &job_section::deterministic, truth(), "false",
              "Same bits from run to run, whatever the number of workers and servers; needs bsp.");
+  job.option("overlap", &job_section::overlap, truth(), "true",
+             "Workers compute a step while the next one's parameters and the last one's gradients "
+             "travel. false: one after the other, to see the difference.");
   job.option("push_as", &job_section::push_as, one_of<value_format>(), "float32",
              "How gradients travel to the servers. What the shorter formats lose is kept by the "
              "worker and added to its next push.");
@@ -160,6 +165,22 @@ void add_mesh(table& t) {
               "Folder for the logs of the started processes.");
 }
 
+void add_emulation(table& t) {
+  auto emulation = t.section("emulation", &job_config::emulation,
+                             "For experiments only: makes the nodes that `gradmesh run` starts "
+                             "slower than they are, to see how slow links or slow workers are "
+                             "dealt with.");
+  emulation.option("link_delay_ms", &mesh_emulation_section::link_delay,
+                   whole_number<milliseconds>(0, link_delay_ms_max, "milliseconds"), "0",
+                   "Experiment: whatever a node sends to another leaves so much later.");
+  emulation.option("step_time_ms", &mesh_emulation_section::step_time,
+                   whole_number<milliseconds>(0, step_time_ms_max, "milliseconds"), "0",
+                   "Experiment: a worker takes at least so long to compute a step.");
+  emulation.option("slow_workers", &mesh_emulation_section::slow_workers,
+                   rank_factors(slowdown_max), "",
+                   "Experiment: these workers take so many times as long to compute a step.");
+}
+
 table make_table() {
   table t;
   add_job(t);
@@ -167,6 +188,7 @@ table make_table() {
   add_model(t);
   add_optimizer(t);
   add_mesh(t);
+  add_emulation(t);
   return t;
 }
 
@@ -244,7 +266,7 @@ std::string sample_job() {
   return sample_ini(make_table().options(),
                     "A job file: what to train, on which data, on which mesh. Every option is "
                     "here; take the '#' off a line to set it. `gradmesh run FILE` trains it.",
-                    {"job", "data", "model", "optimizer", "mesh"}, {});
+                    {"job", "data", "model", "optimizer", "mesh", "emulation"}, {});
 }
 
 } // namespace gradmesh::config

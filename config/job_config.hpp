@@ -11,6 +11,7 @@
 #include "config/endpoint.hpp"
 #include "config/enum_names.hpp"
 #include "config/loaded.hpp"
+#include "config/value_types.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -47,6 +48,7 @@ struct job_section {
   std::uint32_t epochs = 0;
   std::uint32_t batch_size = 0; // examples in one step of the whole job
   bool deterministic = false;
+  bool overlap = false;
   value_format push_as{};
   value_format pull_as{};
   std::uint32_t micro_batches = 0;
@@ -108,12 +110,22 @@ struct mesh_section {
   bool operator==(const mesh_section&) const = default;
 };
 
+/// For experiments: what `gradmesh run` makes its nodes slower by.
+struct mesh_emulation_section {
+  std::chrono::milliseconds link_delay{0}; // key link_delay_ms
+  std::chrono::milliseconds step_time{0};  // key step_time_ms
+  std::vector<rank_factor> slow_workers;
+
+  bool operator==(const mesh_emulation_section&) const = default;
+};
+
 struct job_config {
   job_section job;
   data_section data;
   model_section model;
   optimizer_section optimizer;
   mesh_section mesh;
+  mesh_emulation_section emulation;
 
   bool operator==(const job_config&) const = default;
 };

@@ -1,6 +1,7 @@
 #include "config/node_config.hpp"
 
 #include "config/config_table.hpp"
+#include "config/emulation_limits.hpp"
 #include "config/node_checks.hpp"
 #include "config/sample.hpp"
 
@@ -88,6 +89,21 @@ void add_roles(table& t) {
                 "Where gradients are computed. auto: the best device that there is.");
 }
 
+void add_emulation(table& t) {
+  auto emulation = t.section("emulation", &node_config::emulation,
+                             "For experiments only: makes this node slower than it is, to see how "
+                             "a mesh with slow links or slow workers behaves.");
+  emulation.option("link_delay_ms", &emulation_section::link_delay,
+                   whole_number<milliseconds>(0, link_delay_ms_max, "milliseconds"), "0",
+                   "Experiment: whatever this node sends to another leaves so much later.");
+  emulation.option("step_time_ms", &emulation_section::step_time,
+                   whole_number<milliseconds>(0, step_time_ms_max, "milliseconds"), "0",
+                   "Experiment: this worker takes at least so long to compute a step.");
+  emulation.option("slowdown", &emulation_section::slowdown,
+                   real_number({.min = 1, .max = slowdown_max}), "1",
+                   "Experiment: this worker takes so many times as long to compute a step.");
+}
+
 table make_table() {
   table t;
   auto node =
@@ -96,6 +112,7 @@ table make_table() {
   add_network(node);
   add_tls(t);
   add_roles(t);
+  add_emulation(t);
   return t;
 }
 
@@ -166,6 +183,7 @@ std::string sample_node(role r) {
   std::vector<std::string> sections{"node", "tls"};
   if (r == role::server) sections.push_back("server");
   if (r == role::worker) sections.push_back("worker");
+  sections.push_back("emulation");
   return sample_ini(make_table().options(),
                     "A node file of the role " + std::string(to_string(r)) +
                         ". Every option that concerns it is here; take the '#' off a line to set "

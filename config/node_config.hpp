@@ -70,11 +70,21 @@ struct worker_section {
   bool operator==(const worker_section&) const = default;
 };
 
+/// For experiments: what makes a node slower than it is.
+struct emulation_section {
+  std::chrono::milliseconds link_delay{0}; // key link_delay_ms
+  std::chrono::milliseconds step_time{0};  // key step_time_ms
+  double slowdown = 1;
+
+  bool operator==(const emulation_section&) const = default;
+};
+
 struct node_config {
   node_section node;
   tls_section tls;
   server_section server;
   worker_section worker;
+  emulation_section emulation;
 
   bool has(role r) const;
   bool operator==(const node_config&) const = default;

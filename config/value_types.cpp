@@ -161,6 +161,36 @@ value_type<std::vector<std::uint32_t>> number_list(std::uint32_t min, std::uint3
   };
 }
 
+value_type<std::vector<rank_factor>> rank_factors(double max) {
+  const auto factor = real_number({.min = 1, .max = max});
+  const auto accepts = fmt::format("a comma list of RANK:FACTOR, as in 3:5,0:2.5, each rank at "
+                                   "most once and each factor {}",
+                                   factor.accepts);
+  return {
+      accepts,
+      [=](const std::string& text) -> result<std::vector<rank_factor>> {
+        std::vector<rank_factor> values;
+        for (const auto& part : split_list(text)) {
+          const auto colon = part.find(':');
+          const auto rank = parse_number<std::uint32_t>(part.substr(0, colon));
+          if (colon == std::string::npos || !rank) return refused_value(text, accepts);
+          const auto times = factor.parse(part.substr(colon + 1));
+          const bool repeated =
+              std::ranges::find(values, *rank, &rank_factor::rank) != values.end();
+          if (!times || repeated) return refused_value(text, accepts);
+          values.push_back({*rank, *times});
+        }
+        return values;
+      },
+      [=](const std::vector<rank_factor>& values) {
+        std::string text;
+        for (const auto& [rank, times] : values)
+          text += fmt::format("{}{}:{}", text.empty() ? "" : ",", rank, factor.format(times));
+        return text;
+      },
+  };
+}
+
 value_type<endpoint> address(bool any_port) {
   const std::string accepts =
       any_port ? "HOST:PORT, port 0 for any free one" : "HOST:PORT with a port in 1..65535";

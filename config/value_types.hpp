@@ -91,6 +91,16 @@ value_type<std::string> name_text(bool may_be_empty);
 value_type<std::vector<std::uint32_t>> number_list(std::uint32_t min, std::uint32_t max,
                                                    std::size_t count_max);
 
+/// A factor for one rank of many.
+struct rank_factor {
+  std::uint32_t rank = 0;
+  double factor = 1;
+
+  bool operator==(const rank_factor&) const = default;
+};
+/// A comma list of RANK:FACTOR with different ranks; 1 <= factor <= max.
+value_type<std::vector<rank_factor>> rank_factors(double max);
+
 /// HOST:PORT. With `any_port`, port 0 stands for any free port.
 value_type<endpoint> address(bool any_port);
 

@@ -2,12 +2,38 @@
 
 #include "tools/mesh_certificates.hpp"
 
+#include <fmt/format.h>
+
 #include <ctime>
 
 namespace gradmesh::tools {
 namespace {
 
 constexpr unsigned certificate_days = 30; // a mesh on one machine does not run for longer
+
+std::string worker_name(std::uint32_t number) {
+  return "worker-" + std::to_string(number);
+}
+
+/// Ranks go by the names of nodes, among which worker-10 comes before worker-2.
+std::uint32_t rank_of(const std::string& worker, std::uint32_t workers) {
+  std::uint32_t before = 0;
+  for (std::uint32_t i = 0; i < workers; ++i)
+    before += worker_name(i) < worker ? 1 : 0;
+  return before;
+}
+
+/// What a node file says to make an experiment's node slow.
+std::string emulation_lines(const config::job_config& job, const std::string& name) {
+  const auto& wanted = job.emulation;
+  std::string lines = "[emulation]\nlink_delay_ms = " + std::to_string(wanted.link_delay.count()) +
+                      "\nstep_time_ms = " + std::to_string(wanted.step_time.count()) + "\n";
+  if (!name.starts_with("worker-")) return lines;
+  for (const auto& slow : wanted.slow_workers)
+    if (slow.rank == rank_of(name, job.mesh.workers))
+      lines += fmt::format("slowdown = {}\n", slow.factor);
+  return lines;
+}
 
 } // namespace
 
@@ -50,12 +76,14 @@ std::vector<planned_node> plan_nodes(const config::job_config& job,
   };
   std::vector<planned_node> nodes;
   nodes.push_back({"coordinator", common("coordinator", "coordinator") +
-                                      "listen = " + coordinator_at + "\n" + lane("coordinator")});
+                                      "listen = " + coordinator_at + "\n" + lane("coordinator") +
+                                      emulation_lines(job, {})});
   const auto add = [&](const char* role, std::uint32_t count, bool listens) {
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto name = std::string(role) + "-" + std::to_string(i);
       nodes.push_back({name, common(name, role) + "coordinator = " + coordinator_at + "\n" +
-                                 (listens ? "listen = 127.0.0.1:0\n" : "") + lane(name)});
+                                 (listens ? "listen = 127.0.0.1:0\n" : "") + lane(name) +
+                                 emulation_lines(job, name)});
     }
   };
   add("server", job.mesh.servers, true);

@@ -5,6 +5,7 @@
 #include "actors/env/network/handshake.hpp"
 #include "actors/env/network/tls/tls_context.hpp"
 #include "actors/node/node_agent.hpp"
+#include "actors/node/slow_links.hpp"
 #include "actors/node/spawn.hpp"
 #include "actors/server_shard/server_shard.hpp"
 #include "actors/worker/worker.hpp"
@@ -67,6 +68,7 @@ struct node::parts {
   std::shared_ptr<mesh::router> router;
   std::shared_ptr<loop_unit> loop;
   std::map<mesh::service_id, caf::actor> services;
+  timer_actor timer; // where links are slowed down
   bool stopped = false;
 
   template <class Handle>
@@ -120,7 +122,11 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   links.queue_bytes_max = settings.queue_mib << 20;
   links.window_bytes = settings.window_mib << 20;
   links.log = [log = environment.log](const std::string& line) { log(env::severity::info, line); };
-  p->network = environment.make_network(std::move(links));
+  p->network = environment.make_network(links);
+  if (const auto delay = config.emulation.link_delay; delay.count() > 0) {
+    p->timer = spawn(system, environment.place, timer);
+    p->network = slow_down(std::move(p->network), links, delay, p->timer);
+  }
   p->router = std::make_shared<mesh::router>(identity, p->network);
   if (environment.place == env::placement::hosted)
     p->loop = std::make_shared<loop_unit>(system, p->network);
@@ -164,8 +170,10 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   }
   if (config.has(config::role::worker)) {
     const mesh::service_id service{service_kind::worker, 0};
-    const worker::pipeline_options options{.prefetch = config.worker.prefetch,
-                                           .pushes_in_flight = config.worker.pushes_in_flight};
+    const worker::worker_options options{
+        .pipeline = {.prefetch = config.worker.prefetch,
+                     .pushes_in_flight = config.worker.pushes_in_flight},
+        .pace = {.least = config.emulation.step_time, .slowdown = config.emulation.slowdown}};
     locals.workers.push_back(
         context->loop ? spawn_on(context->loop, worker::worker, context, service, options)
                       : spawn(system, place, worker::worker, context, service, options));
@@ -212,6 +220,7 @@ void node::stop(std::chrono::milliseconds linger) {
   }
   parts_->network->stop(linger);
   if (parts_->loop) parts_->loop->close();
+  if (parts_->timer) caf::anon_send_exit(parts_->timer, caf::exit_reason::user_shutdown);
   parts_->services.clear();
 }
 

@@ -1,6 +1,5 @@
 #include "actors/worker/compute.hpp"
 
-#include "actors/env/clock.hpp"
 #include "gpu/cpu_backend.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -169,16 +168,28 @@ result<mesh::writable_body> step_computer::encode_part(parameters::error_feedbac
   return body;
 }
 
+env::time_point::duration step_pace::time_for(env::time_point::duration took) const {
+  if (least.count() == 0 && slowdown == 1) return took;
+  const auto longest = std::max<env::time_point::duration>(least, took);
+  return std::chrono::duration_cast<env::time_point::duration>(
+      std::chrono::duration<double, env::time_point::period>(longest) * slowdown);
+}
+
 compute_actor::behavior_type compute(compute_actor::pointer self, worker_actor worker,
-                                     std::shared_ptr<step_computer> computer) {
-  return {[self, worker = std::move(worker),
-           computer = std::move(computer)](const compute_request& request) {
+                                     std::shared_ptr<step_computer> computer, step_pace pace) {
+  return {[self, worker = std::move(worker), computer = std::move(computer),
+           pace](const compute_request& request) {
     auto& work = *request.work;
     const auto begin = env::now(*self);
     const auto computed = computer->compute(work);
-    work.compute_seconds = env::seconds_between(begin, env::now(*self));
     work.failure = computed ? std::optional<error>() : computed.failure();
-    self->send(worker, compute_done{request.work});
+    const auto took = env::now(*self) - begin;
+    const auto time = pace.time_for(took);
+    work.compute_seconds = std::chrono::duration<double>(time).count();
+    if (time > took)
+      self->delayed_send(worker, time - took, compute_done{request.work});
+    else
+      self->send(worker, compute_done{request.work});
   }};
 }
 

@@ -9,6 +9,7 @@
 /// actor goes on with the next.
 
 #include "actors/actors.hpp"
+#include "actors/env/clock.hpp"
 #include "actors/job/job_plan.hpp"
 #include "actors/node/context.hpp"
 #include "actors/parameters/error_feedback.hpp"
@@ -17,6 +18,7 @@
 #include "actors/worker/step_work.hpp"
 #include "gpu/backend.hpp"
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -62,8 +64,18 @@ private:
   std::vector<float> values_;                        // of a part that is being encoded
 };
 
-/// `computer` is used by nobody else.
+/// For experiments: how long a step takes at least, and how many times as long as it would.
+struct step_pace {
+  std::chrono::milliseconds least{0};
+  double slowdown = 1;
+
+  /// The time of a step that was computed in `took`.
+  env::time_point::duration time_for(env::time_point::duration took) const;
+};
+
+/// `computer` is used by nobody else. A step that takes longer by the pace than it took is handed
+/// back later; nothing blocks meanwhile.
 compute_actor::behavior_type compute(compute_actor::pointer self, worker_actor worker,
-                                     std::shared_ptr<step_computer> computer);
+                                     std::shared_ptr<step_computer> computer, step_pace pace);
 
 } // namespace gradmesh::worker

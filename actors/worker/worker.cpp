@@ -38,7 +38,7 @@ result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
   if (!planner) return planner.failure();
   job->planner = std::move(*planner);
   job->compute = node::spawn(self->system(), context->place, compute, worker_actor(self),
-                             std::shared_ptr<step_computer>(std::move(*computer)));
+                             std::shared_ptr<step_computer>(std::move(*computer)), options.pace);
   self->monitor(job->compute);
   ready_if_linked();
   return {};
@@ -89,7 +89,7 @@ result<void> worker_state::start(const message<schema::StartPhase>& request) {
                                           self->send(job->compute,
                                                      compute_request{std::move(work)});
                                         }},
-                     start.getPhase(), what, options, env::now(*self));
+                     start.getPhase(), what, options.pipeline, env::now(*self));
   return run([](pipeline&) { return result<void>(); });
 }
 
@@ -202,7 +202,7 @@ void worker_state::report(std::string activity) {
 }
 
 worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr context,
-                                   mesh::service_id service, pipeline_options options) {
+                                   mesh::service_id service, worker_options options) {
   auto& state = self->state;
   state.self = self;
   state.context = std::move(context);

@@ -42,13 +42,18 @@ struct worker_job {
   bool failed = false;
 };
 
+struct worker_options {
+  pipeline_options pipeline;
+  step_pace pace;
+};
+
 struct worker_state {
   using pointer = worker_actor::stateful_pointer<worker_state>;
 
   pointer self = nullptr;
   node::context_ptr context;
   mesh::service_id service;
-  pipeline_options options;
+  worker_options options;
   std::set<mesh::node_uuid> peers;
   std::unique_ptr<worker_job> job;
 
@@ -75,6 +80,6 @@ private:
 };
 
 worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr context,
-                                   mesh::service_id service, pipeline_options options);
+                                   mesh::service_id service, worker_options options);
 
 } // namespace gradmesh::worker

@@ -33,6 +33,7 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.job.epochs == 10);
   CHECK(c.job.batch_size == 512);
   CHECK_FALSE(c.job.deterministic);
+  CHECK(c.job.overlap);
   CHECK(c.job.micro_batches == 4);
   CHECK(c.job.seed == 1);
   CHECK(c.job.model_file == "gradmesh-model.gmm");
@@ -56,12 +57,13 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.job.push_as == value_format::float32);
   CHECK(c.job.pull_as == value_format::float32);
   CHECK(c.mesh.log_dir == ".gradmesh");
+  CHECK(c.emulation == mesh_emulation_section{});
 }
 
 TEST_CASE("every option of a job file reaches its member") {
   const auto job = parse_job(
       "[job]\nname = j\nstrategy = async\nstaleness = 21\ndelay = 22\nepochs = 2\nbatch_size = 3\n"
-      "deterministic = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
+      "deterministic = no\noverlap = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
       "model_file =\nsteps = 7\nrequest_timeout = 9\n"
       "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
       "train_labels = c\ntest_labels = d\ntest_last = 0\n"
@@ -72,7 +74,8 @@ TEST_CASE("every option of a job file reaches its member") {
       "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\n"
       "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 0\n"
       "listen = [::1]:7700\n"
-      "partitions = 16\nlane = tls\nlog_dir = f\n",
+      "partitions = 16\nlane = tls\nlog_dir = f\n"
+      "[emulation]\nlink_delay_ms = 17\nstep_time_ms = 18\nslow_workers = 0:2.5\n",
       "job.ini");
   CAPTURE(to_string(job.diagnostics));
   REQUIRE(job);
@@ -84,6 +87,7 @@ TEST_CASE("every option of a job file reaches its member") {
                   .epochs = 2,
                   .batch_size = 3,
                   .deterministic = false,
+                  .overlap = false,
                   .micro_batches = 8,
                   .seed = 18446744073709551615u,
                   .model_file = "",
@@ -117,6 +121,9 @@ TEST_CASE("every option of a job file reaches its member") {
                    .partitions = 16,
                    .lane = lane_kind::tls,
                    .log_dir = "f"};
+  expected.emulation = {.link_delay = std::chrono::milliseconds(17),
+                        .step_time = std::chrono::milliseconds(18),
+                        .slow_workers = {{0, 2.5}}};
   CHECK(*job.value == expected);
 }
 
@@ -260,4 +267,18 @@ TEST_CASE("a job file that is missing names its path and the reason") {
   CHECK_FALSE(job);
   CHECK(to_string(job.diagnostics) ==
         "/nonexistent/job.ini: error: cannot open the file: No such file or directory\n");
+}
+
+TEST_CASE("slow workers are ranks that there are, each with a factor") {
+  CHECK(faults("[mesh]\nworkers = 4\n[emulation]\nslow_workers = 3:5, 0:1\n") == "");
+  CHECK(faults("[mesh]\nworkers = 4\n[emulation]\nslow_workers = 4:5\n") ==
+        "job.ini:4: error: emulation.slow_workers: there is no worker of rank 4; the ranks of "
+        "mesh.workers = 4 are 0..3\n");
+  for (const std::string nonsense :
+       {"3", "3:", ":5", "3:0.5", "3:nan", "3:5:1", "a:2", "-1:2", "1:2,1:3", "1:1001", "1:2,"}) {
+    CAPTURE(nonsense);
+    CHECK(faults("[mesh]\nworkers = 4\n[emulation]\nslow_workers = " + nonsense + "\n")
+              .starts_with("job.ini:4: error: emulation.slow_workers: '" + nonsense +
+                           "' is not a comma list of RANK:FACTOR, as in 3:5,0:2.5"));
+  }
 }

@@ -36,6 +36,7 @@ TEST_CASE("a worker needs its role and its coordinator, the rest has defaults") 
   CHECK(c.worker.prefetch == 2);
   CHECK(c.worker.pushes_in_flight == 2);
   CHECK(c.worker.device == device_choice::automatic);
+  CHECK(c.emulation == emulation_section{});
 }
 
 TEST_CASE("every option of a node file reaches its member") {
@@ -46,7 +47,8 @@ TEST_CASE("every option of a node file reaches its member") {
                  "log_level = trace\nqueue_mib = 3\nwindow_mib = 5\nshared_memory = false\n"
                  "[tls]\nca = a/ca.crt\ncertificate = n.crt\nkey = n.key\n"
                  "[server]\nshards = 4\n"
-                 "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n",
+                 "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n"
+                 "[emulation]\nlink_delay_ms = 7\nstep_time_ms = 8\nslowdown = 2.5\n",
                  "node.ini");
   CAPTURE(to_string(node.diagnostics));
   REQUIRE(node);
@@ -67,6 +69,9 @@ TEST_CASE("every option of a node file reaches its member") {
   expected.tls = {.ca = "a/ca.crt", .certificate = "n.crt", .key = "n.key"};
   expected.server = {.shards = 4};
   expected.worker = {.prefetch = 5, .pushes_in_flight = 6, .device = device_choice::cpu};
+  expected.emulation = {.link_delay = std::chrono::milliseconds(7),
+                        .step_time = std::chrono::milliseconds(8),
+                        .slowdown = 2.5};
   CHECK(*node.value == expected);
   CHECK(node.value->has(role::server));
   CHECK_FALSE(node.value->has(role::coordinator));
@@ -173,10 +178,18 @@ TEST_CASE("each limit of a node is held at both ends") {
 TEST_CASE("a data-server section is unknown as long as it has no options") {
   CHECK(faults(worker + "[data-server]\n") ==
         "node.ini:4: error: unknown section [data-server]; there are [node], [tls], [server], "
-        "[worker]\n");
+        "[worker], [emulation]\n");
 }
 
 TEST_CASE("a node file that is missing names its path and the reason") {
   CHECK(to_string(load_node("/nonexistent/node.ini").diagnostics) ==
         "/nonexistent/node.ini: error: cannot open the file: No such file or directory\n");
+}
+
+TEST_CASE("a node is not made faster than it is, nor slower than anybody waits for") {
+  for (const std::string nonsense : {"slowdown = 0.5", "slowdown = 1001", "link_delay_ms = 5001",
+                                     "link_delay_ms = -1", "step_time_ms = 0.5"}) {
+    CAPTURE(nonsense);
+    CHECK(faults(worker + "[emulation]\n" + nonsense + "\n").starts_with("node.ini:5: error: "));
+  }
 }
