@@ -86,6 +86,12 @@ struct WorkerProgress {
   bytesSent @16 :UInt64;        # of leases, pulls and pushes, as frames
   bytesReceived @17 :UInt64;    # of their answers
   skippedExamples @18 :UInt64;  # of steps that were over before this worker came to them
+  activeSeconds @19 :Float64;   # since the phase began
+  busyLeaseSeconds @20 :Float64; # while a lease was on its way
+  busyPullSeconds @21 :Float64; # while parameters were, without heldPullSeconds
+  busyPushSeconds @22 :Float64; # while gradients, or their acknowledgement, were
+  heldPullSeconds @23 :Float64; # that shards kept parameters back until the strategy allowed to
+                                # read them: of each step, the answer that came last
 }
 
 struct JobUpdate {

@@ -56,6 +56,7 @@ struct Pulled {
   jobId @0 :UInt64;
   clock @1 :UInt64;           # of the shard when it read the values
   parts @2 :List(UInt32);     # which of the request's parts these are, in the order of the body
+  heldSeconds @3 :Float64;    # that the shard kept the request until the strategy allowed to answer
 }
 
 struct Push {

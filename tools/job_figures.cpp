@@ -88,6 +88,20 @@ staleness staleness_of(schema::WorkerProgress::Reader worker) {
       worker.getStalenessMax()};
 }
 
+double communication_seconds(schema::WorkerProgress::Reader worker) {
+  return worker.getBusyLeaseSeconds() + worker.getBusyPullSeconds() + worker.getBusyPushSeconds();
+}
+
+double overlap_of(schema::JobUpdate::Reader update) {
+  double active = 0;
+  double longer = 0;
+  for (const auto worker : update.getWorkers()) {
+    active += worker.getActiveSeconds();
+    longer += std::max<double>(worker.getComputeSeconds(), communication_seconds(worker));
+  }
+  return ratio(active, longer);
+}
+
 double test_accuracy(schema::JobUpdate::Reader update) {
   return ratio(static_cast<double>(update.getTestCorrect()),
                static_cast<double>(update.getTestDone()));

@@ -43,6 +43,14 @@ struct staleness {
 staleness staleness_of(schema::JobUpdate::Reader update);
 staleness staleness_of(schema::WorkerProgress::Reader worker);
 
+/// A worker's seconds with requests on their way, each kind by itself.
+double communication_seconds(schema::WorkerProgress::Reader worker);
+
+/// How well the workers computed while they communicated: the time of their steps by the longer of
+/// computing and communicating. 1: the shorter was hidden whole; 2: as long one after the other,
+/// where both are equal. What strategies make workers wait for comes on top.
+double overlap_of(schema::JobUpdate::Reader update);
+
 double test_accuracy(schema::JobUpdate::Reader update);
 /// Mean over the test examples.
 double test_loss(schema::JobUpdate::Reader update);

@@ -38,6 +38,23 @@ std::string training_lines(schema::JobUpdate::Reader update) {
   return lines;
 }
 
+/// Where the workers' time went, as parts of it.
+std::string overlap_line(schema::JobUpdate::Reader update) {
+  double active = 0;
+  double compute = 0;
+  double communication = 0;
+  for (const auto worker : update.getWorkers()) {
+    active += worker.getActiveSeconds();
+    compute += worker.getComputeSeconds();
+    communication += communication_seconds(worker);
+  }
+  if (!(active > 0)) return {};
+  return line("overlap", fmt::format("{} x the longer of computing ({} of the time) and "
+                                     "communicating ({})",
+                                     fixed(overlap_of(update), 2), percent(compute / active, 0),
+                                     percent(communication / active, 0)));
+}
+
 std::string data_line(schema::JobUpdate::Reader update) {
   return line("data", fmt::format("{} ({} train, {} test, {} features, {} classes)",
                                   shown(update.getSource()), grouped(update.getTrainExamples()),
@@ -90,7 +107,8 @@ std::string summary_text(schema::JobUpdate::Reader update) {
   if (phase == schema::JobPhase::FAILED)
     text += failure_lines(update);
   else
-    text += test_lines(update) + training_lines(update) + data_line(update) + model_lines(update);
+    text += test_lines(update) + training_lines(update) + overlap_line(update) + data_line(update) +
+            model_lines(update);
   return text + "\nnext:\n" + next_steps(update);
 }
 

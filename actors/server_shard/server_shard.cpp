@@ -33,8 +33,9 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   return {};
 }
 
-result<shard_job*> server_shard_state::current() {
+result<shard_job*> server_shard_state::current(env::time_point now) {
   if (!job) return error{errc::refused, to_string(service) + " has no job"};
+  job->set_time(now);
   return job.get();
 }
 
@@ -77,17 +78,17 @@ server_shard(server_shard_actor::stateful_pointer<server_shard_state> self,
                                     }),
       mesh::receive<schema::Pull>(router,
                                   [self](const auto& pull) -> result<void> {
-                                    auto job = self->state.current();
+                                    auto job = self->state.current(env::now(*self));
                                     return job ? (*job)->pull(pull) : job.failure();
                                   }),
       mesh::receive<schema::Push>(router,
                                   [self](const auto& push) -> result<void> {
-                                    auto job = self->state.current();
+                                    auto job = self->state.current(env::now(*self));
                                     return job ? (*job)->push(push) : job.failure();
                                   }),
       mesh::receive<schema::ExportPartition>(router,
                                              [self](const auto& request) -> result<void> {
-                                               auto job = self->state.current();
+                                               auto job = self->state.current(env::now(*self));
                                                return job ? (*job)->export_partition(request)
                                                           : job.failure();
                                              }),

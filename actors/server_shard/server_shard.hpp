@@ -19,8 +19,8 @@ struct server_shard_state {
   mesh::node_identity planner; // who made the job: a coordinator's restart begins with job 1 again
 
   result<void> prepare(const message<schema::JobPlan>& plan);
-  /// The job that a request must be for.
-  result<shard_job*> current();
+  /// The job that a request must be for; it is told the time.
+  result<shard_job*> current(env::time_point now);
   void report() const;
 };
 

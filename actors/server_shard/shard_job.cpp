@@ -43,7 +43,8 @@ result<void> shard_job::change(job::job_plan plan, std::uint64_t epoch) {
                                     std::to_string(plan.job_id) +
                                     " has other tables, partitions or members"};
   for (const auto& pull : std::exchange(waiting_, {}))
-    (void)router_->reply(pull, mesh::make_refusal({errc::cancelled, "the job's plan has changed"}));
+    (void)router_->reply(pull.request,
+                         mesh::make_refusal({errc::cancelled, "the job's plan has changed"}));
   plan_ = std::move(plan);
   epoch_ = epoch;
   strategy_ = make_strategy(plan_, parameters_, rules_);
@@ -79,28 +80,29 @@ result<void> shard_job::pull(const message<schema::Pull>& request) {
   if (auto known = check_worker(pull.getJobId(), pull.getRank(), request.header()); !known)
     return known;
   if (auto known = check_step(pull.getClock()); !known) return known;
-  if (strategy_->may_read(pull.getRank(), pull.getClock())) return answer(request);
+  if (strategy_->may_read(pull.getRank(), pull.getClock())) return answer(request, 0);
   // Before it has to wait, so that a request that makes no sense is refused at once.
   if (auto parts = read_parts(request, parameters_.store()); !parts) return parts.failure();
   if (waiting_.size() >= waiting_pulls_per_worker * plan_.workers.size())
     return error{errc::retry_later,
                  std::to_string(waiting_.size()) + " pulls wait for other workers already"};
-  waiting_.push_back(request);
+  waiting_.push_back({request, now_});
   return {};
 }
 
 void shard_job::answer_waiting() {
-  std::vector<message<schema::Pull>> still_waiting;
+  std::vector<waiting_pull> still_waiting;
   for (auto& pull : std::exchange(waiting_, {})) {
-    if (!strategy_->may_read((*pull).getRank(), (*pull).getClock()))
+    const auto& request = pull.request;
+    if (!strategy_->may_read((*request).getRank(), (*request).getClock()))
       still_waiting.push_back(std::move(pull));
-    else if (auto answered = answer(pull); !answered)
-      (void)router_->reply(pull, mesh::make_refusal(answered.failure()));
+    else if (auto answered = answer(request, env::seconds_between(pull.since, now_)); !answered)
+      (void)router_->reply(request, mesh::make_refusal(answered.failure()));
   }
   waiting_ = std::move(still_waiting);
 }
 
-result<void> shard_job::answer(const message<schema::Pull>& request) {
+result<void> shard_job::answer(const message<schema::Pull>& request, double held_seconds) {
   const auto parts = read_parts(request, parameters_.store());
   if (!parts) return parts.failure();
   const auto format = job::transfer_format_of(plan_.config.job.pull_as);
@@ -113,7 +115,8 @@ result<void> shard_job::answer(const message<schema::Pull>& request) {
     if (numbers.empty()) return {};
     mesh::frame_body filled{body.owner, body.bytes.first(std::exchange(used, 0))};
     body = {};
-    auto sent = send_values(request, numbers, shared_frame_priority, std::move(filled));
+    auto sent =
+        send_values(request, held_seconds, numbers, shared_frame_priority, std::move(filled));
     numbers.clear();
     return sent;
   };
@@ -126,7 +129,8 @@ result<void> shard_job::answer(const message<schema::Pull>& request) {
         encoded >= own_frame_bytes_min) {
       const mesh::frame_body block{std::move(values->owner), std::as_bytes(values->values)};
       const auto priority = mesh::tensor_priority(part.block, parameters_.store().dense_blocks());
-      if (auto sent = send_values(request, {&number, 1}, priority, block); !sent) return sent;
+      if (auto sent = send_values(request, held_seconds, {&number, 1}, priority, block); !sent)
+        return sent;
       continue;
     }
     if (used + padded(encoded) > body.bytes.size()) {
@@ -145,12 +149,13 @@ result<void> shard_job::answer(const message<schema::Pull>& request) {
   return {};
 }
 
-result<void> shard_job::send_values(const message<schema::Pull>& request,
+result<void> shard_job::send_values(const message<schema::Pull>& request, double held_seconds,
                                     std::span<const std::uint32_t> numbers, std::uint8_t priority,
                                     mesh::frame_body body) {
   mesh::draft<schema::Pulled> pulled;
   pulled->setJobId(plan_.job_id);
   pulled->setClock(strategy_->clock());
+  pulled->setHeldSeconds(held_seconds);
   auto parts = pulled->initParts(static_cast<unsigned>(numbers.size()));
   for (unsigned i = 0; i < numbers.size(); ++i)
     parts.set(i, numbers[i]);

@@ -7,6 +7,7 @@
 /// Every message is checked before anything is changed. An error that a function returns is what
 /// the sender is told; it leaves the job as it was.
 
+#include "actors/env/clock.hpp"
 #include "actors/job/job_plan.hpp"
 #include "actors/mesh/router.hpp"
 #include "actors/rules.hpp"
@@ -50,11 +51,20 @@ public:
   std::uint64_t sparse_keys() const { return parameters_.store().sparse_keys(); }
   std::size_t waiting_pulls() const { return waiting_.size(); }
 
+  /// What time it is; told before each of the calls below.
+  void set_time(env::time_point now) { now_ = now; }
+
   result<void> pull(const message<schema::Pull>& request);
   result<void> push(const message<schema::Push>& request);
   result<void> export_partition(const message<schema::ExportPartition>& request);
 
 private:
+  /// One that may not read yet.
+  struct waiting_pull {
+    message<schema::Pull> request;
+    env::time_point since;
+  };
+
   shard_job(job::job_plan plan, std::uint64_t epoch, parameters::parameter_store store,
             std::shared_ptr<mesh::router> router, const rule_set& rules);
 
@@ -64,9 +74,9 @@ private:
   result<void> check_step(std::uint64_t step) const;
   /// Reads the parameters now and sends them. `retry_later` if what the worker has not read yet
   /// fills the queue to it.
-  result<void> answer(const message<schema::Pull>& request);
+  result<void> answer(const message<schema::Pull>& request, double held_seconds);
   void answer_waiting();
-  result<void> send_values(const message<schema::Pull>& request,
+  result<void> send_values(const message<schema::Pull>& request, double held_seconds,
                            std::span<const std::uint32_t> numbers, std::uint8_t priority,
                            mesh::frame_body body);
   result<void> take_parts(const message<schema::Push>& request,
@@ -81,7 +91,8 @@ private:
   const rule_set rules_;
   shard_parameters parameters_;
   std::unique_ptr<strategy> strategy_;
-  std::vector<message<schema::Pull>> waiting_; // in the order in which they came
+  std::vector<waiting_pull> waiting_; // in the order in which they came
+  env::time_point now_;
   shard_counters counters_;
 };
 

@@ -4,6 +4,7 @@
 #include "actors/job/batch_body.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -12,7 +13,7 @@ pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipelin
                    env::time_point now)
     : tools_(std::move(tools)), phase_(phase), pass_(what), options_(options), progress_(now),
       client_(tools_.plan, tools_.rank, tools_.service, tools_.router, tools_.slicer.layout()) {
-  progress_.account(now, stall::lease);
+  progress_.account(now, {.waiting_for = stall::lease});
   if (pass_ == pass::train && tools_.plan.backup_workers() > 0)
     shard_steps_.assign(tools_.plan.shards.size(), 0);
 }
@@ -42,7 +43,11 @@ result<void> pipeline::advance(env::time_point now) {
   pull_more();
   if (auto sent = client_.advance(now); !sent) return sent;
   compute_next();
-  progress_.account(now, waiting_for());
+  progress_.account(now, {.waiting_for = waiting_for(),
+                          .leasing = !leases_.empty(),
+                          .pulling = std::ranges::any_of(
+                              pulled_, [](const auto& work) { return work->pulls_missing > 0; }),
+                          .pushing = !acks_missing_.empty()});
   return {};
 }
 
@@ -83,9 +88,17 @@ std::optional<error> pipeline::overdue(env::time_point now, std::chrono::seconds
 
 // --- stages -------------------------------------------------------------------------------------
 
+bool pipeline::may_lease() const {
+  if (exhausted_) return false;
+  const auto ahead = leased_.size() + pulled_.size() + leases_.size();
+  if (tools_.plan.config.job.overlap)
+    return ahead < options_.prefetch + defaults::worker::steps_pulled_ahead;
+  // The next step begins when the last is over.
+  return ahead == 0 && !computing_ && !computed_ && acks_missing_.empty();
+}
+
 result<void> pipeline::lease_more(env::time_point now) {
-  while (!exhausted_ && leased_.size() + pulled_.size() + leases_.size() <
-                            options_.prefetch + defaults::worker::steps_pulled_ahead) {
+  while (may_lease()) {
     const lease asked{data_server_, now};
     mesh::draft<schema::LeaseBatch> draft;
     draft->setJobId(tools_.plan.job_id);
@@ -190,13 +203,16 @@ void pipeline::pull(const std::shared_ptr<step_work>& work) {
                        missing == work->slices[shard].parts.size() ? clock : std::min(read, clock);
                    if (!shard_steps_.empty())
                      shard_steps_[shard] = std::max(shard_steps_[shard], clock);
-                   --work->pulls_missing;
+                   // What came last was waited for.
+                   if (--work->pulls_missing == 0) progress_.add_held_pull(held_seconds_);
                    if (--missing == 0) progress_.add_answered_pull();
                  });
   }
 }
 
 result<void> pipeline::on_pulled(const message<schema::Pulled>& pulled) {
+  const double held = (*pulled).getHeldSeconds();
+  held_seconds_ = std::isfinite(held) ? std::max(0.0, held) : 0;
   return client_.on_pulled(pulled);
 }
 

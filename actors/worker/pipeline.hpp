@@ -6,7 +6,8 @@
 ///
 /// While step t is computed, the parameters of t + 1 are on their way, the batches after it are
 /// leased, and the gradients of t - 1 leave. Steps are computed in the order in which they were
-/// leased. The shard lets the pull of step t + 1 wait until the job's strategy allows it.
+/// leased. With [job] overlap = false a step goes through all stages before the next is leased.
+/// The shard lets the pull of step t + 1 wait until the job's strategy allows it.
 ///
 /// Plain code: time comes in by argument, messages go out by the router, steps to be computed by a
 /// function. An error that a function returns ends the job. An answer to nothing that this pipeline
@@ -82,6 +83,7 @@ private:
 
   std::string describe(const lease& l) const;
 
+  bool may_lease() const;
   result<void> lease_more(env::time_point now);
   void pull_more();
   /// A push's part of the mean over its step: more than its part of the examples where a step does
@@ -101,6 +103,7 @@ private:
   const pass pass_;
   const pipeline_options options_;
   phase_progress progress_;
+  double held_seconds_ = 0; // by the shard, of the answer that is being dealt with
 
   parameter_client client_;
   std::unordered_map<std::uint64_t, lease> leases_; // asked for, by message id

@@ -5,10 +5,14 @@
 
 namespace gradmesh::worker {
 
-void phase_progress::account(env::time_point now, stall why) {
-  stalled_seconds_[static_cast<std::size_t>(waiting_for_)] += env::seconds_between(since_, now);
+void phase_progress::account(env::time_point now, const activity& what) {
+  const auto seconds = env::seconds_between(since_, now);
+  stalled_seconds_[static_cast<std::size_t>(present_.waiting_for)] += seconds;
+  if (present_.leasing) leasing_seconds_ += seconds;
+  if (present_.pulling) pulling_seconds_ += seconds;
+  if (present_.pushing) pushing_seconds_ += seconds;
   since_ = now;
-  waiting_for_ = why;
+  present_ = what;
 }
 
 void phase_progress::add_step(const learning::step_metrics& metrics, double compute_seconds,
@@ -45,6 +49,11 @@ void phase_progress::report(schema::WorkerProgress::Builder out) {
   out.setStalledPushSeconds(stalled_seconds_[static_cast<std::size_t>(stall::push)]);
   out.setEpoch(epoch_);
   out.setSkippedExamples(skipped_examples_);
+  out.setActiveSeconds(env::seconds_between(began_, since_));
+  out.setBusyLeaseSeconds(leasing_seconds_);
+  out.setBusyPullSeconds(std::max(0.0, pulling_seconds_ - held_pull_seconds_));
+  out.setBusyPushSeconds(pushing_seconds_);
+  out.setHeldPullSeconds(held_pull_seconds_);
   recent_ = {};
 }
 

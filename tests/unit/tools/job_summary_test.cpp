@@ -27,6 +27,9 @@ TEST_CASE("the summary says how good the model is, how long it took and where it
   CHECK(contains(
       text, "training       4.0s, 500 examples/s (2,000 examples in 2 epochs, 40 steps, async)\n"));
   CHECK(contains(text, "staleness      1.00 (max 3) updates\n"));
+  // Computing 2 s, communicating 1 s and 2.5 s, of 4 s each.
+  CHECK(contains(text, "overlap        1.78 x the longer of computing (50% of the time) and "
+                       "communicating (44%)\n"));
   CHECK(contains(text, "data           1100 Debian packages (1,000 train, 100 test, 262,144 "
                        "features, 55 classes)\n"));
   CHECK(contains(text, "model          1.23M parameters, saved as quick.gmm\n"));
@@ -82,6 +85,7 @@ TEST_CASE("the summary for machines has every figure under a stable name") {
   CHECK(object["epochs"] == 2);
   CHECK(object["steps"] == 40);
   CHECK(object["staleness_mean"] == 1.0);
+  CHECK(object["overlap"].get<double>() == doctest::Approx(8 / 4.5));
   CHECK(object["staleness_max"] == 3);
   CHECK(object["parameters"] == 1'234'567);
   CHECK(object["parameters_sha256"] == "abcd");
@@ -104,6 +108,11 @@ TEST_CASE("the summary for machines has every figure under a stable name") {
   CHECK(worker["samples"] == 1000);
   CHECK(worker["compute_seconds"] == 2.0);
   CHECK(worker["stalled_lease_seconds"] == 0.4);
+  CHECK(worker["active_seconds"] == 4.0);
+  CHECK(worker["busy_lease_seconds"] == 0.25);
+  CHECK(worker["busy_pull_seconds"] == 2.0);
+  CHECK(worker["busy_push_seconds"] == 0.25);
+  CHECK(worker["held_pull_seconds"] == 1.0);
   CHECK(worker["stalled_pull_seconds"] == 1.0);
   CHECK(worker["stalled_push_seconds"] == 0.0);
   CHECK(worker["staleness_mean"] == 1.5);

@@ -57,6 +57,11 @@ public:
       worker.setStalledLeaseSeconds(seconds / 10);
       worker.setStalledPullSeconds(seconds / 4);
       worker.setStalledPushSeconds(0);
+      worker.setActiveSeconds(seconds);
+      worker.setBusyLeaseSeconds(seconds / 16);
+      worker.setBusyPullSeconds(seconds / 8 * (1 + 3 * rank)); // the second communicates longer
+      worker.setBusyPushSeconds(seconds / 16);                 // than it computes
+      worker.setHeldPullSeconds(seconds / 4);
     }
     auto history = root_.initLossHistory(3);
     history.set(0, 2);
