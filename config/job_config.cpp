@@ -179,6 +179,9 @@ void add_emulation(table& t) {
   emulation.option("slow_workers", &mesh_emulation_section::slow_workers,
                    rank_factors(slowdown_max), "",
                    "Experiment: these workers take so many times as long to compute a step.");
+  emulation.option("slow_part", &mesh_emulation_section::slow_part,
+                   real_number({.min = 0, .max = 1, .min_open = true}), "1",
+                   "Experiment: slow workers are so in this part of their steps, at random.");
 }
 
 table make_table() {

@@ -115,6 +115,7 @@ struct mesh_emulation_section {
   std::chrono::milliseconds link_delay{0}; // key link_delay_ms
   std::chrono::milliseconds step_time{0};  // key step_time_ms
   std::vector<rank_factor> slow_workers;
+  double slow_part = 1;
 
   bool operator==(const mesh_emulation_section&) const = default;
 };

@@ -102,6 +102,9 @@ void add_emulation(table& t) {
   emulation.option("slowdown", &emulation_section::slowdown,
                    real_number({.min = 1, .max = slowdown_max}), "1",
                    "Experiment: this worker takes so many times as long to compute a step.");
+  emulation.option("slow_part", &emulation_section::slow_part,
+                   real_number({.min = 0, .max = 1, .min_open = true}), "1",
+                   "Experiment: that slowdown comes in this part of the steps, at random.");
 }
 
 table make_table() {

@@ -75,6 +75,7 @@ struct emulation_section {
   std::chrono::milliseconds link_delay{0}; // key link_delay_ms
   std::chrono::milliseconds step_time{0};  // key step_time_ms
   double slowdown = 1;
+  double slow_part = 1;
 
   bool operator==(const emulation_section&) const = default;
 };

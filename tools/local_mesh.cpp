@@ -31,7 +31,7 @@ std::string emulation_lines(const config::job_config& job, const std::string& na
   if (!name.starts_with("worker-")) return lines;
   for (const auto& slow : wanted.slow_workers)
     if (slow.rank == rank_of(name, job.mesh.workers))
-      lines += fmt::format("slowdown = {}\n", slow.factor);
+      lines += fmt::format("slowdown = {}\nslow_part = {}\n", slow.factor, wanted.slow_part);
   return lines;
 }
 

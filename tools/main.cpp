@@ -18,6 +18,7 @@ constexpr command commands[] = {
     {"status", "show nodes, shards, workers, data servers and the job", status_command},
     {"eval", "score a saved model on data", eval_command},
     {"data", "make and inspect data files", data_command},
+    {"lab", "check what each method promises, in virtual time", lab_command},
     {"bench", "measure links, pushes and pulls", bench_command},
     {"config", "check, print and explain configuration files", config_command},
     {"tls", "make and inspect the certificates of a mesh", tls_command},

@@ -18,6 +18,11 @@ void add_totals(schema::WorkerProgress::Builder to, schema::WorkerProgress::Read
   to.setSteps(to.getSteps() + more.getSteps());
   to.setExamples(to.getExamples() + more.getExamples());
   to.setSkippedExamples(to.getSkippedExamples() + more.getSkippedExamples());
+  to.setActiveSeconds(to.getActiveSeconds() + more.getActiveSeconds());
+  to.setBusyLeaseSeconds(to.getBusyLeaseSeconds() + more.getBusyLeaseSeconds());
+  to.setBusyPullSeconds(to.getBusyPullSeconds() + more.getBusyPullSeconds());
+  to.setBusyPushSeconds(to.getBusyPushSeconds() + more.getBusyPushSeconds());
+  to.setHeldPullSeconds(to.getHeldPullSeconds() + more.getHeldPullSeconds());
   to.setLossSum(to.getLossSum() + more.getLossSum());
   to.setCorrect(to.getCorrect() + more.getCorrect());
   to.setStalenessSum(to.getStalenessSum() + more.getStalenessSum());

@@ -173,7 +173,9 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
     const worker::worker_options options{
         .pipeline = {.prefetch = config.worker.prefetch,
                      .pushes_in_flight = config.worker.pushes_in_flight},
-        .pace = {.least = config.emulation.step_time, .slowdown = config.emulation.slowdown}};
+        .pace = {.least = config.emulation.step_time,
+                 .slowdown = config.emulation.slowdown,
+                 .slow_part = config.emulation.slow_part}};
     locals.workers.push_back(
         context->loop ? spawn_on(context->loop, worker::worker, context, service, options)
                       : spawn(system, place, worker::worker, context, service, options));

@@ -1,5 +1,6 @@
 #include "actors/worker/compute.hpp"
 
+#include "actors/env/random.hpp"
 #include "gpu/cpu_backend.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -168,9 +169,13 @@ result<mesh::writable_body> step_computer::encode_part(parameters::error_feedbac
   return body;
 }
 
-env::time_point::duration step_pace::time_for(env::time_point::duration took) const {
+env::time_point::duration step_pace::time_for(std::uint64_t step,
+                                              env::time_point::duration took) const {
   if (least.count() == 0 && slowdown == 1) return took;
   const auto longest = std::max<env::time_point::duration>(least, took);
+  // 53 bits: every double in [0, 1) of that spacing is as likely.
+  const auto draw = static_cast<double>(env::random_stream(seed + step).next() >> 11) * 0x1p-53;
+  if (draw >= slow_part) return longest;
   return std::chrono::duration_cast<env::time_point::duration>(
       std::chrono::duration<double, env::time_point::period>(longest) * slowdown);
 }
@@ -184,7 +189,7 @@ compute_actor::behavior_type compute(compute_actor::pointer self, worker_actor w
     const auto computed = computer->compute(work);
     work.failure = computed ? std::optional<error>() : computed.failure();
     const auto took = env::now(*self) - begin;
-    const auto time = pace.time_for(took);
+    const auto time = pace.time_for(work.step, took);
     work.compute_seconds = std::chrono::duration<double>(time).count();
     if (time > took)
       self->delayed_send(worker, time - took, compute_done{request.work});

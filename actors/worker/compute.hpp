@@ -19,6 +19,7 @@
 #include "gpu/backend.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -64,13 +65,16 @@ private:
   std::vector<float> values_;                        // of a part that is being encoded
 };
 
-/// For experiments: how long a step takes at least, and how many times as long as it would.
+/// For experiments: how long a step takes at least, and how many times as long as it would; that
+/// in a part of the steps, which follow from the seed.
 struct step_pace {
   std::chrono::milliseconds least{0};
   double slowdown = 1;
+  double slow_part = 1;
+  std::uint64_t seed = 0;
 
   /// The time of a step that was computed in `took`.
-  env::time_point::duration time_for(env::time_point::duration took) const;
+  env::time_point::duration time_for(std::uint64_t step, env::time_point::duration took) const;
 };
 
 /// `computer` is used by nobody else. A step that takes longer by the pace than it took is handed

@@ -37,8 +37,11 @@ result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
       learning::make_model(job::model_options_of(job->plan.config), job->plan.shape, *job->backend);
   if (!planner) return planner.failure();
   job->planner = std::move(*planner);
+  auto pace = options.pace;
+  // Far apart, so that no two workers are slow in the same steps.
+  pace.seed = job->plan.config.job.seed + (std::uint64_t{job->rank} << 40);
   job->compute = node::spawn(self->system(), context->place, compute, worker_actor(self),
-                             std::shared_ptr<step_computer>(std::move(*computer)), options.pace);
+                             std::shared_ptr<step_computer>(std::move(*computer)), pace);
   self->monitor(job->compute);
   ready_if_linked();
   return {};

@@ -4,9 +4,9 @@
 #include "actors/data_server/batch_schedule.hpp"
 #include "actors/learning/initialize.hpp"
 #include "tests/support/job_files.hpp"
-#include "tests/support/oracle.hpp"
 #include "tests/support/random_data.hpp"
 #include "tests/support/virtual_mesh.hpp"
+#include "tools/simulation/oracle.hpp"
 
 #include <doctest/doctest.h>
 
@@ -75,7 +75,7 @@ std::vector<double> flat_parameters(const store::model_content& model) {
 std::vector<double> oracle_parameters(const learning::dataset& data, const test_job& job,
                                       const std::vector<std::uint32_t>& hidden,
                                       const std::vector<double>& initial) {
-  testing::oracle oracle(
+  simulation::oracle oracle(
       data.shape, hidden,
       {.kind = job.optimizer, .learning_rate = static_cast<float>(job.learning_rate)});
   if (!initial.empty()) oracle.parameters() = initial;
@@ -187,7 +187,7 @@ TEST_CASE("200 steps of deterministic bsp are those of a sequential float64 prog
       REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
       const auto trained = flat_parameters(mesh.read_model("model.gmm"));
       const auto expected = oracle_parameters(sparse_examples(1000), job, {}, {});
-      CHECK(testing::relative_error(trained, expected) < 1e-5);
+      CHECK(simulation::relative_error(trained, expected) < 1e-5);
     }
   }
 }
@@ -206,7 +206,7 @@ TEST_CASE("200 steps of an mlp are those of a sequential float64 program") {
   std::vector<float> initial(model.dense.size());
   learning::fill_initial_dense(model.tables, 7, 0, initial);
   const auto expected = oracle_parameters(data, job, {16, 8}, {initial.begin(), initial.end()});
-  CHECK(testing::relative_error(flat_parameters(model), expected) < 1e-5);
+  CHECK(simulation::relative_error(flat_parameters(model), expected) < 1e-5);
 }
 
 TEST_CASE("ssp with staleness 0 gives the bits of bsp") {

@@ -43,15 +43,16 @@ struct virtual_mesh::scheduler {
   std::unique_ptr<caf::actor_system> system;
 };
 
-virtual_mesh::virtual_mesh(const rule_set& rules)
+virtual_mesh::virtual_mesh(const mesh_options& options)
     : scheduler_(std::make_unique<scheduler>()), hub_(std::make_shared<env::memory_hub>()),
       disk_(std::make_shared<env::memory_disk>()) {
   (void)disk_->create_directories(".");
   const auto random = std::make_shared<env::random_stream>(1);
   environment_ = {.make_network =
-                      [hub = hub_](env::network_options options) {
-                        return std::shared_ptr<env::network>(
-                            env::make_memory_network(hub, std::move(options)));
+                      [hub = hub_, tap = options.tap](env::network_options links) {
+                        std::shared_ptr<env::network> network =
+                            env::make_memory_network(hub, std::move(links));
+                        return tap ? make_tapped_network(std::move(network), tap) : network;
                       },
                   .disk = disk_,
                   .run_command =
@@ -62,7 +63,7 @@ virtual_mesh::virtual_mesh(const rule_set& rules)
                   .entropy = [random] { return random->next(); },
                   .cache_folder = {},
                   .place = env::placement::scheduled,
-                  .rules = rules};
+                  .rules = options.rules};
 }
 
 virtual_mesh::~virtual_mesh() {
@@ -116,6 +117,10 @@ void virtual_mesh::stop_node(std::size_t index) {
 
 void virtual_mesh::cut(const node::node& node) {
   hub_->cut(node.identity().uuid);
+}
+
+env::time_point virtual_mesh::now() const {
+  return scheduler_->coordinator().clock().now();
 }
 
 void virtual_mesh::settle() {

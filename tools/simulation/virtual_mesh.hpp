@@ -7,12 +7,14 @@
 ///
 /// One owner, one thread. Errors are those of what is called, with the text that a user would see.
 
+#include "actors/env/clock.hpp"
 #include "actors/env/memory_disk.hpp"
 #include "actors/env/network/memory_network.hpp"
 #include "actors/mesh/message.hpp"
 #include "actors/mesh/router.hpp"
 #include "actors/node/node.hpp"
 #include "actors/store/model_content.hpp"
+#include "tools/simulation/tapped_network.hpp"
 
 #include <chrono>
 #include <functional>
@@ -45,10 +47,14 @@ struct job_outcome {
   }
 };
 
+struct mesh_options {
+  rule_set rules{}; // that the nodes keep
+  wire_tap tap{};   // of what nodes send to each other; may be empty
+};
+
 class virtual_mesh {
 public:
-  /// `rules`: those that the nodes keep.
-  explicit virtual_mesh(const rule_set& rules = {});
+  explicit virtual_mesh(const mesh_options& options = {});
   ~virtual_mesh();
   virtual_mesh(const virtual_mesh&) = delete;
   virtual_mesh& operator=(const virtual_mesh&) = delete;
@@ -90,6 +96,7 @@ public:
   /// The next request goes to the coordinator that listens then.
   void forget_client();
 
+  env::time_point now() const;
   env::memory_disk& disk() { return *disk_; }
   result<store::model_content> read_model(const std::string& path);
 

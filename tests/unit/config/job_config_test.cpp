@@ -75,7 +75,8 @@ TEST_CASE("every option of a job file reaches its member") {
       "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 0\n"
       "listen = [::1]:7700\n"
       "partitions = 16\nlane = tls\nlog_dir = f\n"
-      "[emulation]\nlink_delay_ms = 17\nstep_time_ms = 18\nslow_workers = 0:2.5\n",
+      "[emulation]\nlink_delay_ms = 17\nstep_time_ms = 18\nslow_workers = 0:2.5\n"
+      "slow_part = 0.25\n",
       "job.ini");
   CAPTURE(to_string(job.diagnostics));
   REQUIRE(job);
@@ -123,7 +124,8 @@ TEST_CASE("every option of a job file reaches its member") {
                    .log_dir = "f"};
   expected.emulation = {.link_delay = std::chrono::milliseconds(17),
                         .step_time = std::chrono::milliseconds(18),
-                        .slow_workers = {{0, 2.5}}};
+                        .slow_workers = {{0, 2.5}},
+                        .slow_part = 0.25};
   CHECK(*job.value == expected);
 }
 

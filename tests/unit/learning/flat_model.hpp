@@ -1,6 +1,6 @@
 #pragma once
 
-/// A model whose parameters are one array in the oracle's layout (see tests/support/oracle.hpp):
+/// A model whose parameters are one array in the oracle's layout (see tools/simulation/oracle.hpp):
 /// does for one step what pull and push do in the mesh.
 
 #include "actors/learning/model.hpp"

@@ -1,13 +1,13 @@
-#include "tests/support/oracle.hpp"
 #include "tests/support/random_data.hpp"
 #include "tests/unit/learning/flat_model.hpp"
+#include "tools/simulation/oracle.hpp"
 
 #include <cmath>
 #include <random>
 
 using namespace gradmesh;
 using namespace gradmesh::learning;
-using testing::oracle;
+using simulation::oracle;
 
 namespace {
 
@@ -136,6 +136,6 @@ TEST_CASE("sparse softmax regression gives what the dense one gives on the same 
     REQUIRE(b);
     CHECK(a->loss_sum == doctest::Approx(b->loss_sum).epsilon(1e-6));
     CHECK(a->correct == b->correct);
-    CHECK(testing::relative_error(widened(from_sparse), widened(from_dense)) < 1e-6);
+    CHECK(simulation::relative_error(widened(from_sparse), widened(from_dense)) < 1e-6);
   }
 }

@@ -1,11 +1,11 @@
-#include "tests/support/oracle.hpp"
+#include "tools/simulation/oracle.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 
 using namespace gradmesh;
-using testing::oracle;
+using simulation::oracle;
 
 namespace {
 
@@ -16,7 +16,7 @@ const learning::data_shape shape{learning::layout::sparse, 2, 2};
 const learning::dataset first_feature{shape, {0}, {0, 1}, {0}, {2}};
 const learning::dataset second_feature{shape, {0}, {0, 1}, {1}, {2}};
 
-std::vector<double> after_first_step(const testing::oracle_rule& rule) {
+std::vector<double> after_first_step(const simulation::oracle_rule& rule) {
   oracle o(shape, {}, rule);
   o.step(first_feature.view(), 1);
   return o.parameters();

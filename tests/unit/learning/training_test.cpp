@@ -1,7 +1,7 @@
 #include "actors/learning/initialize.hpp"
-#include "tests/support/oracle.hpp"
 #include "tests/support/random_data.hpp"
 #include "tests/unit/learning/flat_model.hpp"
+#include "tools/simulation/oracle.hpp"
 
 using namespace gradmesh;
 using namespace gradmesh::learning;
@@ -55,7 +55,7 @@ std::vector<float> train(const dataset& data, const model_options& options, floa
 void check_against_oracle(const dataset& data, const model_options& options, float rate) {
   flat_model model(data.shape, options);
   const auto start = initial(model);
-  testing::oracle reference(data.shape, options.hidden, {.kind = "sgd", .learning_rate = rate});
+  simulation::oracle reference(data.shape, options.hidden, {.kind = "sgd", .learning_rate = rate});
   reference.parameters().assign(start.begin(), start.end());
   const auto before = reference.evaluate(data.view()).loss;
   for (std::size_t s = 0; s < steps; ++s) {
@@ -67,7 +67,7 @@ void check_against_oracle(const dataset& data, const model_options& options, flo
 
   const auto trained = train(data, options, rate);
   const auto error =
-      testing::relative_error({trained.begin(), trained.end()}, reference.parameters());
+      simulation::relative_error({trained.begin(), trained.end()}, reference.parameters());
   CAPTURE(error);
   CHECK(error <= 1e-5);
 }

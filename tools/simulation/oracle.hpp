@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace gradmesh::testing {
+namespace gradmesh::simulation {
 
 /// float, so that they are the very numbers that a shard computes with.
 struct oracle_rule {
@@ -78,4 +78,4 @@ private:
 /// |a - b| / |b| in the Euclidean norm.
 double relative_error(const std::vector<double>& a, const std::vector<double>& b);
 
-} // namespace gradmesh::testing
+} // namespace gradmesh::simulation

@@ -1,9 +1,9 @@
-#include "tests/support/oracle.hpp"
+#include "tools/simulation/oracle.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-namespace gradmesh::testing {
+namespace gradmesh::simulation {
 
 namespace {
 
@@ -164,4 +164,4 @@ double relative_error(const std::vector<double>& a, const std::vector<double>& b
   return std::sqrt(difference / norm);
 }
 
-} // namespace gradmesh::testing
+} // namespace gradmesh::simulation

@@ -1,0 +1,102 @@
+/// Links and workers that are made slow for experiments, to the millisecond of virtual time.
+
+#include "tests/support/job_files.hpp"
+#include "tests/support/random_data.hpp"
+#include "tests/support/virtual_mesh.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace gradmesh;
+using testing::test_job;
+using testing::virtual_mesh;
+
+namespace {
+
+constexpr std::size_t steps = 20;
+
+/// The worker's progress after a job of one worker and one server.
+struct measured {
+  double active = 0;
+  double compute = 0;
+  double lease = 0;
+  double pull = 0;
+  double push = 0;
+  double stalled = 0;
+};
+
+measured train(const std::string& emulation, const std::string& job_options) {
+  virtual_mesh mesh;
+  mesh.add_roles(1, 1, 1, "[emulation]\n" + emulation);
+  REQUIRE(mesh.disk().write("train.libsvm",
+                            testing::libsvm_text(testing::random_sparse(1, 64, 50, 3, 5, true))));
+  const test_job job{.strategy = "async",
+                     .deterministic = "false",
+                     .epochs = steps,
+                     .test = "",
+                     .features = 50,
+                     .classes = 3};
+  mesh.submit(job.text() + job_options);
+  const auto outcome = mesh.finish();
+  REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text);
+  const auto worker = (**outcome.update).getWorkers()[0];
+  CHECK(worker.getSteps() == steps);
+  return {worker.getActiveSeconds(),
+          worker.getComputeSeconds(),
+          worker.getBusyLeaseSeconds(),
+          worker.getBusyPullSeconds(),
+          worker.getBusyPushSeconds(),
+          worker.getStalledLeaseSeconds() + worker.getStalledPullSeconds() +
+              worker.getStalledPushSeconds()};
+}
+
+const std::string one_by_one = "[job]\noverlap = false\n";
+
+doctest::Approx about(double milliseconds) {
+  return doctest::Approx(milliseconds / 1000).epsilon(1e-6);
+}
+
+} // namespace
+
+TEST_CASE("one after the other, a step takes what its stages take, and each is told") {
+  const auto m = train("link_delay_ms = 5\nstep_time_ms = 30\n", one_by_one);
+  CHECK(m.compute == about(steps * 30));
+  // The last lease is answered that there are no more.
+  CHECK(m.lease == about((steps + 1) * 10));
+  CHECK(m.pull == about(steps * 10));
+  CHECK(m.push == about(steps * 10));
+  CHECK(m.active == about(steps * 60 + 10));
+  CHECK(m.stalled == about(steps * 30));
+}
+
+TEST_CASE("with overlap a step takes as long as its longest stage") {
+  const auto m = train("link_delay_ms = 5\nstep_time_ms = 30\n", "");
+  CHECK(m.compute == about(steps * 30));
+  // To begin with a lease and a pull, to end with a push.
+  CHECK(m.active == about(steps * 30 + 30));
+}
+
+TEST_CASE("a slowdown multiplies a step's time, in the part of the steps that it is for") {
+  CHECK(train("step_time_ms = 10\nslowdown = 2.5\n", "").compute == about(steps * 25));
+  const auto part = train("step_time_ms = 10\nslowdown = 3\nslow_part = 0.5\n", "").compute;
+  CHECK(part > 0.010 * steps * 1.3);
+  CHECK(part < 0.010 * steps * 2.7);
+}
+
+TEST_CASE("what a shard keeps back for the strategy is not communication") {
+  virtual_mesh mesh;
+  mesh.add_roles(1, 1, 1, "[emulation]\nlink_delay_ms = 5\nstep_time_ms = 10\n");
+  mesh.add_node(virtual_mesh::node_file("worker", 1) +
+                "[emulation]\nlink_delay_ms = 5\nstep_time_ms = 100\n");
+  mesh.settle();
+  REQUIRE(mesh.disk().write("train.libsvm",
+                            testing::libsvm_text(testing::random_sparse(1, 64, 50, 3, 5, true))));
+  const test_job job{
+      .deterministic = "false", .epochs = steps, .test = "", .features = 50, .classes = 3};
+  mesh.submit(job.text() + one_by_one);
+  const auto outcome = mesh.finish();
+  REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text);
+  const auto fast = (**outcome.update).getWorkers()[0];
+  // The first pull waits for nobody; each other for the slow worker's 90 ms.
+  CHECK(fast.getHeldPullSeconds() == about((steps - 1) * 90));
+  CHECK(fast.getBusyPullSeconds() == about(steps * 10));
+}

@@ -1,0 +1,46 @@
+#include "tools/lab/counting.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradmesh::tools::lab {
+namespace {
+
+constexpr double learning_rate = 1e-3;
+
+} // namespace
+
+void count_examples(experiment& e, std::size_t examples) {
+  const auto features = static_cast<std::uint32_t>(examples);
+  e.data = {{learning::layout::sparse, features, 2}, {}, {0}, {}, {}};
+  for (std::uint32_t i = 0; i < features; ++i) {
+    e.data.indices.push_back(i);
+    e.data.values.push_back(1);
+    e.data.offsets.push_back(i + 1);
+    e.data.labels.push_back(static_cast<std::int32_t>(i % 2));
+  }
+  e.options.push_back(fmt::format("job.batch_size={}", counted_batch));
+  e.options.push_back(fmt::format("optimizer.learning_rate={}", learning_rate));
+}
+
+std::vector<double> applied_counts(const store::model_content& model, double share) {
+  std::vector<double> counts(model.shape.features, 0.0);
+  const double one = learning_rate * 0.5 * share / static_cast<double>(counted_batch);
+  const auto& table = model.sparse.at(0);
+  for (std::size_t r = 0; r < table.keys.size(); ++r) {
+    const auto example = table.keys[r];
+    counts[example] = static_cast<double>(table.rows[2 * r + example % 2]) / one;
+  }
+  return counts;
+}
+
+double worst_count(const std::vector<double>& counts, double expected) {
+  double worst = 0;
+  for (const auto count : counts)
+    worst = std::max(worst, std::abs(count - expected));
+  return worst;
+}
+
+} // namespace gradmesh::tools::lab
