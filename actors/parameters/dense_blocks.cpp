@@ -1,6 +1,7 @@
 #include "actors/parameters/dense_blocks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cassert>
 #include <utility>
@@ -12,6 +13,13 @@ namespace {
 /// Full blocks share a huge page.
 constexpr std::size_t slab_buffers = (std::size_t{2} << 20) / (dense_block_floats * sizeof(float));
 static_assert(slab_buffers >= 1);
+
+std::size_t state_floats(std::span<const dense_segment> segments) {
+  std::size_t floats = 0;
+  for (const auto& segment : segments)
+    floats += segment.range.size() * segment.rule->state_floats_per_parameter();
+  return floats;
+}
 
 } // namespace
 
@@ -36,12 +44,34 @@ struct dense_blocks::hold {
   const std::shared_ptr<buffer> of;
 };
 
-dense_blocks::dense_blocks(std::size_t size, std::size_t state_floats_per_parameter)
-    : size_(size), blocks_((size + dense_block_floats - 1) / dense_block_floats),
-      state_floats_per_parameter_(state_floats_per_parameter),
-      state_(size * state_floats_per_parameter * sizeof(float)) {
+dense_blocks::dense_blocks(element_range part, std::span<const dense_segment> segments)
+    : position_(part.first), size_(part.size()),
+      blocks_((size_ + dense_block_floats - 1) / dense_block_floats),
+      state_(state_floats(segments) * sizeof(float)) {
   for (auto& block : blocks_)
     block.values = make_buffer();
+  cut(segments);
+}
+
+dense_blocks::dense_blocks(std::size_t size, const optimizer& rule)
+    : dense_blocks({0, size}, std::array{dense_segment{{0, size}, &rule}}) {}
+
+void dense_blocks::cut(std::span<const dense_segment> segments) {
+  auto* state = state_.as<float>();
+  for (const auto& segment : segments) {
+    auto first = segment.range.first - position_;
+    const auto last = segment.range.last - position_;
+    assert(last <= size_);
+    while (first < last) {
+      const auto block = first / dense_block_floats;
+      const auto size = std::min(range(block).last, last) - first;
+      const auto floats = size * segment.rule->state_floats_per_parameter();
+      blocks_[block].pieces.push_back(
+          {first - range(block).first, size, segment.rule, {state, floats}});
+      state += floats;
+      first += size;
+    }
+  }
 }
 
 element_range dense_blocks::range(std::size_t block) const {
@@ -71,17 +101,20 @@ shared_floats dense_blocks::share(std::size_t block) const {
   return {std::make_shared<const hold>(blocks_[block].values), values(block)};
 }
 
-void dense_blocks::update(std::size_t block, std::span<const float> gradient, const optimizer& rule,
-                          float learning_rate) {
+void dense_blocks::update(std::size_t block, std::span<const float> gradient, float learning_rate) {
   auto& updated = blocks_[block];
   const auto before = values(block);
   assert(gradient.size() == before.size());
-  const std::span<float> state(state_.as<float>() +
-                                   range(block).first * state_floats_per_parameter_,
-                               before.size() * state_floats_per_parameter_);
   // The copy and the update are one pass.
   auto to = is_held(*updated.values) ? take_spare() : updated.values;
-  rule.update(before, {to->memory, before.size()}, gradient, state, learning_rate, ++updated.steps);
+  const std::span<float> after(to->memory, before.size());
+  update_moment at{.learning_rate = learning_rate, .step = ++updated.steps};
+  for (const auto& piece : updated.pieces) {
+    at.position = position_ + range(block).first + piece.first;
+    piece.rule->update(before.subspan(piece.first, piece.size),
+                       after.subspan(piece.first, piece.size),
+                       gradient.subspan(piece.first, piece.size), piece.state, at);
+  }
   if (to != updated.values) keep_spare(std::exchange(updated.values, std::move(to)));
 }
 

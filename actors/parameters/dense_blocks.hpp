@@ -34,14 +34,23 @@ struct shared_floats {
   std::span<const float> values;
 };
 
+/// A run of dense parameters and the rule that updates them.
+struct dense_segment {
+  element_range range;
+  const optimizer* rule = nullptr;
+};
+
 class dense_blocks {
 public:
   /// Former blocks that are kept for the next copies, so that a steady stream of updates to held
   /// blocks allocates nothing.
   static constexpr std::size_t spare_blocks_max = 128;
 
-  /// `size` zeros, and zeros as state.
-  dense_blocks(std::size_t size, std::size_t state_floats_per_parameter);
+  /// Zeros, and zeros as state, for a part of the flat space of all dense tables. `segments` lie
+  /// side by side in it, in order, and cover it; their rules live longer than this.
+  dense_blocks(element_range part, std::span<const dense_segment> segments);
+  /// One rule for a whole space of this size.
+  dense_blocks(std::size_t size, const optimizer& rule);
 
   std::size_t size() const { return size_; }
   /// All blocks have `dense_block_floats`, but the last, which has the rest.
@@ -59,28 +68,36 @@ public:
   shared_floats share(std::size_t block) const;
 
   /// Updates a block by its gradient, which has its size and is finite.
-  void update(std::size_t block, std::span<const float> gradient, const optimizer& rule,
-              float learning_rate);
+  void update(std::size_t block, std::span<const float> gradient, float learning_rate);
 
 private:
   struct buffer;
   struct hold;
+  /// What one rule updates of a block; `first` is counted in the block.
+  struct ruled_piece {
+    std::size_t first = 0;
+    std::size_t size = 0;
+    const optimizer* rule = nullptr;
+    std::span<float> state; // as `optimizer::update` wants it
+  };
   struct current {
     std::shared_ptr<buffer> values;
     std::uint64_t steps = 0;
+    std::vector<ruled_piece> pieces;
   };
+  void cut(std::span<const dense_segment> segments);
   static bool is_held(const buffer& values);
   std::shared_ptr<buffer> make_buffer();
   std::shared_ptr<buffer> take_spare();
   void keep_spare(std::shared_ptr<buffer> former);
 
+  std::uint64_t position_; // of the first element in the flat space
   std::size_t size_;
   std::shared_ptr<zeroed_memory> slab_; // where the next buffer lies
   std::size_t slab_left_ = 0;           // buffers
   std::vector<current> blocks_;
   std::vector<std::shared_ptr<buffer>> spares_; // held or not, the oldest first
-  std::size_t state_floats_per_parameter_;
-  zeroed_memory state_; // block by block, as `optimizer::update` wants it
+  zeroed_memory state_;                         // piece by piece
 };
 
 } // namespace gradmesh::parameters

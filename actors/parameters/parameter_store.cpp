@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -34,14 +35,33 @@ result<void> check_rate(float learning_rate) {
           fmt::format("the learning rate is {}; use a finite number", learning_rate)};
 }
 
+/// The parts of the dense tables that lie in `part`, with their rules; one part for neighbours with
+/// the same rule, so that one rule for all takes one loop over each block.
+std::vector<dense_segment> dense_segments(std::span<const learning::table_spec> tables,
+                                          std::span<const optimizer* const> rules,
+                                          element_range part) {
+  std::vector<dense_segment> segments;
+  std::uint64_t at = 0;
+  for (std::size_t t = 0; t < tables.size(); ++t) {
+    if (tables[t].kind != learning::table_kind::dense) continue;
+    const element_range table{std::max(at, part.first), std::min(at + tables[t].width, part.last)};
+    at += tables[t].width;
+    if (table.first >= table.last) continue;
+    if (!segments.empty() && segments.back().rule == rules[t])
+      segments.back().range.last = table.last;
+    else
+      segments.push_back({table, rules[t]});
+  }
+  return segments;
+}
+
 } // namespace
 
 parameter_store::parameter_store(std::span<const learning::table_spec> tables, partition_map map,
-                                 std::uint32_t shard, std::unique_ptr<optimizer> rule,
-                                 std::uint64_t seed)
-    : layout_(tables), map_(std::move(map)), shard_(shard), rule_(std::move(rule)),
-      dense_(dense_range().size(), rule_->state_floats_per_parameter()),
-      sparse_(tables, map_, shard, *rule_, seed) {
+                                 std::uint32_t shard, table_rules rules, std::uint64_t seed)
+    : layout_(tables), map_(std::move(map)), shard_(shard), rules_(std::move(rules)),
+      dense_(dense_range(), dense_segments(tables, rules_.by_table(), dense_range())),
+      sparse_(tables, map_, shard, rules_.by_table(), seed) {
   for (std::size_t b = 0; b < dense_.count(); ++b)
     learning::fill_initial_dense({tables.begin(), tables.end()}, seed,
                                  dense_range().first + dense_.range(b).first,
@@ -50,8 +70,8 @@ parameter_store::parameter_store(std::span<const learning::table_spec> tables, p
 
 result<parameter_store> parameter_store::make(const std::vector<learning::table_spec>& tables,
                                               partition_map map, std::uint32_t shard,
-                                              const optimizer_options& options,
-                                              std::uint64_t seed) {
+                                              const optimizer_options& options, std::uint64_t seed,
+                                              const rule_registry& registry) {
   if (auto ok = check_tables(tables); !ok) return ok.failure();
   if (learning::dense_size(tables) != map.dense_size())
     return {errc::invalid_argument,
@@ -61,9 +81,9 @@ result<parameter_store> parameter_store::make(const std::vector<learning::table_
     return {
         errc::invalid_argument,
         fmt::format("there is no shard {}; the partition map has {} shards", shard, map.shards())};
-  auto rule = make_optimizer(options);
-  if (!rule) return rule.failure();
-  return parameter_store(tables, std::move(map), shard, *std::move(rule), seed);
+  auto rules = table_rules::make(tables, options, registry);
+  if (!rules) return rules.failure();
+  return parameter_store(tables, std::move(map), shard, *std::move(rules), seed);
 }
 
 result<void> parameter_store::read_sparse(const key_rows& keys, std::span<float> out) const {
@@ -91,7 +111,7 @@ result<void> parameter_store::apply_sparse(key_rows& keys, std::span<const float
                                            float learning_rate) {
   if (auto ok = check_rate(learning_rate); !ok) return ok;
   if (auto ok = check_sparse(keys, gradients); !ok) return ok;
-  sparse_.apply(keys, gradients, *rule_, learning_rate);
+  sparse_.apply(keys, gradients, learning_rate);
   return {};
 }
 
@@ -115,7 +135,7 @@ result<void> parameter_store::apply_dense(std::size_t block, std::span<const flo
                                           float learning_rate) {
   if (auto ok = check_rate(learning_rate); !ok) return ok;
   if (auto ok = check_dense(block, gradient); !ok) return ok;
-  dense_.update(block, gradient, *rule_, learning_rate);
+  dense_.update(block, gradient, learning_rate);
   return {};
 }
 

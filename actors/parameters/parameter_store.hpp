@@ -15,10 +15,11 @@
 #include "actors/learning/table.hpp"
 #include "actors/parameters/body_layout.hpp"
 #include "actors/parameters/dense_blocks.hpp"
-#include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_content.hpp"
 #include "actors/parameters/partition_map.hpp"
+#include "actors/parameters/rule_registry.hpp"
 #include "actors/parameters/sparse_parameters.hpp"
+#include "actors/parameters/table_rules.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,11 +32,12 @@ namespace gradmesh::parameters {
 class parameter_store {
 public:
   /// Holds the initial values of all dense parameters of `shard`. `errc::invalid_argument` for
-  /// tables outside the limits, a map of another dense size, a shard that the map does not have, or
-  /// wrong optimizer options.
+  /// tables outside the limits, a map of another dense size, a shard that the map does not have,
+  /// and what `table_rules::make` refuses.
   static result<parameter_store> make(const std::vector<learning::table_spec>& tables,
                                       partition_map map, std::uint32_t shard,
-                                      const optimizer_options& options, std::uint64_t seed);
+                                      const optimizer_options& options, std::uint64_t seed,
+                                      const rule_registry& registry = {});
 
   const body_layout& layout() const { return layout_; }
   const partition_map& map() const { return map_; }
@@ -89,12 +91,12 @@ public:
 
 private:
   parameter_store(std::span<const learning::table_spec> tables, partition_map map,
-                  std::uint32_t shard, std::unique_ptr<optimizer> rule, std::uint64_t seed);
+                  std::uint32_t shard, table_rules rules, std::uint64_t seed);
 
   body_layout layout_;
   partition_map map_;
   std::uint32_t shard_;
-  std::unique_ptr<optimizer> rule_;
+  table_rules rules_;
   parameters::dense_blocks dense_;
   sparse_parameters sparse_;
 };

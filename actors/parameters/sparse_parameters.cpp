@@ -39,7 +39,8 @@ void for_each_batch(const row_arena& arena, std::span<const std::uint32_t> numbe
 
 sparse_parameters::sparse_parameters(std::span<const learning::table_spec> tables,
                                      const partition_map& map, std::uint32_t shard,
-                                     const optimizer& rule, std::uint64_t seed, instruction_set set)
+                                     std::span<const optimizer* const> rules, std::uint64_t seed,
+                                     instruction_set set)
     : map_(map), shard_(shard), seed_(seed), set_(set),
       own_(map.hashes_of(map.partitions_of(shard))),
       owns_some_(map.partitions_of(shard).size() != 0), index_(own_, set) {
@@ -48,7 +49,8 @@ sparse_parameters::sparse_parameters(std::span<const learning::table_spec> table
       tables_.push_back({.spec = tables[t],
                          .index = t,
                          .width = tables[t].width,
-                         .rows = row_arena(rule.row_floats(tables[t].width))});
+                         .rule = rules[t],
+                         .rows = row_arena(rules[t]->row_floats(tables[t].width))});
 }
 
 result<key_rows> sparse_parameters::resolve(std::span<const std::uint64_t> keys) const {
@@ -162,13 +164,14 @@ void sparse_parameters::make_rows(key_rows& keys) {
 }
 
 void sparse_parameters::apply(key_rows& keys, std::span<const float> gradients,
-                              const optimizer& rule, float learning_rate) {
+                              float learning_rate) {
   make_rows(keys);
   const float* of_table = gradients.data();
   for (const auto& in : tables_) {
     for_each_batch(in.rows, keys.numbers_, in.rows.row_floats(),
                    [&](std::size_t first, std::span<float* const> rows) {
-                     rule.update_rows(rows, in.width, of_table + first * in.width, learning_rate);
+                     in.rule->update_rows(rows, in.width, of_table + first * in.width,
+                                          learning_rate);
                    });
     of_table += keys.size() * in.width;
   }

@@ -25,10 +25,11 @@ namespace gradmesh::parameters {
 
 class sparse_parameters {
 public:
-  /// `tables` are all tables of the model and have passed `check_tables`.
+  /// `tables` are all tables of the model and have passed `check_tables`; `rules` are theirs, and
+  /// live longer than this.
   sparse_parameters(std::span<const learning::table_spec> tables, const partition_map& map,
-                    std::uint32_t shard, const optimizer& rule, std::uint64_t seed,
-                    instruction_set set = best_instruction_set());
+                    std::uint32_t shard, std::span<const optimizer* const> rules,
+                    std::uint64_t seed, instruction_set set = best_instruction_set());
 
   /// Keys that have rows.
   std::uint64_t keys() const { return index_.size(); }
@@ -41,8 +42,7 @@ public:
   void read(const key_rows& keys, std::span<float> out) const;
 
   /// Updates rows by gradients that are laid out like `read`'s values; makes those that are absent.
-  void apply(key_rows& keys, std::span<const float> gradients, const optimizer& rule,
-             float learning_rate);
+  void apply(key_rows& keys, std::span<const float> gradients, float learning_rate);
 
   /// The rows of one partition of this shard, by table, in key order.
   std::vector<table_rows> export_partition(std::uint32_t partition) const;
@@ -52,6 +52,7 @@ private:
     learning::table_spec spec;
     std::size_t index = 0; // among all tables of the model
     std::size_t width = 0;
+    const optimizer* rule = nullptr;
     row_arena rows;
   };
   error explain(std::span<const std::uint64_t> keys) const;

@@ -22,7 +22,7 @@ double softmax(std::vector<double>& z, std::int32_t label) {
 
 oracle::oracle(const learning::data_shape& shape, const std::vector<std::uint32_t>& hidden,
                const oracle_rule& rule)
-    : shape_(shape), widths_{shape.features}, rule_(rule) {
+    : shape_(shape), widths_{shape.features}, rule_(rule), bias_rule_(rule) {
   widths_.insert(widths_.end(), hidden.begin(), hidden.end());
   widths_.push_back(shape.classes);
   std::size_t size = 0;
@@ -30,9 +30,8 @@ oracle::oracle(const learning::data_shape& shape, const std::vector<std::uint32_
     weights_at_.push_back(size);
     size += (widths_[l] + 1) * widths_[l + 1];
   }
-  for (auto* state : {&parameters_, &first_, &second_})
-    state->assign(size, 0);
-  steps_.assign(size, 0);
+  parameters_.assign(size, 0);
+  states_.resize(size);
 }
 
 oracle_sums oracle::evaluate(const learning::example_view& batch) const {
@@ -59,10 +58,17 @@ std::vector<double> oracle::gradient(const learning::example_view& batch) const 
 }
 
 void oracle::step(const learning::example_view& batch, double scale) {
+  step(batch, scale, rule_.learning_rate);
+}
+
+void oracle::step(const learning::example_view& batch, double scale, double rate) {
   const auto g = gradient(batch);
   const auto in_step = touched(batch);
+  const auto bias = size() - widths_.back();
   for (std::size_t i = 0; i < size(); ++i)
-    if (in_step[i]) parameters_[i] -= rule_.learning_rate * change(i, scale * g[i]);
+    if (in_step[i])
+      parameters_[i] =
+          states_[i].updated(i < bias ? rule_ : bias_rule_, parameters_[i], scale * g[i], rate);
 }
 
 std::vector<oracle::entry> oracle::example(const learning::example_view& batch,
@@ -134,25 +140,6 @@ std::vector<bool> oracle::touched(const learning::example_view& batch) const {
     for (const auto& e : example(batch, i))
       std::fill_n(in_step.begin() + e.feature * width, width, true);
   return in_step;
-}
-
-/// What the learning rate multiplies in the update of parameter i by gradient g.
-double oracle::change(std::size_t i, double g) {
-  const auto t = static_cast<double>(++steps_[i]);
-  if (rule_.kind == "momentum") return first_[i] = rule_.momentum * first_[i] + g;
-  if (rule_.kind == "adagrad") {
-    first_[i] += g * g;
-    return g / (std::sqrt(first_[i]) + rule_.epsilon);
-  }
-  if (rule_.kind == "adam") {
-    const double b1 = rule_.beta1, b2 = rule_.beta2;
-    first_[i] = b1 * first_[i] + (1 - b1) * g;
-    second_[i] = b2 * second_[i] + (1 - b2) * g * g;
-    const double mean = first_[i] / (1 - std::pow(b1, t));
-    const double square = second_[i] / (1 - std::pow(b2, t));
-    return mean / (std::sqrt(square) + rule_.epsilon);
-  }
-  return g;
 }
 
 double relative_error(const std::vector<double>& a, const std::vector<double>& b) {

@@ -12,6 +12,7 @@
 /// batch touches the row, and Adam counts the updates of each row by itself.
 
 #include "actors/learning/dataset.hpp"
+#include "tests/support/rule_oracle.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -19,16 +20,6 @@
 #include <vector>
 
 namespace gradmesh::simulation {
-
-/// float, so that they are the very numbers that a shard computes with.
-struct oracle_rule {
-  std::string kind = "sgd"; // sgd | momentum | adagrad | adam
-  float learning_rate = 0.1F;
-  float momentum = 0.9F;
-  float beta1 = 0.9F;
-  float beta2 = 0.999F;
-  float epsilon = 1e-8F;
-};
 
 struct oracle_sums {
   double loss = 0; // cross-entropy in nats
@@ -50,8 +41,13 @@ public:
   /// The sum over the batch of the gradient of the loss.
   std::vector<double> gradient(const learning::example_view& batch) const;
 
-  /// One step of training by `scale` times `gradient(batch)`.
+  /// One step of training by `scale` times `gradient(batch)`, at the rule's learning rate or
+  /// another.
   void step(const learning::example_view& batch, double scale);
+  void step(const learning::example_view& batch, double scale, double rate);
+
+  /// The bias (of the last layer, if there are several) has another kind of rule than the rest.
+  void set_bias_rule(const std::string& kind) { bias_rule_.kind = kind; }
 
 private:
   struct entry {
@@ -65,14 +61,14 @@ private:
   void backward(const std::vector<entry>& x, const std::vector<std::vector<double>>& outputs,
                 std::vector<double> delta, std::vector<double>& gradient) const;
   std::vector<bool> touched(const learning::example_view& batch) const;
-  double change(std::size_t i, double g);
 
   learning::data_shape shape_;
   std::vector<std::size_t> widths_;     // features, hidden layers, classes
   std::vector<std::size_t> weights_at_; // of each layer; its bias follows its weights
   oracle_rule rule_;
-  std::vector<double> parameters_, first_, second_; // state of the rule
-  std::vector<std::uint64_t> steps_;                // of each parameter
+  oracle_rule bias_rule_;
+  std::vector<double> parameters_;
+  std::vector<rule_oracle> states_; // of each parameter
 };
 
 /// |a - b| / |b| in the Euclidean norm.

@@ -26,19 +26,21 @@ bool all_are(std::span<const float> values, float value) {
 } // namespace
 
 TEST_CASE("blocks tile the parameters and the last one has the rest") {
-  const dense_blocks blocks(2 * dense_block_floats + 5, 0);
+  const auto r = rule("adam");
+  const dense_blocks blocks(2 * dense_block_floats + 5, *r);
   REQUIRE(blocks.count() == 3);
   CHECK(blocks.range(1) == element_range{dense_block_floats, 2 * dense_block_floats});
   CHECK(blocks.range(2) == element_range{2 * dense_block_floats, 2 * dense_block_floats + 5});
   CHECK(blocks.values(2).size() == 5);
-  CHECK(dense_blocks(dense_block_floats, 0).count() == 1);
-  CHECK(dense_blocks(0, 2).count() == 0);
+  CHECK(dense_blocks(dense_block_floats, *r).count() == 1);
+  CHECK(dense_blocks(0, *r).count() == 0);
   for (std::size_t b = 0; b < 3; ++b)
     CHECK(reinterpret_cast<std::uintptr_t>(blocks.values(b).data()) % 64 == 0);
 }
 
 TEST_CASE("a copy may begin and end inside blocks") {
-  dense_blocks blocks(2 * dense_block_floats + 5, 0);
+  const auto r = rule();
+  dense_blocks blocks(2 * dense_block_floats + 5, *r);
   for (std::size_t b = 0; b < blocks.count(); ++b)
     for (std::size_t i = 0; i < blocks.range(b).size(); ++i)
       blocks.initial_values(b)[i] = static_cast<float>(blocks.range(b).first + i);
@@ -52,16 +54,16 @@ TEST_CASE("a held block keeps its values while the block is updated") {
   for (const char* kind : {"sgd", "momentum", "adam"}) {
     CAPTURE(kind);
     const auto r = rule(kind);
-    dense_blocks blocks(100, r->state_floats_per_parameter());
-    dense_blocks never_held(100, r->state_floats_per_parameter());
+    dense_blocks blocks(100, *r);
+    dense_blocks never_held(100, *r);
     const std::vector<float> gradient(100, 1.0F);
     std::vector<shared_floats> held;
     std::vector<std::vector<float>> values;
     for (int step = 0; step < 100; ++step) {
       held.push_back(blocks.share(0));
       values.emplace_back(held.back().values.begin(), held.back().values.end());
-      blocks.update(0, gradient, *r, 0.5F);
-      never_held.update(0, gradient, *r, 0.5F);
+      blocks.update(0, gradient, 0.5F);
+      never_held.update(0, gradient, 0.5F);
       REQUIRE(std::ranges::equal(blocks.values(0), never_held.values(0)));
     }
     for (std::size_t step = 0; step < held.size(); ++step)
@@ -71,33 +73,33 @@ TEST_CASE("a held block keeps its values while the block is updated") {
 }
 
 TEST_CASE("a block that nobody holds any more is updated in place") {
-  dense_blocks blocks(100, 0);
   const auto r = rule();
+  dense_blocks blocks(100, *r);
   const std::vector<float> gradient(100, 1.0F);
   const auto* place = blocks.values(0).data();
   {
     const auto first = blocks.share(0);
     const auto second = blocks.share(0);
   }
-  blocks.update(0, gradient, *r, 1.0F);
+  blocks.update(0, gradient, 1.0F);
   CHECK(blocks.values(0).data() == place);
   const auto held = blocks.share(0);
   const auto copy_of_owner = held.owner;
-  blocks.update(0, gradient, *r, 1.0F);
+  blocks.update(0, gradient, 1.0F);
   CHECK(blocks.values(0).data() != place);
   CHECK(all_are(held.values, -1));
   CHECK(all_are(blocks.values(0), -2));
 }
 
 TEST_CASE("a steady stream of updates to held blocks goes round the same memory") {
-  dense_blocks blocks(2 * dense_block_floats, 0);
   const auto r = rule();
+  dense_blocks blocks(2 * dense_block_floats, *r);
   const std::vector<float> gradient(dense_block_floats, 1.0F);
   std::set<const float*> places;
   for (int step = 0; step < 20; ++step) {
     for (std::size_t b = 0; b < 2; ++b) {
       const auto held = blocks.share(b);
-      blocks.update(b, gradient, *r, 1.0F);
+      blocks.update(b, gradient, 1.0F);
       places.insert(blocks.values(b).data());
     }
   }
@@ -106,14 +108,14 @@ TEST_CASE("a steady stream of updates to held blocks goes round the same memory"
 
 TEST_CASE("each block counts its own steps") {
   const auto r = rule("adam");
-  dense_blocks blocks(dense_block_floats + 3, 2);
+  dense_blocks blocks(dense_block_floats + 3, *r);
   const std::vector<float> gradient(dense_block_floats, 2.0F);
   for (const std::size_t b : {0U, 0U, 1U, 0U})
-    blocks.update(b, std::span(gradient).first(blocks.range(b).size()), *r, 0.25F);
+    blocks.update(b, std::span(gradient).first(blocks.range(b).size()), 0.25F);
   const auto after = [&](std::uint64_t steps) {
     std::vector<float> w{0}, state{0, 0};
     for (std::uint64_t step = 1; step <= steps; ++step)
-      r->update(w, w, std::vector<float>{2.0F}, state, 0.25F, step);
+      r->update(w, w, std::vector<float>{2.0F}, state, {0.25F, step});
     return w[0];
   };
   CHECK(all_are(blocks.values(0), after(3)));
@@ -137,11 +139,11 @@ TEST_CASE("what is held outlives the blocks, and other threads may read it and l
     }
   });
   {
-    dense_blocks blocks(1000, 0);
+    dense_blocks blocks(1000, *r);
     for (std::size_t i = 0; i < rounds; ++i) {
       handed[i] = blocks.share(0);
       ++given;
-      blocks.update(0, gradient, *r, 1.0F);
+      blocks.update(0, gradient, 1.0F);
     }
   }
   reader.join();

@@ -26,7 +26,8 @@ key_rows rows_of(std::size_t keys) {
   REQUIRE(rule);
   std::vector<std::uint64_t> list(keys);
   std::iota(list.begin(), list.end(), 0);
-  auto rows = sparse_parameters(tables, *map, 0, **rule, 1).resolve(list);
+  auto rows = sparse_parameters(tables, *map, 0, std::vector<const optimizer*>{rule->get()}, 1)
+                  .resolve(list);
   REQUIRE(rows);
   return *std::move(rows);
 }

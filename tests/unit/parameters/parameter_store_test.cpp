@@ -5,6 +5,8 @@
 
 #include "tests/support/whole_gradient.hpp"
 
+#include "tests/support/rule_oracle.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -112,7 +114,7 @@ TEST_CASE("a push changes what it names and nothing else") {
 TEST_CASE("any number of shards holds the same bits after the same pushes") {
   const std::uint32_t seed = std::random_device{}();
   CAPTURE(seed);
-  for (const char* kind : {"sgd", "momentum", "adagrad", "adam"}) {
+  for (const auto& kind : testing::rule_names) {
     CAPTURE(kind);
     optimizer_options options;
     options.kind = kind;

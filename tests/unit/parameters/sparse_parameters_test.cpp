@@ -2,6 +2,8 @@
 
 #include "actors/learning/initialize.hpp"
 
+#include "tests/support/rule_oracle.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -24,11 +26,16 @@ const std::vector<table_spec> tables{{"bias", table_kind::dense, 7},
                                      {"u", table_kind::sparse, 2}};
 constexpr std::size_t floats_per_key = 8;
 
-std::unique_ptr<optimizer> make_rule(const char* kind,
+std::unique_ptr<optimizer> make_rule(const std::string& kind,
                                      instruction_set set = best_instruction_set()) {
   auto rule = make_optimizer({.kind = kind}, set);
   REQUIRE(rule);
   return *std::move(rule);
+}
+
+/// One rule for all tables.
+std::vector<const optimizer*> all(const optimizer& rule) {
+  return std::vector<const optimizer*>(tables.size(), &rule);
 }
 
 partition_map make_map(std::uint32_t shards) {
@@ -74,12 +81,12 @@ std::vector<float> initial(std::span<const std::uint64_t> keys) {
 TEST_CASE("a kept key list does the same as one that is looked up each time") {
   const std::uint32_t seed = std::random_device{}();
   CAPTURE(seed);
-  for (const char* kind : {"sgd", "momentum", "adagrad", "adam"}) {
+  for (const auto& kind : testing::rule_names) {
     CAPTURE(kind);
     std::mt19937_64 random(seed);
     const auto rule = make_rule(kind);
-    sparse_parameters by_kept(tables, make_map(1), 0, *rule, job_seed);
-    sparse_parameters by_fresh(tables, make_map(1), 0, *rule, job_seed);
+    sparse_parameters by_kept(tables, make_map(1), 0, all(*rule), job_seed);
+    sparse_parameters by_fresh(tables, make_map(1), 0, all(*rule), job_seed);
     std::vector<std::vector<std::uint64_t>> lists;
     std::vector<key_rows> kept;
     for (int i = 0; i < 6; ++i) {
@@ -95,8 +102,8 @@ TEST_CASE("a kept key list does the same as one that is looked up each time") {
       const auto rows = random_rows(random, 1500);
       auto fresh = by_fresh.resolve(lists[which]);
       REQUIRE(fresh);
-      by_fresh.apply(*fresh, rows, *rule, 0.1F);
-      by_kept.apply(kept[which], rows, *rule, 0.1F);
+      by_fresh.apply(*fresh, rows, 0.1F);
+      by_kept.apply(kept[which], rows, 0.1F);
       CHECK(kept[which].absent() == 0);
       const auto other = random() % lists.size();
       const auto again = by_fresh.resolve(lists[other]);
@@ -111,7 +118,7 @@ TEST_CASE("a kept key list does the same as one that is looked up each time") {
 
 TEST_CASE("absent keys read as initial values until anybody makes their rows") {
   const auto rule = make_rule("sgd");
-  sparse_parameters sparse(tables, make_map(1), 0, *rule, job_seed);
+  sparse_parameters sparse(tables, make_map(1), 0, all(*rule), job_seed);
   const std::vector<std::uint64_t> keys{3, 8, 9, ~std::uint64_t{0}};
   const auto kept = sparse.resolve(keys);
   REQUIRE(kept);
@@ -122,8 +129,7 @@ TEST_CASE("absent keys read as initial values until anybody makes their rows") {
   auto others = sparse.resolve(some);
   REQUIRE(others);
   sparse.apply(*others,
-               std::vector<float>{1, 2, 10, 11, 12, 13, 14, 20, 21, 22, 23, 24, 5, 6, 7, 8}, *rule,
-               1.0F);
+               std::vector<float>{1, 2, 10, 11, 12, 13, 14, 20, 21, 22, 23, 24, 5, 6, 7, 8}, 1.0F);
   CHECK(sparse.keys() == 2);
   auto expected = initial(keys);
   for (const std::size_t i : {0U, 1U}) {
@@ -140,18 +146,18 @@ TEST_CASE("absent keys read as initial values until anybody makes their rows") {
 TEST_CASE("every instruction set keeps the same bits in sparse rows") {
   const std::uint32_t seed = std::random_device{}();
   CAPTURE(seed);
-  for (const char* kind : {"sgd", "momentum", "adagrad", "adam"}) {
+  for (const auto& kind : testing::rule_names) {
     CAPTURE(kind);
     std::vector<std::vector<table_rows>> expected;
     for (const auto set : supported_instruction_sets()) {
       CAPTURE(to_string(set));
       std::mt19937_64 random(seed);
       const auto rule = make_rule(kind, set);
-      sparse_parameters sparse(tables, make_map(1), 0, *rule, job_seed, set);
+      sparse_parameters sparse(tables, make_map(1), 0, all(*rule), job_seed, set);
       for (int step = 0; step < 10; ++step) {
         auto keys = sparse.resolve(random_keys(random, 1100));
         REQUIRE(keys);
-        sparse.apply(*keys, random_rows(random, 1100), *rule, 0.1F);
+        sparse.apply(*keys, random_rows(random, 1100), 0.1F);
       }
       std::vector<std::vector<table_rows>> all;
       for (std::uint32_t p = 0; p < 16; ++p)
@@ -166,8 +172,8 @@ TEST_CASE("a fault in a key list is found wherever it stands, by every instructi
   for (const auto set : supported_instruction_sets()) {
     CAPTURE(to_string(set));
     const auto rule = make_rule("sgd");
-    const sparse_parameters sparse(tables, make_map(1), 0, *rule, job_seed, set);
-    const sparse_parameters half(tables, make_map(2), 1, *rule, job_seed, set);
+    const sparse_parameters sparse(tables, make_map(1), 0, all(*rule), job_seed, set);
+    const sparse_parameters half(tables, make_map(2), 1, all(*rule), job_seed, set);
     const auto map = make_map(2);
     std::vector<std::uint64_t> keys, owned;
     for (std::uint64_t key = 0; owned.size() < 2100; ++key)
@@ -204,7 +210,7 @@ TEST_CASE("a shard owns the keys from its first hash to its last") {
   const auto map = make_map(3);
   for (const auto set : supported_instruction_sets()) {
     CAPTURE(to_string(set));
-    const sparse_parameters middle(tables, map, 1, *rule, job_seed, set);
+    const sparse_parameters middle(tables, map, 1, all(*rule), job_seed, set);
     const auto own = map.hashes_of(map.partitions_of(1));
     const auto takes = [&](std::uint64_t hash) {
       return static_cast<bool>(middle.resolve(std::vector<std::uint64_t>{unmix(hash)}));
@@ -220,7 +226,7 @@ TEST_CASE("a shard that owns nothing takes no keys") {
   const auto rule = make_rule("sgd");
   auto map = partition_map::make(7, {0}, 2);
   REQUIRE(map);
-  const sparse_parameters nothing(tables, *map, 1, *rule, job_seed);
+  const sparse_parameters nothing(tables, *map, 1, all(*rule), job_seed);
   CHECK(nothing.resolve({}));
   CHECK(!nothing.resolve(std::vector<std::uint64_t>{5}));
 }
