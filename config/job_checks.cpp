@@ -84,6 +84,20 @@ void check_emulation(const job_config& c, std::vector<finding>& found) {
                                    slow.rank, c.mesh.workers, c.mesh.workers - 1)});
 }
 
+void check_optimizer(const job_config& c, std::vector<finding>& found) {
+  const auto& o = c.optimizer;
+  if (o.min_rate > o.learning_rate)
+    found.push_back({"optimizer.min_rate",
+                     fmt::format("{} is above optimizer.learning_rate = {}, from which schedules "
+                                 "fall; lower it",
+                                 o.min_rate, o.learning_rate)});
+  if (c.job.steps != 0 && o.warmup_steps >= c.job.steps)
+    found.push_back({"optimizer.warmup_steps",
+                     fmt::format("{} steps of warm-up leave nothing of the {} steps of the job "
+                                 "(job.steps); use fewer",
+                                 o.warmup_steps, c.job.steps)});
+}
+
 } // namespace
 
 std::vector<finding> check_job(const job_config& c) {
@@ -92,6 +106,7 @@ std::vector<finding> check_job(const job_config& c) {
   if (c.model.type == model_kind::mlp && c.model.hidden.empty())
     found.push_back({"model.hidden", "required with model.type = mlp; give the widths of the "
                                      "hidden layers, as in 256,128"});
+  check_optimizer(c, found);
   check_mesh(c, found);
   check_emulation(c, found);
   check_steps(c, found);

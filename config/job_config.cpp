@@ -121,23 +121,68 @@ void add_model(table& t) {
                "Weight of the squared parameters in the loss (l2/2 |w|^2).");
 }
 
+void add_rates(table::section_options<optimizer_section>& optimizer) {
+  optimizer.option("learning_rate", &optimizer_section::learning_rate,
+                   real_number({.min = 0, .max = 1e6, .min_open = true}), "0.1",
+                   "Size of a step. sgld: the variance of a step's noise.");
+  optimizer.option("schedule", &optimizer_section::schedule, one_of<rate_decay>(), "constant",
+                   "How the learning rate falls. step: by decay_factor every decay_steps steps. "
+                   "cosine: half a wave down to min_rate at the end of the job. inverse-sqrt: "
+                   "divided by the root of 1 + step / decay_steps.");
+  optimizer.option(
+      "warmup_steps", &optimizer_section::warmup_steps,
+      whole_number<std::uint64_t>(0, 1'000'000'000'000), "0",
+      "Before the schedule begins, the learning rate rises to its full size in so many "
+      "equal steps.");
+  optimizer.option("decay_steps", &optimizer_section::decay_steps,
+                   whole_number<std::uint64_t>(1, 1'000'000'000'000), "1000",
+                   "step, inverse-sqrt: see schedule. 1 makes inverse-sqrt 1/sqrt(t).");
+  optimizer.option("decay_factor", &optimizer_section::decay_factor,
+                   real_number({.min = 0, .max = 1, .min_open = true}), "0.1",
+                   "step: see schedule.");
+  optimizer.option("min_rate", &optimizer_section::min_rate, real_number({.min = 0, .max = 1e6}),
+                   "0", "No schedule goes below it.");
+  optimizer.option(
+      "staleness_scaling", &optimizer_section::staleness_scaling, one_of<staleness_scaling>(),
+      "none",
+      "Strategies that apply gradients as they arrive. none: each at the learning rate "
+      "divided by the number of workers. inverse: divided by the number of gradients "
+      "that were applied since the worker read, but at least by 1. bsp has none that is stale.");
+}
+
 void add_optimizer(table& t) {
   const real_range decay{.min = 0, .max = 1, .max_open = true};
+  const real_range weight{.min = 0, .max = 1e6};
   auto optimizer =
       t.section("optimizer", &job_config::optimizer, "How gradients change parameters.");
-  optimizer.option("type", &optimizer_section::type, one_of<optimizer_kind>(), "adagrad",
-                   "The update rule that the servers apply.");
-  optimizer.option("learning_rate", &optimizer_section::learning_rate,
-                   real_number({.min = 0, .max = 1e6, .min_open = true}), "0.1", "Size of a step.");
+  optimizer.option("type", &optimizer_section::type, rule_name(), "adagrad",
+                   "The update rule that the servers apply. sgld samples from the posterior; it is "
+                   "for dense tables.");
+  optimizer.option("tables", &optimizer_section::tables, table_rule_list(), "",
+                   "Tables with another rule, as in bias:sgd,layer0.weights:momentum. The options "
+                   "below are those of all tables.");
+  add_rates(optimizer);
   optimizer.option("momentum", &optimizer_section::momentum, real_number(decay), "0.9",
-                   "momentum: how much of the last step is kept in the next.");
+                   "momentum, nesterov: how much of the last step is kept in the next.");
   optimizer.option("beta1", &optimizer_section::beta1, real_number(decay), "0.9",
-                   "adam: decay of the mean of the gradients.");
+                   "adam, adamw: decay of the mean of the gradients.");
   optimizer.option("beta2", &optimizer_section::beta2, real_number(decay), "0.999",
-                   "adam: decay of the mean of the squared gradients.");
+                   "adam, adamw: decay of the mean of the squared gradients.");
   optimizer.option("epsilon", &optimizer_section::epsilon,
                    real_number({.min = 0, .max = 1, .min_open = true}), "1e-08",
-                   "adagrad and adam: added to the divisor.");
+                   "adagrad, rmsprop, adam, adamw: added to the divisor.");
+  optimizer.option("rho", &optimizer_section::rho, real_number(decay), "0.9",
+                   "rmsprop: decay of the mean of the squared gradients.");
+  optimizer.option("weight_decay", &optimizer_section::weight_decay, real_number(weight), "0.01",
+                   "adamw: times the learning rate, what parameters lose of themselves in a step.");
+  optimizer.option("ftrl_beta", &optimizer_section::ftrl_beta,
+                   real_number({.min = 0, .max = 1e6, .min_open = true}), "1",
+                   "ftrl: the larger, the smaller are the first steps.");
+  optimizer.option("ftrl_l1", &optimizer_section::ftrl_l1, real_number(weight), "0",
+                   "ftrl: weight of |w|, which makes parameters exactly 0. It is held against the "
+                   "sum of a parameter's gradients, not their mean.");
+  optimizer.option("ftrl_l2", &optimizer_section::ftrl_l2, real_number(weight), "0",
+                   "ftrl: weight of w^2 / 2, likewise.");
 }
 
 void add_mesh(table& t) {
@@ -241,11 +286,17 @@ name_list<model_kind> names_of(model_kind) {
   return names;
 }
 
-name_list<optimizer_kind> names_of(optimizer_kind) {
-  static constexpr enum_name<optimizer_kind> names[] = {{optimizer_kind::sgd, "sgd"},
-                                                        {optimizer_kind::momentum, "momentum"},
-                                                        {optimizer_kind::adagrad, "adagrad"},
-                                                        {optimizer_kind::adam, "adam"}};
+name_list<rate_decay> names_of(rate_decay) {
+  static constexpr enum_name<rate_decay> names[] = {{rate_decay::constant, "constant"},
+                                                    {rate_decay::step, "step"},
+                                                    {rate_decay::cosine, "cosine"},
+                                                    {rate_decay::inverse_sqrt, "inverse-sqrt"}};
+  return names;
+}
+
+name_list<staleness_scaling> names_of(staleness_scaling) {
+  static constexpr enum_name<staleness_scaling> names[] = {{staleness_scaling::none, "none"},
+                                                           {staleness_scaling::inverse, "inverse"}};
   return names;
 }
 

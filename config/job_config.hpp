@@ -11,6 +11,7 @@
 #include "config/endpoint.hpp"
 #include "config/enum_names.hpp"
 #include "config/loaded.hpp"
+#include "config/rule_names.hpp"
 #include "config/value_types.hpp"
 
 #include <chrono>
@@ -25,7 +26,9 @@ enum class strategy : std::uint8_t { bsp, ssp, bounded_delay, async };
 enum class data_format : std::uint8_t { debian_packages, libsvm, csv, tsv, idx };
 enum class data_service : std::uint8_t { data_servers, partitioned };
 enum class model_kind : std::uint8_t { softmax, mlp };
-enum class optimizer_kind : std::uint8_t { sgd, momentum, adagrad, adam };
+/// How the learning rate changes from step to step.
+enum class rate_decay : std::uint8_t { constant, step, cosine, inverse_sqrt };
+enum class staleness_scaling : std::uint8_t { none, inverse };
 /// How values travel between workers and servers.
 enum class value_format : std::uint8_t { float32, float16, bfloat16, int8 };
 /// What the bulk lanes between the processes of one machine go through.
@@ -35,7 +38,8 @@ name_list<strategy> names_of(strategy);
 name_list<data_format> names_of(data_format);
 name_list<data_service> names_of(data_service);
 name_list<model_kind> names_of(model_kind);
-name_list<optimizer_kind> names_of(optimizer_kind);
+name_list<rate_decay> names_of(rate_decay);
+name_list<staleness_scaling> names_of(staleness_scaling);
 name_list<lane_kind> names_of(lane_kind);
 name_list<value_format> names_of(value_format);
 
@@ -88,12 +92,24 @@ struct model_section {
 };
 
 struct optimizer_section {
-  optimizer_kind type{};
+  std::string type;               // see rule_names.hpp
+  std::vector<table_rule> tables; // those with another rule than `type`
   double learning_rate = 0;
+  rate_decay schedule{};
+  std::uint64_t warmup_steps = 0;
+  std::uint64_t decay_steps = 0;
+  double decay_factor = 0;
+  double min_rate = 0;
+  config::staleness_scaling staleness_scaling{};
   double momentum = 0;
   double beta1 = 0;
   double beta2 = 0;
   double epsilon = 0;
+  double rho = 0;
+  double weight_decay = 0;
+  double ftrl_beta = 0;
+  double ftrl_l1 = 0;
+  double ftrl_l2 = 0;
 
   bool operator==(const optimizer_section&) const = default;
 };

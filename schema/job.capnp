@@ -159,6 +159,7 @@ struct JobPlan {
   steps @12 :UInt64;          # steps of the whole job
   firstStep @13 :UInt64;      # where training begins; below steps
   revision @14 :UInt32;       # from 0
+  examples @15 :UInt64;       # in the training set
 }
 
 struct PlanReady {

@@ -2,6 +2,7 @@
 
 #include "actors/defaults.hpp"
 #include "actors/job/partition_body.hpp"
+#include "actors/parameters/table_rules.hpp"
 #include "actors/store/fingerprint.hpp"
 #include "actors/store/model_file.hpp"
 #include "actors/version.hpp"
@@ -229,6 +230,11 @@ void job_run::prepare(env::time_point now) {
   auto model = learning::make_model(job::model_options_of(plan_.config), plan_.shape, *backend);
   if (!model) return fail(model.failure(), "", now);
   plan_.tables = (*model)->tables();
+  plan_.examples = train;
+  // Whether a rule is known only the shards can say; they are asked before the job starts, too.
+  if (auto named = parameters::check_table_names(plan_.tables, job::optimizer_options_of(plan_));
+      !named)
+    return fail({errc::invalid_config, named.failure().text}, "", now);
   plan_.partitions = plan_.config.mesh.partitions;
   plan_.pieces =
       job.deterministic ? job.micro_batches : static_cast<std::uint32_t>(plan_.workers.size());

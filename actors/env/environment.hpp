@@ -13,6 +13,10 @@
 #include <memory>
 #include <string>
 
+namespace gradmesh::parameters {
+class rule_registry;
+}
+
 namespace gradmesh::env {
 
 /// How actors are run. Detached: each on a thread of its own, which answers in a third of the time
@@ -33,6 +37,8 @@ struct environment {
   placement place = placement::detached;
   /// For experiments; see rules.hpp.
   rule_set rules{};
+  /// The update rules of the application; null: none but the built-in ones.
+  std::shared_ptr<const parameters::rule_registry> update_rules = {};
 };
 
 /// Sockets, the file system, the operating system's entropy.

@@ -72,6 +72,7 @@ mesh::draft<schema::JobPlan> encode(const job_plan& plan) {
   out->setSteps(plan.steps);
   out->setFirstStep(plan.first_step);
   out->setRevision(plan.revision);
+  out->setExamples(plan.examples);
   return out;
 }
 
@@ -121,11 +122,13 @@ result<job_plan> decode(schema::JobPlan::Reader in) {
   plan.steps = in.getSteps();
   plan.first_step = in.getFirstStep();
   plan.revision = in.getRevision();
+  plan.examples = in.getExamples();
   if (plan.pieces < plan.workers.size() || plan.steps_per_epoch == 0 || plan.steps == 0)
     return error{errc::malformed_message, "a job plan has " + std::to_string(plan.pieces) +
                                               " pieces for " + std::to_string(plan.workers.size()) +
                                               " workers and " + std::to_string(plan.steps) +
                                               " steps"};
+  if (plan.examples == 0) return error{errc::malformed_message, "a job plan has no examples"};
   if (plan.first_step >= plan.steps)
     return error{errc::malformed_message, "a job plan of " + std::to_string(plan.steps) +
                                               " steps begins with step " +
@@ -175,14 +178,48 @@ learning::model_options model_options_of(const config::job_config& config) {
           .l2 = static_cast<float>(config.model.l2)};
 }
 
-parameters::optimizer_options optimizer_options_of(const config::job_config& config) {
+parameters::optimizer_options optimizer_options_of(const job_plan& plan) {
+  const auto& optimizer = plan.config.optimizer;
+  parameters::optimizer_options options{.kind = optimizer.type,
+                                        .learning_rate =
+                                            static_cast<float>(optimizer.learning_rate),
+                                        .momentum = static_cast<float>(optimizer.momentum),
+                                        .beta1 = static_cast<float>(optimizer.beta1),
+                                        .beta2 = static_cast<float>(optimizer.beta2),
+                                        .epsilon = static_cast<float>(optimizer.epsilon),
+                                        .rho = static_cast<float>(optimizer.rho),
+                                        .weight_decay = static_cast<float>(optimizer.weight_decay),
+                                        .ftrl_beta = static_cast<float>(optimizer.ftrl_beta),
+                                        .ftrl_l1 = static_cast<float>(optimizer.ftrl_l1),
+                                        .ftrl_l2 = static_cast<float>(optimizer.ftrl_l2),
+                                        .examples = static_cast<float>(plan.examples),
+                                        .seed = plan.config.job.seed};
+  for (const auto& own : optimizer.tables)
+    options.tables.push_back({own.table, own.rule});
+  return options;
+}
+
+parameters::rate_schedule rate_schedule_of(const config::job_config& config) {
+  const auto decay_of = [](config::rate_decay decay) {
+    switch (decay) {
+    case config::rate_decay::constant:
+      return parameters::rate_decay::constant;
+    case config::rate_decay::step:
+      return parameters::rate_decay::step;
+    case config::rate_decay::cosine:
+      return parameters::rate_decay::cosine;
+    case config::rate_decay::inverse_sqrt:
+      return parameters::rate_decay::inverse_sqrt;
+    }
+    return parameters::rate_decay::constant;
+  };
   const auto& optimizer = config.optimizer;
-  return {.kind = std::string(config::to_string(optimizer.type)),
-          .learning_rate = static_cast<float>(optimizer.learning_rate),
-          .momentum = static_cast<float>(optimizer.momentum),
-          .beta1 = static_cast<float>(optimizer.beta1),
-          .beta2 = static_cast<float>(optimizer.beta2),
-          .epsilon = static_cast<float>(optimizer.epsilon)};
+  return {.learning_rate = optimizer.learning_rate,
+          .decay = decay_of(optimizer.schedule),
+          .warmup_steps = optimizer.warmup_steps,
+          .decay_steps = optimizer.decay_steps,
+          .decay_factor = optimizer.decay_factor,
+          .min_rate = optimizer.min_rate};
 }
 
 parameters::transfer_format transfer_format_of(config::value_format format) {

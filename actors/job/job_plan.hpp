@@ -12,6 +12,7 @@
 #include "actors/parameters/body_layout.hpp"
 #include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_map.hpp"
+#include "actors/parameters/rate_schedule.hpp"
 #include "actors/parameters/transfer_codec.hpp"
 #include "config/job_config.hpp"
 
@@ -40,7 +41,8 @@ struct job_plan {
   /// Data server d serves the workers r with r % D == d first. With partitioned data, d is worker
   /// d's own and serves nobody else.
   std::vector<place> data_servers;
-  std::uint32_t pieces = 0; // of a step; see schema/data.capnp
+  std::uint32_t pieces = 0;   // of a step; see schema/data.capnp
+  std::uint64_t examples = 1; // in the training set
   std::uint64_t steps_per_epoch = 0;
   std::uint64_t first_step = 0; // where training begins
   std::uint64_t steps = 0;      // where it ends
@@ -82,7 +84,8 @@ result<parameters::partition_map> make_partition_map(const job_plan& plan);
 
 learning::data_source data_source_of(const config::job_config& config);
 learning::model_options model_options_of(const config::job_config& config);
-parameters::optimizer_options optimizer_options_of(const config::job_config& config);
+parameters::optimizer_options optimizer_options_of(const job_plan& plan);
+parameters::rate_schedule rate_schedule_of(const config::job_config& config);
 
 parameters::transfer_format transfer_format_of(config::value_format format);
 

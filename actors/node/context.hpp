@@ -5,6 +5,7 @@
 #include "actors/env/environment.hpp"
 #include "actors/mesh/router.hpp"
 #include "actors/node/service_board.hpp"
+#include "actors/parameters/rule_registry.hpp"
 
 #include <memory>
 #include <string>
@@ -25,6 +26,7 @@ struct context {
   std::string node_name;
   std::string cache_folder;
   rule_set rules;
+  std::shared_ptr<const parameters::rule_registry> update_rules; // never null
 };
 using context_ptr = std::shared_ptr<const context>;
 

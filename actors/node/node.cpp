@@ -130,6 +130,9 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   p->router = std::make_shared<mesh::router>(identity, p->network);
   if (environment.place == env::placement::hosted)
     p->loop = std::make_shared<loop_unit>(system, p->network);
+  const auto update_rules = environment.update_rules
+                                ? environment.update_rules
+                                : std::make_shared<const parameters::rule_registry>();
   const auto context = std::make_shared<const gradmesh::node::context>(
       gradmesh::node::context{.router = p->router,
                               .disk = environment.disk,
@@ -140,7 +143,8 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                               .loop = p->loop,
                               .node_name = settings.name,
                               .cache_folder = environment.cache_folder,
-                              .rules = environment.rules});
+                              .rules = environment.rules,
+                              .update_rules = update_rules});
   p->context = context;
   auto& parts = *p;
   std::unique_ptr<node> made(new node(std::move(p)));

@@ -1,5 +1,6 @@
 #include "actors/server_shard/arriving_pushes.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace gradmesh::server_shard {
@@ -7,8 +8,19 @@ namespace gradmesh::server_shard {
 arriving_pushes::arriving_pushes(const job::job_plan& plan, shard_parameters& parameters,
                                  const rule_set& rules)
     : clocks_(plan.workers.size(), plan.by_rank() ? plan.first_step : 0), rules_(rules),
-      parameters_(parameters), rate_(static_cast<float>(plan.config.optimizer.learning_rate) /
-                                     static_cast<float>(plan.workers.size())) {}
+      workers_(plan.workers.size()), parameters_(parameters),
+      schedule_(job::rate_schedule_of(plan.config)), by_rank_(plan.by_rank()),
+      by_staleness_(plan.config.optimizer.staleness_scaling == config::staleness_scaling::inverse),
+      pieces_(plan.pieces), first_step_(plan.first_step), steps_total_(plan.steps) {}
+
+float arriving_pushes::rate_of(const pushed_part& part) const {
+  const auto step = by_rank_ ? part.sequence : first_step_ + updates_ / pieces_;
+  const auto rate = parameters::rate_at(schedule_, step, steps_total_);
+  const auto divisor =
+      by_staleness_ ? std::max<std::uint64_t>(1, updates_ - part.read_clock) : workers_;
+  // In float32 as the learning rate of the rules; the quotient is rounded once more.
+  return static_cast<float>(rate) / static_cast<float>(divisor);
+}
 
 result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint32_t rank,
                                          const pushed_part& part) {
@@ -21,7 +33,7 @@ result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint
     return error{errc::refused, "a push claims to have read clock " +
                                     std::to_string(part.read_clock) + "; the shard is at " +
                                     std::to_string(updates_)};
-  if (auto applied = parameters_.apply(rank, part.what, part.values, rate_); !applied)
+  if (auto applied = parameters_.apply(rank, part.what, part.values, rate_of(part)); !applied)
     return applied.failure();
   if (*taken_before || !ledger.add(part.sequence, part.number, part.count))
     return taken_part{part_fate::applied, false, 0};
@@ -40,7 +52,7 @@ bool bounded_staleness::may_read(std::uint32_t rank, std::uint64_t clock) const 
 
 bounded_delay::bounded_delay(const job::job_plan& plan, shard_parameters& parameters,
                              const rule_set& rules)
-    : arriving_pushes(plan, parameters, rules), workers_(plan.workers.size()),
+    : arriving_pushes(plan, parameters, rules),
       delay_(plan.config.job.delay + (rules.keeps(rule::delay_bound) ? 0U : 1U)) {}
 
 bool bounded_delay::may_read(std::uint32_t rank, std::uint64_t clock) const {

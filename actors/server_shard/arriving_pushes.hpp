@@ -4,8 +4,12 @@
 /// read may see a part of a push, but never a part of a block or row.
 ///
 /// n workers at an unchanged learning rate act like one with n times the rate (Mitliagkas et al.:
-/// "Asynchrony begets momentum", 2016), so each push is applied with the rate divided by the number
-/// of workers.
+/// "Asynchrony begets momentum", 2016), so each push is applied with the rate of its step divided
+/// by the number of workers; or, with staleness_scaling = inverse, by its staleness: the pushes
+/// that were applied since its worker read (Zhang, Gupta, Lian, Liu: "Staleness-aware async-SGD for
+/// distributed deep learning", IJCAI 2016). Where batches go to whoever asks, a push is not of a
+/// step by its number; then the step is counted by the pushes applied, of which a step has as many
+/// as pieces.
 
 #include "actors/server_shard/strategy.hpp"
 #include "actors/server_shard/worker_clocks.hpp"
@@ -23,10 +27,18 @@ protected:
 
   worker_clocks clocks_;
   const rule_set rules_;
+  const std::uint64_t workers_;
 
 private:
+  float rate_of(const pushed_part& part) const;
+
   shard_parameters& parameters_;
-  const float rate_;
+  const parameters::rate_schedule schedule_;
+  const bool by_rank_;
+  const bool by_staleness_;
+  const std::uint64_t pieces_;
+  const std::uint64_t first_step_;
+  const std::uint64_t steps_total_;
   std::uint64_t updates_ = 0; // whole pushes
 };
 
@@ -60,7 +72,6 @@ public:
   bool may_read(std::uint32_t rank, std::uint64_t clock) const override;
 
 private:
-  const std::uint64_t workers_;
   const std::uint64_t delay_;
 };
 

@@ -18,7 +18,7 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
                                     context->node_name};
   if (!job || job->id() != decoded->job_id || planner != plan.header().from) {
     auto made = shard_job::make(std::move(*decoded), plan.header().view_epoch, index,
-                                context->router, context->rules);
+                                context->router, context->rules, *context->update_rules);
     if (!made) return made.failure();
     job = std::move(*made);
     planner = plan.header().from;

@@ -25,12 +25,13 @@ shard_job::shard_job(job::job_plan plan, std::uint64_t epoch, parameters::parame
 result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::uint64_t epoch,
                                                    std::size_t index,
                                                    std::shared_ptr<mesh::router> router,
-                                                   const rule_set& rules) {
+                                                   const rule_set& rules,
+                                                   const parameters::rule_registry& update_rules) {
   auto map = job::make_partition_map(plan);
   if (!map) return map.failure();
   auto store = parameters::parameter_store::make(
       plan.tables, std::move(*map), static_cast<std::uint32_t>(index),
-      job::optimizer_options_of(plan.config), plan.config.job.seed);
+      job::optimizer_options_of(plan), plan.config.job.seed, update_rules);
   if (!store) return store.failure();
   return std::unique_ptr<shard_job>(
       new shard_job(std::move(plan), epoch, std::move(*store), std::move(router), rules));

@@ -34,10 +34,10 @@ class shard_job {
 public:
   /// Creates the initial parameters of the shard that stands at `index` in the plan, which was made
   /// in the view `epoch`.
-  static result<std::unique_ptr<shard_job>> make(job::job_plan plan, std::uint64_t epoch,
-                                                 std::size_t index,
-                                                 std::shared_ptr<mesh::router> router,
-                                                 const rule_set& rules = {});
+  static result<std::unique_ptr<shard_job>>
+  make(job::job_plan plan, std::uint64_t epoch, std::size_t index,
+       std::shared_ptr<mesh::router> router, const rule_set& rules = {},
+       const parameters::rule_registry& update_rules = {});
 
   std::uint64_t id() const { return plan_.job_id; }
   std::uint32_t revision() const { return plan_.revision; }

@@ -15,11 +15,10 @@ std::size_t pushes_needed(const job::job_plan& plan, const rule_set& rules) {
 
 summed_steps::summed_steps(const job::job_plan& plan, shard_parameters& parameters,
                            const rule_set& rules)
-    : parameters_(parameters), rules_(rules),
-      rate_(static_cast<float>(plan.config.optimizer.learning_rate)),
-      has_backups_(plan.backup_workers() > 0), pushes_needed_(pushes_needed(plan, rules)),
-      step_(plan.first_step), open_(plan.workers.size()),
-      sum_(parameters.store().layout().row_widths()) {}
+    : parameters_(parameters), rules_(rules), schedule_(job::rate_schedule_of(plan.config)),
+      steps_total_(plan.steps), has_backups_(plan.backup_workers() > 0),
+      pushes_needed_(pushes_needed(plan, rules)), step_(plan.first_step),
+      open_(plan.workers.size()), sum_(parameters.store().layout().row_widths()) {}
 
 bool summed_steps::may_read(std::uint32_t, std::uint64_t clock) const {
   return clock <= step_ + (rules_.keeps(rule::read_waits) ? 0 : 1);
@@ -57,7 +56,7 @@ result<taken_part> summed_steps::take(const message<schema::Push>& request, std:
 result<taken_part> summed_steps::take_again(std::uint32_t rank, const pushed_part& part,
                                             part_fate fate, rule forbids) {
   if (rules_.keeps(forbids)) return taken_part{fate, false, 0};
-  if (auto applied = parameters_.apply(rank, part.what, part.values, rate_); !applied)
+  if (auto applied = parameters_.apply(rank, part.what, part.values, rate()); !applied)
     return applied.failure();
   return taken_part{part_fate::applied, false, 0};
 }
@@ -74,6 +73,10 @@ result<std::optional<applied_step>> summed_steps::finish_step() {
   for (auto& push : open_)
     push = {};
   return std::optional(std::move(step));
+}
+
+float summed_steps::rate() const {
+  return static_cast<float>(parameters::rate_at(schedule_, step_, steps_total_));
 }
 
 result<void> summed_steps::apply_blocks(const std::vector<std::uint32_t>& ranks) {
@@ -93,7 +96,7 @@ result<void> summed_steps::apply_blocks(const std::vector<std::uint32_t>& ranks)
       if (auto summed = parameters::sum_dense(addends, block_sum_); !summed) return summed;
       total = block_sum_;
     }
-    if (auto applied = store.apply_dense(block, total, rate_); !applied) return applied;
+    if (auto applied = store.apply_dense(block, total, rate()); !applied) return applied;
   }
   return {};
 }
@@ -139,7 +142,7 @@ result<void> summed_steps::apply_rows(const std::vector<std::uint32_t>& ranks) {
   const auto total = sum_.sum_sparse(addends);
   if (!total) return total.failure();
   auto rows = store.resolve(total->keys);
-  return rows ? store.apply_sparse(*rows, total->rows, rate_) : rows.failure();
+  return rows ? store.apply_sparse(*rows, total->rows, rate()) : rows.failure();
 }
 
 } // namespace gradmesh::server_shard

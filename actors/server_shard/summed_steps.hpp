@@ -37,12 +37,14 @@ private:
 
   result<taken_part> take_again(std::uint32_t rank, const pushed_part& part, part_fate fate,
                                 rule forbids);
+  float rate() const; // of the open step
   result<void> apply_blocks(const std::vector<std::uint32_t>& ranks);
   result<void> apply_rows(const std::vector<std::uint32_t>& ranks);
 
   shard_parameters& parameters_;
   const rule_set rules_;
-  const float rate_;
+  const parameters::rate_schedule schedule_;
+  const std::uint64_t steps_total_;
   const bool has_backups_;
   const std::size_t pushes_needed_;
   std::uint64_t step_;            // the open one

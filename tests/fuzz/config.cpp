@@ -67,7 +67,8 @@ std::vector<std::string> seeds() {
                "\xef\xbb\xbf[ job ] # comment\r\nepochs = 3\r\n; comment\n[mesh]\nlog_dir = a#b\n"
                "listen = [::1]:0\nworkers=2\n[model]\nhidden = 3, 4\ntype = mlp\n"
                "[data]\nformat = csv\ntrain = t.csv\nlabel_column = -1\n"
-               "test_fraction = .25\n[optimizer]\nlearning_rate = 1e-3"),
+               "test_fraction = .25\n[optimizer]\nlearning_rate = 1e-3\ntables = a:sgd,b.c:x/y\n"
+               "schedule = cosine"),
       input_of(one_endpoint, "localhost:7700"),
       input_of(one_endpoint, "[fe80::1]:0"),
       input_of(one_endpoint, "127.0.0.1:65535")};

@@ -3,12 +3,17 @@
 
 #include "actors/data_server/batch_schedule.hpp"
 #include "actors/learning/initialize.hpp"
+#include "actors/parameters/optimizer.hpp"
+#include "config/rule_names.hpp"
 #include "tests/support/job_files.hpp"
 #include "tests/support/random_data.hpp"
 #include "tests/support/virtual_mesh.hpp"
 #include "tools/simulation/oracle.hpp"
 
 #include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
 
 using namespace gradmesh;
 using testing::test_job;
@@ -71,14 +76,22 @@ std::vector<double> flat_parameters(const store::model_content& model) {
   return flat;
 }
 
+/// How the oracle's steps differ from the plain ones of its rule.
+struct oracle_changes {
+  std::function<double(std::size_t)> rate = {}; // of a step
+  std::string bias_rule = {};
+};
+
 /// Trains the same steps one after the other in float64.
 std::vector<double> oracle_parameters(const learning::dataset& data, const test_job& job,
                                       const std::vector<std::uint32_t>& hidden,
-                                      const std::vector<double>& initial) {
+                                      const std::vector<double>& initial,
+                                      const oracle_changes& changes = {}) {
   simulation::oracle oracle(
       data.shape, hidden,
       {.kind = job.optimizer, .learning_rate = static_cast<float>(job.learning_rate)});
   if (!initial.empty()) oracle.parameters() = initial;
+  if (!changes.bias_rule.empty()) oracle.set_bias_rule(changes.bias_rule);
   data_server::batch_schedule schedule({.examples = data.size(),
                                         .batch = static_cast<std::uint32_t>(job.batch_size),
                                         .pieces = 1,
@@ -102,7 +115,11 @@ std::vector<double> oracle_parameters(const learning::dataset& data, const test_
       }
     }
     if (data.shape.kind == learning::layout::dense) batch.offsets.clear();
-    oracle.step(batch.view(), 1.0 / chosen.step_examples);
+    const double scale = 1.0 / chosen.step_examples;
+    if (changes.rate)
+      oracle.step(batch.view(), scale, changes.rate(step));
+    else
+      oracle.step(batch.view(), scale);
   }
   return oracle.parameters();
 }
@@ -130,7 +147,7 @@ TEST_CASE("a job trains, is evaluated and saved") {
 }
 
 TEST_CASE("deterministic bsp gives the same bits from 1, 2 and 4 workers") {
-  for (const std::string optimizer : {"sgd", "momentum", "adagrad", "adam"}) {
+  for (const auto& optimizer : testing::rule_names) {
     CAPTURE(optimizer);
     auto job = sparse_job();
     job.optimizer = optimizer;
@@ -163,6 +180,22 @@ TEST_CASE("bsp gives the same bits whoever hands out the data") {
   CHECK(hash_of(job, 2, 3, 0) == one);
 }
 
+TEST_CASE("sgld and rules of tables give the same bits from any number of workers and shards") {
+  auto job = dense_job();
+  for (const std::string lines : {"type = sgld", "tables = layer1.weights:sgld,output.bias:adam"}) {
+    CAPTURE(lines);
+    if (lines.starts_with("type"))
+      job.optimizer = "sgld";
+    else
+      job.optimizer_lines = lines + "\n";
+    job.learning_rate = 1e-4;
+    const auto one = hash_of(job, 1, 1);
+    CHECK(hash_of(job, 2, 2) == one);
+    CHECK(hash_of(job, 7, 4) == one);
+    job.optimizer = "sgd";
+  }
+}
+
 TEST_CASE("another seed gives other bits") {
   const auto job = sparse_job();
   auto other = job;
@@ -171,13 +204,13 @@ TEST_CASE("another seed gives other bits") {
 }
 
 TEST_CASE("200 steps of deterministic bsp are those of a sequential float64 program") {
-  for (const std::string optimizer : {"sgd", "momentum", "adagrad", "adam"}) {
+  for (const auto& optimizer : testing::rule_names) {
     for (const std::size_t workers : {1, 2, 4}) {
       CAPTURE(optimizer);
       CAPTURE(workers);
       auto job = sparse_job();
       job.optimizer = optimizer;
-      job.learning_rate = optimizer == "adam" ? 0.01 : 0.1;
+      job.learning_rate = optimizer == "rmsprop" || optimizer.starts_with("adam") ? 0.01 : 0.1;
       job.epochs = 100;
       job.steps = 200;
       virtual_mesh mesh;
@@ -190,6 +223,93 @@ TEST_CASE("200 steps of deterministic bsp are those of a sequential float64 prog
       CHECK(simulation::relative_error(trained, expected) < 1e-5);
     }
   }
+}
+
+TEST_CASE("200 steps with a schedule are those of a sequential float64 program") {
+  struct combination {
+    std::string rule;
+    std::string lines;
+    std::function<double(double)> rate; // of step t, from 0
+  };
+  const double pi = std::acos(-1.0);
+  const std::vector<combination> combinations{
+      {"momentum", "schedule = step\ndecay_steps = 30\ndecay_factor = 0.5\n",
+       [](double t) { return 0.1 * std::pow(0.5, std::floor(t / 30)); }},
+      {"nesterov", "schedule = cosine\nmin_rate = 0.02\n",
+       [=](double t) { return 0.02 + 0.04 * (1 + std::cos(pi * t / 200)); }},
+      {"ftrl", "schedule = inverse-sqrt\ndecay_steps = 1\n",
+       [](double t) { return 0.1 / std::sqrt(t + 1); }},
+      {"sgd", "warmup_steps = 50\n", [](double t) { return 0.1 * std::min(1.0, (t + 1) / 50); }},
+      {"adagrad", "warmup_steps = 40\nschedule = cosine\n", [=](double t) {
+         return t < 40 ? 0.1 * (t + 1) / 40 : 0.05 * (1 + std::cos(pi * (t - 40) / 160));
+       }}};
+  for (const auto& [rule, lines, rate] : combinations) {
+    CAPTURE(rule);
+    CAPTURE(lines);
+    auto job = sparse_job();
+    job.optimizer = rule;
+    job.optimizer_lines = lines;
+    job.epochs = 100;
+    job.steps = 200;
+    virtual_mesh mesh;
+    mesh.add_roles(2, 2, 1);
+    put_sparse_data(mesh);
+    mesh.submit(job.text());
+    REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
+    const auto trained = flat_parameters(mesh.read_model("model.gmm"));
+    const auto by_step = [&](std::size_t step) { return rate(static_cast<double>(step)); };
+    CHECK(testing::relative_error(trained, oracle_parameters(sparse_examples(1000), job, {}, {},
+                                                             {.rate = by_step})) < 1e-5);
+  }
+}
+
+TEST_CASE("200 steps with a rule for the bias are those of a sequential float64 program") {
+  auto job = sparse_job();
+  job.optimizer = "adagrad";
+  job.optimizer_lines = "tables = bias:momentum\n";
+  job.epochs = 100;
+  job.steps = 200;
+  virtual_mesh mesh;
+  mesh.add_roles(2, 2, 1);
+  put_sparse_data(mesh);
+  mesh.submit(job.text());
+  REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
+  const auto trained = flat_parameters(mesh.read_model("model.gmm"));
+  const auto data = sparse_examples(1000);
+  CHECK(testing::relative_error(
+            trained, oracle_parameters(data, job, {}, {}, {.bias_rule = "momentum"})) < 1e-5);
+  CHECK(testing::relative_error(trained, oracle_parameters(data, job, {}, {})) > 1e-3);
+}
+
+TEST_CASE("job files know the update rules that shards know") {
+  std::string names;
+  for (const auto& name : config::built_in_rules())
+    names.append(names.empty() ? "" : ", ").append(name);
+  CHECK(names == parameters::built_in_rule_names());
+}
+
+TEST_CASE("an unknown table or an unknown rule ends a job before it starts") {
+  const auto failure = [](const std::string& lines, const std::string& optimizer = "sgd") {
+    virtual_mesh mesh;
+    mesh.add_roles(2, 1, 1);
+    put_sparse_data(mesh);
+    auto job = sparse_job();
+    job.optimizer = optimizer;
+    job.optimizer_lines = lines;
+    mesh.submit(job.text());
+    const auto outcome = mesh.finish();
+    CHECK(outcome.phase == schema::JobPhase::FAILED);
+    CHECK(outcome.examples_done == 0);
+    return outcome.text;
+  };
+  CHECK(failure("tables = weight:adam\n") ==
+        "optimizer.tables gives 'weight' the rule adam, but the model has no such table; it has "
+        "weights, bias");
+  CHECK(failure("", "acme/rule")
+            .find("'server-0': this server does not know the update rule "
+                  "'acme/rule'; it has sgd, momentum, ") == 0);
+  CHECK(failure("", "sgld").find("the update rule sgld is for dense tables, but 'weights'") !=
+        std::string::npos);
 }
 
 TEST_CASE("200 steps of an mlp are those of a sequential float64 program") {

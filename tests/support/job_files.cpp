@@ -33,10 +33,10 @@ std::string test_job::text() const {
                      "[data]\nformat = {}\ntrain = {}\ntest = {}\nserved_by = {}\n"
                      "features = {}\nclasses = {}\n"
                      "[model]\ntype = {}\nhidden = {}\nl2 = {}\n"
-                     "[optimizer]\ntype = {}\nlearning_rate = {}\n",
+                     "[optimizer]\ntype = {}\nlearning_rate = {}\n{}",
                      strategy, staleness, delay, backup_workers, deterministic, epochs, steps,
                      batch_size, format, train, test, served_by, features, classes, model, hidden,
-                     l2, optimizer, learning_rate);
+                     l2, optimizer, learning_rate, optimizer_lines);
 }
 
 } // namespace gradmesh::testing

@@ -34,6 +34,7 @@ struct test_job {
   double l2 = 0;
   std::string optimizer = "sgd";
   double learning_rate = 0.1;
+  std::string optimizer_lines = {}; // more of [optimizer]
 
   std::string text() const;
 };

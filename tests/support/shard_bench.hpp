@@ -35,14 +35,12 @@ struct shard_bench {
   explicit shard_bench(config::strategy strategy, std::size_t workers = 2,
                        config::value_format format = config::value_format::float32,
                        const std::function<void(config::job_section&)>& change = {},
-                       const rule_set& rules = {})
+                       const rule_set& rules = {},
+                       const std::string& optimizer = "type = sgd\nlearning_rate = 1\n")
       : router(lone_router()) {
     job::job_plan plan;
     plan.job_id = 1;
-    plan.config = *config::parse_job("[data]\nformat = debian-packages\n[optimizer]\ntype = sgd\n"
-                                     "learning_rate = 1\n",
-                                     "test")
-                       .value;
+    plan.config = *config::parse_job("[optimizer]\n" + optimizer, "test").value;
     plan.config.job.strategy = strategy;
     plan.config.job.push_as = plan.config.job.pull_as = format;
     if (change) change(plan.config.job);

@@ -1,6 +1,7 @@
 #include "actors/parameters/optimizers/element_rule.hpp"
 #include "actors/parameters/optimizers/rules.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace gradmesh::parameters {
@@ -25,8 +26,9 @@ public:
   std::string_view name() const override { return "ftrl"; }
 
   auto element(float rate, std::uint64_t) const {
-    return [rate, beta = beta_, l1 = l1_, l2 = l2_](float w, float g, float& z, float& squares,
-                                                    float& stiffness) GRADMESH_LOOP_BODY {
+    // A schedule may fall to 0, which must not divide.
+    return [rate = std::max(rate, 1e-30F), beta = beta_, l1 = l1_, l2 = l2_](
+               float w, float g, float& z, float& squares, float& stiffness) GRADMESH_LOOP_BODY {
       squares += g * g;
       const float stiffer = (beta + std::sqrt(squares)) / rate;
       z += g - (stiffer - stiffness) * w;

@@ -70,8 +70,12 @@ TEST_CASE("every option of a job file reaches its member") {
       "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = -13\n"
       "header = yes\nscale = 0.5\ncache = e\n"
       "[model]\ntype = mlp\nhidden = 14, 15\nl2 = 0.25\n"
-      "[optimizer]\ntype = adam\nlearning_rate = 0.125\nmomentum = 0.5\n"
-      "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\n"
+      "[optimizer]\ntype = adam\ntables = bias:sgd, layer1.weights : mine/own\n"
+      "learning_rate = 0.125\nschedule = inverse-sqrt\nwarmup_steps = 3\n"
+      "decay_steps = 4\ndecay_factor = 0.25\nmin_rate = 0.0625\n"
+      "staleness_scaling = inverse\nmomentum = 0.5\n"
+      "beta1 = 0.75\nbeta2 = 0.875\nepsilon = 1e-3\nrho = 0.625\n"
+      "weight_decay = 0.375\nftrl_beta = 2\nftrl_l1 = 3\nftrl_l2 = 4\n"
       "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 0\n"
       "listen = [::1]:7700\n"
       "partitions = 16\nlane = tls\nlog_dir = f\n"
@@ -109,12 +113,24 @@ TEST_CASE("every option of a job file reaches its member") {
                    .scale = 0.5,
                    .cache = "e"};
   expected.model = {.type = model_kind::mlp, .hidden = {14, 15}, .l2 = 0.25};
-  expected.optimizer = {.type = optimizer_kind::adam,
+  expected.optimizer = {.type = "adam",
+                        .tables = {{"bias", "sgd"}, {"layer1.weights", "mine/own"}},
                         .learning_rate = 0.125,
+                        .schedule = rate_decay::inverse_sqrt,
+                        .warmup_steps = 3,
+                        .decay_steps = 4,
+                        .decay_factor = 0.25,
+                        .min_rate = 0.0625,
+                        .staleness_scaling = staleness_scaling::inverse,
                         .momentum = 0.5,
                         .beta1 = 0.75,
                         .beta2 = 0.875,
-                        .epsilon = 1e-3};
+                        .epsilon = 1e-3,
+                        .rho = 0.625,
+                        .weight_decay = 0.375,
+                        .ftrl_beta = 2,
+                        .ftrl_l1 = 3,
+                        .ftrl_l2 = 4};
   expected.mesh = {.servers = 3,
                    .workers = 1,
                    .data_servers = 0,
@@ -161,16 +177,31 @@ TEST_CASE("each limit of a job is held at both ends") {
   struct limit {
     std::string name, inside, outside;
   };
-  for (const auto& l :
-       {limit{"job.epochs", "1", "0"}, limit{"job.epochs", "100000", "100001"},
-        limit{"job.batch_size", "1048576", "1048577"}, limit{"job.micro_batches", "1024", "2048"},
-        limit{"job.request_timeout", "1", "0"}, limit{"data.test_fraction", "0.9", "0.91"},
-        limit{"data.scale", "1e-9", "0"}, limit{"model.l2", "0", "-1e-9"},
-        limit{"optimizer.learning_rate", "1e-9", "0"}, limit{"optimizer.momentum", "0", "1"},
-        limit{"mesh.servers", "1024", "1025"}, limit{"mesh.servers", "1", "0"},
-        limit{"mesh.data_servers", "1024", "1025"}, limit{"data.label_column", "-1000000", "0"},
-        limit{"data.label_column", "1000000", "1000001"},
-        limit{"mesh.partitions", "65536", "65537"}}) {
+  for (const auto& l : {limit{"job.epochs", "1", "0"},
+                        limit{"job.epochs", "100000", "100001"},
+                        limit{"job.batch_size", "1048576", "1048577"},
+                        limit{"job.micro_batches", "1024", "2048"},
+                        limit{"job.request_timeout", "1", "0"},
+                        limit{"data.test_fraction", "0.9", "0.91"},
+                        limit{"data.scale", "1e-9", "0"},
+                        limit{"model.l2", "0", "-1e-9"},
+                        limit{"optimizer.learning_rate", "1e-9", "0"},
+                        limit{"optimizer.momentum", "0", "1"},
+                        limit{"optimizer.rho", "0", "1"},
+                        limit{"optimizer.weight_decay", "0", "-1"},
+                        limit{"optimizer.ftrl_beta", "1e-9", "0"},
+                        limit{"optimizer.ftrl_l1", "0", "-1"},
+                        limit{"optimizer.ftrl_l2", "0", "-1"},
+                        limit{"optimizer.decay_steps", "1", "0"},
+                        limit{"optimizer.decay_factor", "1", "1.1"},
+                        limit{"optimizer.decay_factor", "1e-9", "0"},
+                        limit{"optimizer.min_rate", "0", "-1"},
+                        limit{"mesh.servers", "1024", "1025"},
+                        limit{"mesh.servers", "1", "0"},
+                        limit{"mesh.data_servers", "1024", "1025"},
+                        limit{"data.label_column", "-1000000", "0"},
+                        limit{"data.label_column", "1000000", "1000001"},
+                        limit{"mesh.partitions", "65536", "65537"}}) {
     CAPTURE(l.name);
     CHECK(parse_job("", "job.ini", {{}, {l.name + '=' + l.inside}}));
     const auto refused = parse_job("", "job.ini", {{}, {l.name + '=' + l.outside}});
@@ -283,4 +314,40 @@ TEST_CASE("slow workers are ranks that there are, each with a factor") {
               .starts_with("job.ini:4: error: emulation.slow_workers: '" + nonsense +
                            "' is not a comma list of RANK:FACTOR, as in 3:5,0:2.5"));
   }
+}
+
+TEST_CASE("a misspelt update rule is refused with the one that was meant") {
+  CHECK(faults("[optimizer]\ntype = adma\n") ==
+        "job.ini:2: error: optimizer.type: 'adma' is not one of sgd, momentum, nesterov, adagrad, "
+        "rmsprop, adam, adamw, ftrl, sgld, or OWNER/NAME of a rule that the servers' application "
+        "brings\n");
+  CHECK(faults("[optimizer]\ntype = momentun\n").ends_with("; did you mean 'momentum'?\n"));
+  CHECK(faults("[optimizer]\ntables = bias:nestrov\n").ends_with("; did you mean 'nesterov'?\n"));
+  CHECK(faults("[optimizer]\ntype =\n").find("'' is not one of sgd") != std::string::npos);
+}
+
+TEST_CASE("a rule of the servers' application is taken as it is written") {
+  const auto job = parse_job("[optimizer]\ntype = acme/clipped\ntables = a:b:acme/x\n", "job.ini");
+  REQUIRE(job);
+  CHECK(job.value->optimizer.type == "acme/clipped");
+  CHECK(job.value->optimizer.tables == std::vector<table_rule>{{"a:b", "acme/x"}});
+  CHECK(*parse_job(dump_job(*job.value), "dump").value == *job.value);
+}
+
+TEST_CASE("a list of rules for tables that makes no sense is refused") {
+  for (const std::string list :
+       {"bias", "bias:sgd,bias:adam", ":sgd", "bias:", "bias:sgd,,w:adam"}) {
+    CAPTURE(list);
+    CHECK(faults("[optimizer]\ntables = " + list + "\n").starts_with("job.ini:2: error: "));
+  }
+}
+
+TEST_CASE("schedules that contradict the job are refused") {
+  CHECK(faults("[optimizer]\nlearning_rate = 0.1\nmin_rate = 0.2\n") ==
+        "job.ini:3: error: optimizer.min_rate: 0.2 is above optimizer.learning_rate = 0.1, from "
+        "which schedules fall; lower it\n");
+  CHECK(faults("[job]\nsteps = 10\n[optimizer]\nwarmup_steps = 10\n") ==
+        "job.ini:4: error: optimizer.warmup_steps: 10 steps of warm-up leave nothing of the 10 "
+        "steps of the job (job.steps); use fewer\n");
+  CHECK(faults("[job]\nsteps = 10\n[optimizer]\nwarmup_steps = 9\n") == "");
 }
