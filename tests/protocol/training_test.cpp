@@ -147,7 +147,7 @@ TEST_CASE("a job trains, is evaluated and saved") {
 }
 
 TEST_CASE("deterministic bsp gives the same bits from 1, 2 and 4 workers") {
-  for (const auto& optimizer : testing::rule_names) {
+  for (const auto& optimizer : simulation::rule_names) {
     CAPTURE(optimizer);
     auto job = sparse_job();
     job.optimizer = optimizer;
@@ -204,7 +204,7 @@ TEST_CASE("another seed gives other bits") {
 }
 
 TEST_CASE("200 steps of deterministic bsp are those of a sequential float64 program") {
-  for (const auto& optimizer : testing::rule_names) {
+  for (const auto& optimizer : simulation::rule_names) {
     for (const std::size_t workers : {1, 2, 4}) {
       CAPTURE(optimizer);
       CAPTURE(workers);

@@ -12,7 +12,7 @@
 /// batch touches the row, and Adam counts the updates of each row by itself.
 
 #include "actors/learning/dataset.hpp"
-#include "tests/support/rule_oracle.hpp"
+#include "tools/simulation/rule_oracle.hpp"
 
 #include <cstddef>
 #include <cstdint>

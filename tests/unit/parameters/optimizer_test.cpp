@@ -1,6 +1,6 @@
 #include "actors/parameters/optimizer.hpp"
 
-#include "tests/support/rule_oracle.hpp"
+#include "tools/simulation/rule_oracle.hpp"
 
 #include <doctest/doctest.h>
 
@@ -21,7 +21,7 @@ std::unique_ptr<optimizer> make(const optimizer_options& options) {
 }
 
 std::vector<std::string> all_rules() {
-  auto names = testing::rule_names;
+  auto names = simulation::rule_names;
   names.push_back("sgld");
   return names;
 }
@@ -33,7 +33,7 @@ TEST_CASE("every update rule follows its formula over 200 steps, also at changin
   CAPTURE(seed);
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
-  for (const auto& kind : testing::rule_names) {
+  for (const auto& kind : simulation::rule_names) {
     CAPTURE(kind);
     for (const bool changing : {false, true}) {
       CAPTURE(changing);
@@ -43,7 +43,7 @@ TEST_CASE("every update rule follows its formula over 200 steps, also at changin
       constexpr std::size_t n = 13;
       std::vector<float> w(n), g(n), state(n * rule->state_floats_per_parameter());
       std::vector<double> expected(n);
-      std::vector<testing::rule_oracle> oracles(n);
+      std::vector<simulation::rule_oracle> oracles(n);
       for (std::size_t i = 0; i < n; ++i)
         expected[i] = w[i] = normal(random);
       for (std::uint64_t step = 1; step <= 200; ++step) {

@@ -5,7 +5,7 @@
 
 #include "tests/support/whole_gradient.hpp"
 
-#include "tests/support/rule_oracle.hpp"
+#include "tools/simulation/rule_oracle.hpp"
 
 #include <doctest/doctest.h>
 
@@ -114,7 +114,7 @@ TEST_CASE("a push changes what it names and nothing else") {
 TEST_CASE("any number of shards holds the same bits after the same pushes") {
   const std::uint32_t seed = std::random_device{}();
   CAPTURE(seed);
-  for (const auto& kind : testing::rule_names) {
+  for (const auto& kind : simulation::rule_names) {
     CAPTURE(kind);
     optimizer_options options;
     options.kind = kind;

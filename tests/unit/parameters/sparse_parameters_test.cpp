@@ -2,7 +2,7 @@
 
 #include "actors/learning/initialize.hpp"
 
-#include "tests/support/rule_oracle.hpp"
+#include "tools/simulation/rule_oracle.hpp"
 
 #include <doctest/doctest.h>
 
@@ -81,7 +81,7 @@ std::vector<float> initial(std::span<const std::uint64_t> keys) {
 TEST_CASE("a kept key list does the same as one that is looked up each time") {
   const std::uint32_t seed = std::random_device{}();
   CAPTURE(seed);
-  for (const auto& kind : testing::rule_names) {
+  for (const auto& kind : simulation::rule_names) {
     CAPTURE(kind);
     std::mt19937_64 random(seed);
     const auto rule = make_rule(kind);
@@ -146,7 +146,7 @@ TEST_CASE("absent keys read as initial values until anybody makes their rows") {
 TEST_CASE("every instruction set keeps the same bits in sparse rows") {
   const std::uint32_t seed = std::random_device{}();
   CAPTURE(seed);
-  for (const auto& kind : testing::rule_names) {
+  for (const auto& kind : simulation::rule_names) {
     CAPTURE(kind);
     std::vector<std::vector<table_rows>> expected;
     for (const auto set : supported_instruction_sets()) {

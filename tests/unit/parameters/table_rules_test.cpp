@@ -1,8 +1,8 @@
 #include "actors/parameters/table_rules.hpp"
 
 #include "actors/parameters/parameter_store.hpp"
-#include "tests/support/rule_oracle.hpp"
 #include "tests/support/whole_gradient.hpp"
+#include "tools/simulation/rule_oracle.hpp"
 
 #include <doctest/doctest.h>
 

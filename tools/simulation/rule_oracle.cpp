@@ -1,8 +1,8 @@
-#include "tests/support/rule_oracle.hpp"
+#include "tools/simulation/rule_oracle.hpp"
 
 #include <cmath>
 
-namespace gradmesh::testing {
+namespace gradmesh::simulation {
 
 double rule_oracle::updated(const oracle_rule& rule, double w, double g, double rate) {
   steps_ += 1;
@@ -43,4 +43,4 @@ double rule_oracle::updated(const oracle_rule& rule, double w, double g, double 
   return w - rate * g; // sgd
 }
 
-} // namespace gradmesh::testing
+} // namespace gradmesh::simulation

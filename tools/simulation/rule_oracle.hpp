@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace gradmesh::testing {
+namespace gradmesh::simulation {
 
 /// Rules that can be compared step by step; sgld, which has noise, is tested by itself.
 inline const std::vector<std::string> rule_names{"sgd",     "momentum", "nesterov", "adagrad",
@@ -42,4 +42,4 @@ private:
   double pulls_ = 0;
 };
 
-} // namespace gradmesh::testing
+} // namespace gradmesh::simulation
