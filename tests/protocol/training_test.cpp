@@ -258,8 +258,8 @@ TEST_CASE("200 steps with a schedule are those of a sequential float64 program")
     REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
     const auto trained = flat_parameters(mesh.read_model("model.gmm"));
     const auto by_step = [&](std::size_t step) { return rate(static_cast<double>(step)); };
-    CHECK(testing::relative_error(trained, oracle_parameters(sparse_examples(1000), job, {}, {},
-                                                             {.rate = by_step})) < 1e-5);
+    CHECK(simulation::relative_error(trained, oracle_parameters(sparse_examples(1000), job, {}, {},
+                                                                {.rate = by_step})) < 1e-5);
   }
 }
 
@@ -276,9 +276,9 @@ TEST_CASE("200 steps with a rule for the bias are those of a sequential float64 
   REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
   const auto trained = flat_parameters(mesh.read_model("model.gmm"));
   const auto data = sparse_examples(1000);
-  CHECK(testing::relative_error(
+  CHECK(simulation::relative_error(
             trained, oracle_parameters(data, job, {}, {}, {.bias_rule = "momentum"})) < 1e-5);
-  CHECK(testing::relative_error(trained, oracle_parameters(data, job, {}, {})) > 1e-3);
+  CHECK(simulation::relative_error(trained, oracle_parameters(data, job, {}, {})) > 1e-3);
 }
 
 TEST_CASE("job files know the update rules that shards know") {
