@@ -54,7 +54,7 @@ result<void> pipeline::advance(env::time_point now) {
 stall pipeline::waiting_for() const {
   if (computing_ || done()) return stall::none;
   if (!pulled_.empty() && pulled_.front()->pulls_missing > 0) return stall::pull;
-  if (computed_ || !pulled_.empty() || exhausted_) return stall::push;
+  if (computed_ || !pulled_.empty() || exhausted_ || leases_.empty()) return stall::push;
   return stall::lease;
 }
 
