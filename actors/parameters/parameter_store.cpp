@@ -14,12 +14,34 @@ namespace gradmesh::parameters {
 
 namespace {
 
-error not_finite(std::string_view what, std::span<const float> values) {
-  const auto at = first_not_finite(values);
+error not_finite(std::string_view place, float value) {
   return {errc::invalid_argument,
-          fmt::format("the gradient of {} {} of {} is {}; nothing was applied: lower the learning "
-                      "rate or look for such values in the data",
-                      what, at, values.size(), values[at])};
+          fmt::format("the gradient of {} is {}; nothing was applied: lower the learning rate or "
+                      "look for such values in the data",
+                      place, value)};
+}
+
+/// Which element of which table stands at a place of the flat dense space.
+std::string dense_place(std::span<const learning::table_spec> tables, std::uint64_t at) {
+  for (const auto& table : tables) {
+    if (table.kind != learning::table_kind::dense) continue;
+    if (at < table.width) return fmt::format("table '{}', element {}", table.name, at);
+    at -= table.width;
+  }
+  return "no table";
+}
+
+/// The same for the rows of `keys` keys, one sparse table after the other.
+std::string sparse_place(std::span<const learning::table_spec> tables, std::size_t keys,
+                         std::size_t at) {
+  for (const auto& table : tables) {
+    if (table.kind != learning::table_kind::sparse) continue;
+    if (at < keys * table.width)
+      return fmt::format("table '{}', the row of key {} of the {} that were pushed, element {}",
+                         table.name, at / table.width, keys, at % table.width);
+    at -= keys * table.width;
+  }
+  return "no table";
 }
 
 error wrong_size(std::string_view what, std::size_t have, std::size_t want) {
@@ -59,7 +81,8 @@ std::vector<dense_segment> dense_segments(std::span<const learning::table_spec> 
 
 parameter_store::parameter_store(std::span<const learning::table_spec> tables, partition_map map,
                                  std::uint32_t shard, table_rules rules, std::uint64_t seed)
-    : layout_(tables), map_(std::move(map)), shard_(shard), rules_(std::move(rules)),
+    : tables_(tables.begin(), tables.end()), layout_(tables), map_(std::move(map)), shard_(shard),
+      rules_(std::move(rules)),
       dense_(dense_range(), dense_segments(tables, rules_.by_table(), dense_range())),
       sparse_(tables, map_, shard, rules_.by_table(), seed) {
   for (std::size_t b = 0; b < dense_.count(); ++b)
@@ -98,7 +121,10 @@ result<void> parameter_store::check_sparse(const key_rows& keys,
   const auto wanted = row_floats(keys.size());
   if (gradients.size() != wanted)
     return wrong_size("gradients of sparse rows", gradients.size(), wanted);
-  if (!all_finite(gradients)) return not_finite("sparse row element", gradients);
+  if (!all_finite(gradients)) {
+    const auto at = first_not_finite(gradients);
+    return not_finite(sparse_place(tables_, keys.size(), at), gradients[at]);
+  }
   if (sparse_keys() + keys.absent() > key_index::rows_max)
     return {errc::limit_exceeded,
             fmt::format("the shard has {} keys and {} more could make it more than {}; train with "
@@ -126,8 +152,10 @@ result<void> parameter_store::check_dense(std::size_t block,
   if (gradient.size() != range.size())
     return wrong_size(fmt::format("gradients for dense block {}", block), gradient.size(),
                       range.size());
-  if (!all_finite(gradient))
-    return not_finite(fmt::format("dense block {}, element", block), gradient);
+  if (!all_finite(gradient)) {
+    const auto at = first_not_finite(gradient);
+    return not_finite(dense_place(tables_, dense_range().first + range.first + at), gradient[at]);
+  }
   return {};
 }
 

@@ -93,6 +93,7 @@ private:
   parameter_store(std::span<const learning::table_spec> tables, partition_map map,
                   std::uint32_t shard, table_rules rules, std::uint64_t seed);
 
+  std::vector<learning::table_spec> tables_;
   body_layout layout_;
   partition_map map_;
   std::uint32_t shard_;

@@ -207,7 +207,7 @@ TEST_CASE("a wrong gradient of a block is refused with its values and has no eff
   CHECK(text(0, 100, 0.1F).starts_with("100 gradients for dense block 0, expected 101"));
   CHECK(text(0, 101, std::numeric_limits<float>::infinity()).starts_with("the learning rate is"));
   gradient[7] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(text(0, 101, 0.1F).starts_with("the gradient of dense block 0, element 7 of 101 is nan"));
+  CHECK(text(0, 101, 0.1F).starts_with("the gradient of table 'bias', element 7 is nan"));
   CHECK(!store.check_dense(0, gradient));
   gradient[7] = 1;
   CHECK(store.check_dense(0, gradient));
@@ -294,7 +294,8 @@ TEST_CASE("wrong rows for a kept key list are refused with their values and have
   CHECK(text(6, 0.1F).starts_with("6 gradients of sparse rows, expected 12"));
   CHECK(text(12, std::numeric_limits<float>::quiet_NaN()).starts_with("the learning rate is nan"));
   rows[11] = -std::numeric_limits<float>::infinity();
-  CHECK(text(12, 0.1F).starts_with("the gradient of sparse row element 11 of 12 is -inf"));
+  CHECK(text(12, 0.1F).starts_with("the gradient of table 'v', the row of key 1 of the 2 that "
+                                   "were pushed, element 4 is -inf"));
   CHECK(!store.check_sparse(*keys, rows));
   CHECK(store.sparse_keys() == 0);
   const auto read = store.read_sparse(*keys, out);
@@ -315,11 +316,12 @@ TEST_CASE("a gradient with one value that is not finite is refused as a whole") 
     std::vector<float> dense(101, 1.0F), rows(12, std::numeric_limits<float>::max());
     dense[100] = bad;
     CHECK(refusal(store, {true, dense, keys, rows})
-              .starts_with("the gradient of dense block 0, element 100 of 101 is "));
+              .starts_with("the gradient of table 'bias', element 100 is "));
     dense[100] = std::numeric_limits<float>::denorm_min();
     rows[7] = bad;
     CHECK(refusal(store, {true, dense, keys, rows})
-              .starts_with("the gradient of sparse row element 7 of 12 is "));
+              .starts_with("the gradient of table 'v', the row of key 1 of the 2 that were "
+                           "pushed, element 0 is "));
   }
 }
 
