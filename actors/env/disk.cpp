@@ -52,6 +52,23 @@ std::int64_t nanoseconds(const timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
+class system_file final : public growing_file {
+public:
+  system_file(descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  result<void> append(std::string_view bytes) override {
+    return write_all(fd_.get(), bytes, path_);
+  }
+  result<void> sync() override {
+    if (::fsync(fd_.get()) != 0) return failed("sync", path_);
+    return sync_folder(folder_of(path_));
+  }
+
+private:
+  descriptor fd_;
+  std::string path_;
+};
+
 class system_disk final : public disk {
 public:
   result<std::string> read(const std::string& path, std::uint64_t bytes_max) override {
@@ -91,6 +108,12 @@ public:
       return written;
     }
     return sync_folder(folder_of(path));
+  }
+
+  result<std::unique_ptr<growing_file>> create(const std::string& path) override {
+    descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!fd) return failed("create", path);
+    return std::unique_ptr<growing_file>(std::make_unique<system_file>(std::move(fd), path));
   }
 
   bool exists(const std::string& path) override {

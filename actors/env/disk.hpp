@@ -1,11 +1,12 @@
 #pragma once
 
-/// The disk as the rest of Gradmesh sees it: whole files in, whole files out. Production is
-/// `make_disk()`, tests use `memory_disk`.
+/// The disk as the rest of Gradmesh sees it: whole files in, whole files out, and files that grow
+/// (logs). Production is `make_disk()`, tests use `memory_disk`.
 ///
 /// Failure: every error names the path and the system's reason. A `write` that fails leaves the
 /// file as it was, and so does a crash in the middle of one: a reader finds the old bytes or the
-/// new. Limits: a read takes the most bytes it may return; only regular files are read (a pipe
+/// new. A growing file keeps what was appended before a failure; its format must tell whether it is
+/// whole. Limits: a read takes the most bytes it may return; only regular files are read (a pipe
 /// could block for ever). Threads: one object may be used by several threads at once.
 
 #include "actors/error.hpp"
@@ -26,6 +27,18 @@ struct file_info {
   bool operator==(const file_info&) const = default;
 };
 
+/// A file that grows. Used by one thread at a time.
+class growing_file {
+public:
+  virtual ~growing_file() = default;
+
+  /// Errors: `io_failed`; then a part of the bytes may be in the file.
+  virtual result<void> append(std::string_view bytes) = 0;
+
+  /// On return all that was appended is on the medium. Errors: `io_failed`.
+  virtual result<void> sync() = 0;
+};
+
 class disk {
 public:
   virtual ~disk() = default;
@@ -37,6 +50,9 @@ public:
   /// Replaces or creates the file; on return its bytes and its name are on the medium. The folder
   /// must exist. Errors: `io_failed`.
   virtual result<void> write(const std::string& path, std::string_view bytes) = 0;
+
+  /// An empty file in the place of what was there. The folder must exist. Errors: `io_failed`.
+  virtual result<std::unique_ptr<growing_file>> create(const std::string& path) = 0;
 
   /// Whether something of this name is there.
   virtual bool exists(const std::string& path) = 0;

@@ -1,5 +1,7 @@
 #include "actors/env/memory_disk.hpp"
 
+#include <algorithm>
+
 namespace gradmesh::env {
 namespace {
 
@@ -11,6 +13,27 @@ std::string folder_of(const std::string& path) {
 }
 
 } // namespace
+
+class memory_disk::appender final : public growing_file {
+public:
+  appender(memory_disk& of, std::string path) : disk_(of), path_(std::move(path)) {}
+
+  result<void> append(std::string_view bytes) override {
+    const std::lock_guard lock(disk_.mutex_);
+    const auto fits = std::min<std::uint64_t>(bytes.size(), disk_.space_left_);
+    disk_.space_left_ -= fits;
+    auto& file = disk_.files_[path_];
+    file.bytes += bytes.substr(0, fits);
+    file.modified_ns = ++disk_.writes_;
+    if (fits == bytes.size()) return {};
+    return {errc::io_failed, "cannot write '" + path_ + "': No space left on device"};
+  }
+  result<void> sync() override { return {}; }
+
+private:
+  memory_disk& disk_;
+  std::string path_;
+};
 
 result<std::string> memory_disk::read(const std::string& path, std::uint64_t bytes_max) {
   const std::lock_guard lock(mutex_);
@@ -30,6 +53,16 @@ result<void> memory_disk::write(const std::string& path, std::string_view bytes)
     return {errc::io_failed, "cannot create '" + path + "': No such file or directory"};
   files_[path] = {std::string(bytes), ++writes_};
   return {};
+}
+
+result<std::unique_ptr<growing_file>> memory_disk::create(const std::string& path) {
+  if (auto emptied = write(path, ""); !emptied) return emptied.failure();
+  return std::unique_ptr<growing_file>(std::make_unique<appender>(*this, path));
+}
+
+void memory_disk::set_space_left(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  space_left_ = bytes;
 }
 
 bool memory_disk::exists(const std::string& path) {

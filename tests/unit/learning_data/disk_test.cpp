@@ -50,6 +50,18 @@ void check_disk(env::disk& disk, const std::string& root) {
   CHECK(files->at(1).name == "file");
   CHECK(files->at(1).bytes == 6);
   CHECK(disk.list(root + "/a")->empty());
+
+  CHECK(disk.create(root + "/nowhere/log").failure().code == errc::io_failed);
+  REQUIRE(disk.write(root + "/log", "what was there"));
+  {
+    const auto log = disk.create(root + "/log");
+    REQUIRE(log);
+    CHECK(*disk.read(root + "/log", 10) == "");
+    REQUIRE((*log)->append("one "));
+    REQUIRE((*log)->append("two"));
+    REQUIRE((*log)->sync());
+  }
+  CHECK(*disk.read(root + "/log", 10) == "one two");
 }
 
 } // namespace
@@ -99,4 +111,15 @@ TEST_CASE("a write that fails leaves no temporary file behind") {
   REQUIRE_FALSE(written);
   CHECK(written.failure().text == "cannot write '" + taken + "': Is a directory");
   CHECK(disk->list(root.path)->empty());
+}
+
+TEST_CASE("a growing file keeps what fits on a disk that is full") {
+  env::memory_disk disk;
+  const auto log = disk.create("log");
+  REQUIRE(log);
+  disk.set_space_left(5);
+  REQUIRE((*log)->append("abc"));
+  CHECK((*log)->append("def").failure() ==
+        error{errc::io_failed, "cannot write 'log': No space left on device"});
+  CHECK(*disk.read("log", 10) == "abcde");
 }
