@@ -65,6 +65,17 @@ using timer_actor = caf::typed_actor<
     // Does it.
     caf::reacts_to<timed_call>>;
 
+/// A block of a clock log, to be appended; `last`: nothing follows.
+struct log_block {
+  std::string bytes;
+  bool last = false;
+};
+
+/// Writes the clock log of a shard to the disk.
+using log_writer_actor = caf::typed_actor<
+    // INTERNAL: the next block.
+    caf::reacts_to<log_block>>;
+
 /// Computes loss and gradients on one backend, one step at a time.
 using compute_actor = caf::typed_actor<
     // Fills in the step's gradients and metrics, or its error, and hands it back.
@@ -182,3 +193,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::join_mesh)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::timed_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_done)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::log_block)

@@ -59,6 +59,9 @@ void add_job(table& t) {
              "Seed of the shuffles and of the initial parameters.");
   job.option("model_file", &job_section::model_file, free_text("a path"), "gradmesh-model.gmm",
              "Where the trained model is saved; empty: it is not saved.");
+  job.option("record", &job_section::record, free_text("a path"), "",
+             "Where each shard writes down what it does, for `gradmesh verify` and `gradmesh "
+             "replay`: FILE.0 on the machine of the first shard, and so on; empty: nowhere.");
   job.option("steps", &job_section::steps, whole_number<std::uint64_t>(0, 1'000'000'000'000), "0",
              "Stop after so many steps; 0: as many as the epochs give.");
   job.option("request_timeout", &job_section::request_timeout,

@@ -58,6 +58,7 @@ struct job_section {
   std::uint32_t micro_batches = 0;
   std::uint64_t seed = 0;
   std::string model_file;  // empty: do not save
+  std::string record;      // empty: do not
   std::uint64_t steps = 0; // 0: as many as the epochs give
   std::chrono::seconds request_timeout{0};
 

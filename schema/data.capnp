@@ -57,4 +57,5 @@ struct Batch {
   examples @6 :UInt32;      # in this batch
   entries @7 :UInt64;       # sparse: number of indices
   pieceEnds @8 :List(UInt32); # the batch's pieces in order: end of each, in examples; last = examples
+  firstPiece @9 :UInt32;    # of the step: number of the first of them
 }

@@ -35,6 +35,7 @@ struct Part {
     block @0 :UInt32;
     keys @1 :KeyList;
   }
+  number @2 :UInt32;          # of this part in its pull, from 0 (in a push: PushedPart.number)
 }
 
 struct KeyList {
@@ -49,6 +50,8 @@ struct Pull {
   rank @1 :UInt32;
   clock @2 :UInt64;           # of the worker; 0 under async
   parts @3 :List(Part);
+  forPush @4 :UInt64;         # 1 + sequence of the push that is computed from the values; 0: none
+                              # will be (evaluation). For the clock log; no answer depends on it.
 }
 
 struct Pulled {
@@ -78,6 +81,9 @@ struct PushedPart {
   number @2 :UInt32;          # of this part in the push, from 0
   count @3 :UInt32;           # parts of the push
   readClock @4 :UInt64;       # clock of the values that the gradient was computed from
+  step @5 :UInt64;            # the batch that it was computed from: pieces
+  firstPiece @6 :UInt32;      # [firstPiece, firstPiece + pieces) of the step. For the clock log.
+  pieces @7 :UInt32;
 }
 
 struct Pushed {

@@ -18,6 +18,7 @@ batch_choice batch_schedule::choose(std::uint64_t step, std::uint32_t first_piec
                                     std::uint32_t last_piece) {
   batch_choice chosen;
   chosen.step = step;
+  chosen.first_piece = first_piece;
   chosen.epoch = static_cast<std::uint32_t>(step / steps_per_epoch());
   const auto begin = step % steps_per_epoch() * options_.batch;
   const auto size = std::min<std::uint64_t>(options_.batch, options_.examples - begin);

@@ -20,6 +20,7 @@ struct schedule_options {
 struct batch_choice {
   std::uint32_t epoch = 0;
   std::uint64_t step = 0;
+  std::uint32_t first_piece = 0;
   std::uint32_t step_examples = 0;
   std::vector<std::uint32_t> examples;   // their numbers in the set, in batch order
   std::vector<std::uint32_t> piece_ends; // end of each piece, counted in `examples`

@@ -1,6 +1,6 @@
 #include "actors/data_server/data_server.hpp"
 
-#include "actors/job/batch_body.hpp"
+#include "actors/data_server/batch_message.hpp"
 #include "actors/mesh/receive.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -139,20 +139,10 @@ result<void> data_server_state::lease(const message<schema::LeaseBatch>& request
   }
   auto choice = book->lease(lease.getRank(), lease.getSequence());
   if (!choice) return choice.failure();
-  mesh::draft<schema::Batch> batch;
+  auto batch = *choice ? batch_message(**choice, set()) : mesh::draft<schema::Batch>();
+  batch->setExhausted(!*choice);
   batch->setJobId(plan->job_id);
   batch->setPhase(phase);
-  if (!*choice) {
-    batch->setExhausted(true);
-  } else {
-    batch->setEpoch((*choice)->epoch);
-    batch->setStep((*choice)->step);
-    batch->setStepExamples((*choice)->step_examples);
-    auto ends = batch->initPieceEnds(static_cast<unsigned>((*choice)->piece_ends.size()));
-    for (unsigned i = 0; i < ends.size(); ++i)
-      ends.set(i, (*choice)->piece_ends[i]);
-    job::fill_batch(set(), (*choice)->examples, batch);
-  }
   (void)context->router->reply(request, batch);
   report(evaluating ? "evaluating" : "training");
   return {};

@@ -1,7 +1,8 @@
 #pragma once
 
 /// A disk in memory, for tests: same interface, same errors, nothing outside the process.
-/// Paths are compared as text. It outlives its growing files. A folder exists once `create_directories` made it or one below it.
+/// Paths are compared as text. It outlives its growing files. A folder exists once
+/// `create_directories` made it or one below it.
 
 #include "actors/env/disk.hpp"
 

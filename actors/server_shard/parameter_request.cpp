@@ -56,6 +56,7 @@ result<requested_part> read_part(schema::Part::Reader in, const Message& message
                                  body_cursor<Message>& body,
                                  const parameters::parameter_store& store) {
   requested_part out;
+  out.number = in.getNumber();
   if (in.isBlock()) {
     out.dense = true;
     out.block = in.getBlock();
@@ -106,8 +107,16 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
     const auto floats = what->dense
                             ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
                             : rows_floats(what->name.count, store);
-    pushed_part out{
-        *what, part.getSequence(), part.getNumber(), part.getCount(), part.getReadClock(), {}, {}};
+    pushed_part out{.what = *what,
+                    .sequence = part.getSequence(),
+                    .number = part.getNumber(),
+                    .count = part.getCount(),
+                    .read_clock = part.getReadClock(),
+                    .step = part.getStep(),
+                    .first_piece = part.getFirstPiece(),
+                    .pieces = part.getPieces(),
+                    .values = {},
+                    .decoded = {}};
     if (format == parameters::transfer_format::float32) {
       const auto values = body.take<float>(floats);
       if (!values) return wrong_body(push);

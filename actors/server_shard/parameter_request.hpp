@@ -22,6 +22,7 @@ struct requested_part {
   bool has_keys = false;
   std::span<const std::uint64_t> keys;
   parameters::key_list_name name;
+  std::uint32_t number = 0; // in its pull
 };
 
 struct pushed_part {
@@ -30,6 +31,10 @@ struct pushed_part {
   std::uint32_t number = 0; // below count
   std::uint32_t count = 0;
   std::uint64_t read_clock = 0;
+  // The batch: pieces [first_piece, first_piece + pieces) of a step.
+  std::uint64_t step = 0;
+  std::uint32_t first_piece = 0;
+  std::uint32_t pieces = 0;
   std::span<const float> values; // looks into the message, or into `decoded`
   mesh::writable_body decoded;   // where values did not come as float32
 };

@@ -17,10 +17,17 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
                                     " does not name " + to_string(service) + " of " +
                                     context->node_name};
   if (!job || job->id() != decoded->job_id || planner != plan.header().from) {
+    const auto record_path = decoded->config.job.record;
     auto made = shard_job::make(std::move(*decoded), plan.header().view_epoch, index,
                                 context->router, context->rules, *context->update_rules);
     if (!made) return made.failure();
     job = std::move(*made);
+    recorded.reset();
+    if (!record_path.empty())
+      if (auto recording = record(plan, record_path, index); !recording) {
+        job.reset();
+        return recording;
+      }
     planner = plan.header().from;
     report();
   } else if (decoded->revision > job->revision()) {
@@ -31,6 +38,23 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   ready->setJobId(job->id());
   (void)context->router->reply(plan, ready);
   return {};
+}
+
+result<void> server_shard_state::record(const message<schema::JobPlan>& plan,
+                                        const std::string& path, std::size_t index) {
+  auto started = start_recording(self->system(), *context, path, index, plan);
+  if (!started) return started.failure();
+  job->tell(std::move(started->sink));
+  recorded = std::move(started->progress);
+  return {};
+}
+
+void server_shard_state::end(std::uint64_t job_id) {
+  if (job && job->id() == job_id) {
+    job->end();
+    job.reset();
+  }
+  report();
 }
 
 result<shard_job*> server_shard_state::current(env::time_point now) {
@@ -53,14 +77,22 @@ void server_shard_state::report() const {
                      {"requests_refused_total", static_cast<double>(counters.refused)},
                      {"pulls_waiting", static_cast<double>(job->waiting_pulls())},
                      {"sparse_keys", static_cast<double>(job->sparse_keys())}};
+    if (recorded) {
+      const auto add = [&](const char* name, std::uint64_t value) {
+        status.gauges.emplace_back(name, static_cast<double>(value));
+      };
+      add("record_bytes_total", recorded->written_bytes);
+      add("record_events_lost_total", recorded->lost_events);
+    }
   }
   context->board->set(service, std::move(status));
 }
 
-server_shard_actor::behavior_type
-server_shard(server_shard_actor::stateful_pointer<server_shard_state> self,
-             node::context_ptr context, mesh::service_id service) {
+server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
+                                               node::context_ptr context,
+                                               mesh::service_id service) {
   auto& state = self->state;
+  state.self = self;
   state.context = std::move(context);
   state.service = service;
   self->send(self, tick{});
@@ -70,10 +102,7 @@ server_shard(server_shard_actor::stateful_pointer<server_shard_state> self,
           router, [self](const auto& plan) { return self->state.prepare(plan); }),
       mesh::receive<schema::EndJob>(router,
                                     [self](const auto& end) -> result<void> {
-                                      if (self->state.job &&
-                                          self->state.job->id() == (*end).getJobId())
-                                        self->state.job.reset();
-                                      self->state.report();
+                                      self->state.end((*end).getJobId());
                                       return {};
                                     }),
       mesh::receive<schema::Pull>(router,

@@ -1,6 +1,7 @@
 #include "actors/server_shard/shard_job.hpp"
 
 #include "actors/job/partition_body.hpp"
+#include "actors/record/fingerprints.hpp"
 
 #include <string>
 
@@ -106,6 +107,13 @@ void shard_job::answer_waiting() {
 result<void> shard_job::answer(const message<schema::Pull>& request, double held_seconds) {
   const auto parts = read_parts(request, parameters_.store());
   if (!parts) return parts.failure();
+  const auto sent = send_parts({request, *parts, held_seconds});
+  if (sink_) tell_read(request);
+  if (sent) ++counters_.pulls;
+  return sent;
+}
+
+result<void> shard_job::send_parts(const pull_answer& to) {
   const auto format = job::transfer_format_of(plan_.config.job.pull_as);
   // Small parts share a frame, for which they are copied. A block of its own is sent from where it
   // is: a later update does not change what was handed out.
@@ -116,22 +124,20 @@ result<void> shard_job::answer(const message<schema::Pull>& request, double held
     if (numbers.empty()) return {};
     mesh::frame_body filled{body.owner, body.bytes.first(std::exchange(used, 0))};
     body = {};
-    auto sent =
-        send_values(request, held_seconds, numbers, shared_frame_priority, std::move(filled));
+    auto sent = send_values(to, numbers, shared_frame_priority, std::move(filled));
     numbers.clear();
     return sent;
   };
-  for (std::uint32_t number = 0; number < parts->size(); ++number) {
-    const auto& part = (*parts)[number];
-    auto values = parameters_.values_of((*request).getRank(), part);
+  for (std::uint32_t number = 0; number < to.parts.size(); ++number) {
+    const auto& part = to.parts[number];
+    auto values = parameters_.values_of((*to.request).getRank(), part);
     if (!values) return values.failure();
     const auto encoded = parameters::encoded_bytes(format, values->values.size());
     if (part.dense && format == parameters::transfer_format::float32 &&
         encoded >= own_frame_bytes_min) {
       const mesh::frame_body block{std::move(values->owner), std::as_bytes(values->values)};
       const auto priority = mesh::tensor_priority(part.block, parameters_.store().dense_blocks());
-      if (auto sent = send_values(request, held_seconds, {&number, 1}, priority, block); !sent)
-        return sent;
+      if (auto sent = send_values(to, {&number, 1}, priority, block); !sent) return sent;
       continue;
     }
     if (used + padded(encoded) > body.bytes.size()) {
@@ -145,26 +151,31 @@ result<void> shard_job::answer(const message<schema::Pull>& request, double held
     used += room.size();
     numbers.push_back(number);
   }
-  if (auto sent = send_copied(); !sent) return sent;
-  ++counters_.pulls;
-  return {};
+  return send_copied();
 }
 
-result<void> shard_job::send_values(const message<schema::Pull>& request, double held_seconds,
-                                    std::span<const std::uint32_t> numbers, std::uint8_t priority,
-                                    mesh::frame_body body) {
+result<void> shard_job::send_values(const pull_answer& to, std::span<const std::uint32_t> numbers,
+                                    std::uint8_t priority, mesh::frame_body body) {
   mesh::draft<schema::Pulled> pulled;
   pulled->setJobId(plan_.job_id);
   pulled->setClock(strategy_->clock());
-  pulled->setHeldSeconds(held_seconds);
+  pulled->setHeldSeconds(to.held_seconds);
   auto parts = pulled->initParts(static_cast<unsigned>(numbers.size()));
   for (unsigned i = 0; i < numbers.size(); ++i)
     parts.set(i, numbers[i]);
   pulled.priority = priority;
   pulled.body = std::move(body);
-  const auto sent = router_->reply(request, pulled);
+  const auto sent = router_->reply(to.request, pulled);
   // A worker that is gone is the coordinator's business, not this shard's.
   if (!sent && sent.failure().code == errc::retry_later) return sent.failure();
+  if (!sink_) return {};
+  for (const auto number : numbers) {
+    const auto part = to.parts[number].number;
+    if (!parts_sent_.empty() && part == parts_sent_.back().first + parts_sent_.back().count)
+      ++parts_sent_.back().count;
+    else
+      parts_sent_.push_back({part, 1});
+  }
   return {};
 }
 
@@ -178,7 +189,10 @@ result<void> shard_job::push(const message<schema::Push>& request) {
   }
   auto finished = strategy_->finish_step();
   if (!finished) return finished.failure();
-  if (*finished) counters_.dropped_pushes += plan_.workers.size() - (*finished)->ranks.size();
+  if (*finished) {
+    counters_.dropped_pushes += plan_.workers.size() - (*finished)->ranks.size();
+    if (sink_) sink_->add(record::step_record{(*finished)->step, (*finished)->ranks});
+  }
   if (!waiting_.empty()) answer_waiting();
   return {};
 }
@@ -200,9 +214,11 @@ result<void> shard_job::take_parts(const message<schema::Push>& request,
         return checked;
   staleness.reserve(parts->size());
   for (const auto& part : *parts) {
+    const auto clock = strategy_->clock();
     const auto taken = strategy_->take(request, push.getRank(), part);
     if (!taken) return taken.failure();
     count(*taken);
+    if (sink_) tell_push(push.getRank(), part, clock, *taken);
     staleness.push_back(taken->staleness);
   }
   return {};
@@ -212,6 +228,57 @@ void shard_job::count(const taken_part& taken) {
   if (taken.fate == part_fate::repeated) ++counters_.repeated_parts;
   if (taken.fate == part_fate::late) ++counters_.late_parts;
   if (taken.completes_push) ++counters_.pushes;
+}
+
+void shard_job::tell_read(const message<schema::Pull>& request) {
+  const auto pull = *request;
+  if (!parts_sent_.empty())
+    sink_->add(record::read_record{.rank = pull.getRank(),
+                                   .for_push = pull.getForPush(),
+                                   .clock_asked = pull.getClock(),
+                                   .clock = strategy_->clock(),
+                                   .parts = parts_sent_});
+  parts_sent_.clear();
+}
+
+void shard_job::tell_push(std::uint32_t rank, const pushed_part& part, std::uint64_t clock,
+                          const taken_part& taken) {
+  const auto what = [&] {
+    switch (taken.fate) {
+    case part_fate::applied:
+      return record::outcome::applied;
+    case part_fate::held:
+      return record::outcome::held;
+    case part_fate::late:
+      return record::outcome::late;
+    case part_fate::repeated:
+      break;
+    }
+    return record::outcome::repeated;
+  }();
+  sink_->add(record::push_record{.what = what,
+                                 .rank = rank,
+                                 .sequence = part.sequence,
+                                 .part = part.number,
+                                 .count = part.count,
+                                 .read_clock = part.read_clock,
+                                 .clock = clock,
+                                 .staleness = taken.staleness,
+                                 .step = part.step,
+                                 .first_piece = part.first_piece,
+                                 .pieces = part.pieces,
+                                 .sample = record::sample_of(std::as_bytes(part.values))});
+}
+
+void shard_job::end() {
+  if (!sink_) return;
+  sink_->end({.orderly = true,
+              .pulls = counters_.pulls,
+              .pushes = counters_.pushes,
+              .updates = strategy_->clock(),
+              .repeated_parts = counters_.repeated_parts,
+              .refused = counters_.refused});
+  sink_.reset();
 }
 
 void shard_job::acknowledge(const message<schema::Push>& request,
@@ -233,6 +300,7 @@ result<void> shard_job::export_partition(const message<schema::ExportPartition>&
     return error{errc::refused, "this shard works on job " + std::to_string(plan_.job_id)};
   auto content = parameters_.store().export_partition((*request).getPartition());
   if (!content) return content.failure();
+  if (sink_) sink_->add(record::export_record{content->partition, record::hash_of(*content)});
   auto answer = job::encode_partition(plan_.job_id, *content);
   if (!answer) return answer.failure();
   (void)router_->reply(request, *answer);

@@ -10,6 +10,7 @@
 #include "actors/env/clock.hpp"
 #include "actors/job/job_plan.hpp"
 #include "actors/mesh/router.hpp"
+#include "actors/record/event_sink.hpp"
 #include "actors/rules.hpp"
 #include "actors/server_shard/shard_parameters.hpp"
 #include "actors/server_shard/strategy.hpp"
@@ -53,6 +54,10 @@ public:
 
   /// What time it is; told before each of the calls below.
   void set_time(env::time_point now) { now_ = now; }
+  /// From now on everything is told to `sink`.
+  void tell(std::unique_ptr<record::event_sink> sink) { sink_ = std::move(sink); }
+  /// The job is over; nothing follows.
+  void end();
 
   result<void> pull(const message<schema::Pull>& request);
   result<void> push(const message<schema::Push>& request);
@@ -72,16 +77,25 @@ private:
                             const mesh::frame_header& request) const;
   /// A step that a worker names, where workers take steps by rank.
   result<void> check_step(std::uint64_t step) const;
+  /// A pull that is being answered.
+  struct pull_answer {
+    const message<schema::Pull>& request;
+    const std::vector<requested_part>& parts;
+    double held_seconds = 0;
+  };
   /// Reads the parameters now and sends them. `retry_later` if what the worker has not read yet
   /// fills the queue to it.
   result<void> answer(const message<schema::Pull>& request, double held_seconds);
   void answer_waiting();
-  result<void> send_values(const message<schema::Pull>& request, double held_seconds,
-                           std::span<const std::uint32_t> numbers, std::uint8_t priority,
-                           mesh::frame_body body);
+  result<void> send_parts(const pull_answer& to);
+  result<void> send_values(const pull_answer& to, std::span<const std::uint32_t> numbers,
+                           std::uint8_t priority, mesh::frame_body body);
   result<void> take_parts(const message<schema::Push>& request,
                           std::vector<std::uint64_t>& staleness);
   void count(const taken_part& taken);
+  void tell_read(const message<schema::Pull>& request);
+  void tell_push(std::uint32_t rank, const pushed_part& part, std::uint64_t clock,
+                 const taken_part& taken);
   void acknowledge(const message<schema::Push>& request,
                    const std::vector<std::uint64_t>& staleness);
 
@@ -94,6 +108,8 @@ private:
   std::vector<waiting_pull> waiting_; // in the order in which they came
   env::time_point now_;
   shard_counters counters_;
+  std::unique_ptr<record::event_sink> sink_; // null: nobody wants to know
+  std::vector<record::part_run> parts_sent_; // of the pull that is being answered
 };
 
 } // namespace gradmesh::server_shard

@@ -56,13 +56,13 @@ parameter_client::parameter_client(const job::job_plan& plan, std::uint32_t rank
     : plan_(plan), rank_(rank), self_(self), router_(router), layout_(layout),
       pull_format_(job::transfer_format_of(plan.config.job.pull_as)), shards_(plan.shards.size()) {}
 
-void parameter_client::pull(std::size_t shard, std::uint64_t clock,
+void parameter_client::pull(std::size_t shard, pull_purpose purpose,
                             std::shared_ptr<const parameters::slice> slice,
                             values_handler on_values) {
   auto r = std::make_shared<request>();
   r->what = kind::pull;
   r->shard = shard;
-  r->step = clock;
+  r->purpose = purpose;
   r->slice = std::move(slice);
   r->on_values = std::move(on_values);
   r->missing = r->slice->parts.size();
@@ -70,14 +70,13 @@ void parameter_client::pull(std::size_t shard, std::uint64_t clock,
     waiting(shard, kind::pull).push_back({r, part});
 }
 
-void parameter_client::push(std::size_t shard, std::uint64_t sequence, std::uint64_t read_clock,
+void parameter_client::push(std::size_t shard, const push_origin& origin,
                             std::shared_ptr<const parameters::slice> slice,
                             std::vector<part_body> bodies, pushed_handler on_pushed) {
   auto r = std::make_shared<request>();
   r->what = kind::push;
   r->shard = shard;
-  r->step = sequence;
-  r->read_clock = read_clock;
+  r->origin = origin;
   r->slice = std::move(slice);
   r->bodies = std::move(bodies);
   r->on_pushed = std::move(on_pushed);
@@ -105,7 +104,7 @@ std::vector<parameter_client::item> parameter_client::take(std::size_t shard, ki
     if (!items.empty()) {
       // The answers to a pull are cut by the shard; a push is cut here.
       if (k == kind::push && bytes + size > shared_message_bytes_max) break;
-      if (k == kind::pull && from.front().of->step != items.front().of->step) break;
+      if (k == kind::pull && from.front().of->purpose != items.front().of->purpose) break;
     }
     bytes += size;
     busy += size;
@@ -135,13 +134,15 @@ result<bool> parameter_client::send_pull(std::vector<item> items, env::time_poin
   mesh::draft<schema::Pull> pull;
   pull->setJobId(plan_.job_id);
   pull->setRank(rank_);
-  pull->setClock(items.front().of->step);
+  pull->setClock(items.front().of->purpose.clock);
+  pull->setForPush(items.front().of->purpose.for_push);
   auto parts = pull->initParts(static_cast<unsigned>(items.size()));
   std::vector<std::span<const std::byte>> keys;
   for (unsigned i = 0; i < items.size(); ++i) {
     const auto& part = items[i].content();
     const bool with_keys = !is_known(items[i]);
     write(parts[i], part, with_keys, may_be_named(part));
+    parts[i].setNumber(items[i].part);
     if (!part.dense && with_keys)
       keys.push_back(std::as_bytes(
           std::span(items[i].of->slice->keys).subspan(part.elements.first, part.elements.size())));
@@ -160,10 +161,13 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
     auto out = parts[i];
     write(out.initPart(), items[i].content(), !is_known(items[i]),
           may_be_named(items[i].content()));
-    out.setSequence(r.step);
+    out.setSequence(r.origin.sequence);
     out.setNumber(items[i].part);
     out.setCount(static_cast<std::uint32_t>(r.slice->parts.size()));
-    out.setReadClock(r.read_clock);
+    out.setReadClock(r.origin.read_clock);
+    out.setStep(r.origin.step);
+    out.setFirstPiece(r.origin.first_piece);
+    out.setPieces(r.origin.pieces);
   }
   const auto& first = items.front();
   if (items.size() == 1) {
@@ -344,8 +348,9 @@ result<void> parameter_client::on_refused(const message<schema::Refusal>& refusa
 // --- what is open -------------------------------------------------------------------------------
 
 std::string parameter_client::describe(const request& r) const {
-  return fmt::format("the {} of step {} by shard '{}'", r.what == kind::pull ? "pull" : "push",
-                     r.step, plan_.shards[r.shard].name);
+  const bool pulls = r.what == kind::pull;
+  return fmt::format("the {} of step {} by shard '{}'", pulls ? "pull" : "push",
+                     pulls ? r.purpose.clock : r.origin.sequence, plan_.shards[r.shard].name);
 }
 
 std::optional<parameter_client::oldest_request> parameter_client::oldest() const {

@@ -42,16 +42,31 @@ public:
   /// What the values of a part are given to; they are gone after the call. `clock`: of the shard.
   using values_handler = std::function<void(const parameters::part& part,
                                             std::span<const float> values, std::uint64_t clock)>;
-  /// Asks a shard for all parts of a slice as of `clock`, which is also the step that errors name.
-  void pull(std::size_t shard, std::uint64_t clock, std::shared_ptr<const parameters::slice> slice,
+  /// The worker's clock, which is also the step that errors name; and 1 + the sequence of the push
+  /// that the values are for, or 0.
+  struct pull_purpose {
+    std::uint64_t clock = 0;
+    std::uint64_t for_push = 0;
+    bool operator==(const pull_purpose&) const = default;
+  };
+  /// Asks a shard for all parts of a slice.
+  void pull(std::size_t shard, pull_purpose purpose, std::shared_ptr<const parameters::slice> slice,
             values_handler on_values);
 
   /// One part of a push: its keys, if it has any, and then its values, as they stand in a body.
   using part_body = mesh::writable_body;
   /// Told with the staleness of the push when the shard has all parts.
   using pushed_handler = std::function<void(std::uint64_t staleness)>;
+  /// Which push it is, and what its gradients were computed from: values, and pieces of a step.
+  struct push_origin {
+    std::uint64_t sequence = 0;
+    std::uint64_t read_clock = 0;
+    std::uint64_t step = 0;
+    std::uint32_t first_piece = 0;
+    std::uint32_t pieces = 0;
+  };
   /// Pushes `bodies`, one for each part of the slice.
-  void push(std::size_t shard, std::uint64_t sequence, std::uint64_t read_clock,
+  void push(std::size_t shard, const push_origin& origin,
             std::shared_ptr<const parameters::slice> slice, std::vector<part_body> bodies,
             pushed_handler on_pushed);
 
@@ -76,8 +91,8 @@ private:
   struct request {
     kind what;
     std::size_t shard = 0;
-    std::uint64_t step = 0; // pull: clock; push: sequence
-    std::uint64_t read_clock = 0;
+    pull_purpose purpose; // pull
+    push_origin origin;   // push
     std::shared_ptr<const parameters::slice> slice;
     std::vector<part_body> bodies; // push
     values_handler on_values;

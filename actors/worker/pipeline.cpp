@@ -1,7 +1,7 @@
 #include "actors/worker/pipeline.hpp"
 
 #include "actors/defaults.hpp"
-#include "actors/job/batch_body.hpp"
+#include "actors/worker/leased_step.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -16,11 +16,6 @@ pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipelin
   progress_.account(now, {.waiting_for = stall::lease});
   if (pass_ == pass::train && tools_.plan.backup_workers() > 0)
     shard_steps_.assign(tools_.plan.shards.size(), 0);
-}
-
-float pipeline::pushed_share() const {
-  const auto workers = static_cast<float>(tools_.plan.workers.size());
-  return workers / (workers - static_cast<float>(tools_.plan.backup_workers()));
 }
 
 bool pipeline::is_over(const step_work& work) const {
@@ -134,32 +129,9 @@ result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
     }
     return {};
   }
-  auto examples = job::view_batch(batch, tools_.plan.shape);
-  if (!examples) return examples.failure();
   auto work = fresh_work();
-  work->batch = batch;
-  work->examples = *examples;
-  const auto ends = in.getPieceEnds();
-  work->piece_ends.clear();
-  for (const auto end : ends)
-    work->piece_ends.push_back(end);
-  if (work->piece_ends.empty() || work->piece_ends.back() != examples->size() ||
-      !std::is_sorted(work->piece_ends.begin(), work->piece_ends.end()))
-    return error{errc::malformed_message, "a batch of " + std::to_string(examples->size()) +
-                                              " examples is not cut into pieces"};
-  work->epoch = in.getEpoch();
-  work->step = in.getStep();
-  // Where the shard adds the workers' parts of a step, each is a part of the step's mean; otherwise
-  // each push is a mean of its own.
-  const auto divisor = tools_.plan.sums_steps() ? in.getStepExamples()
-                                                : std::max<std::uint32_t>(1, in.getExamples());
-  if (divisor == 0 || divisor < in.getExamples())
-    return error{errc::malformed_message, "a step of " + std::to_string(divisor) +
-                                              " examples has a batch of " +
-                                              std::to_string(in.getExamples())};
-  work->scale = pass_ == pass::train ? pushed_share() / static_cast<float>(divisor) : 0.0F;
-  work->plan = tools_.model.plan(work->examples);
-  work->slices = tools_.slicer.cut(work->plan.keys);
+  const leased_step_tools tools{tools_.plan, tools_.slicer, tools_.model};
+  if (auto filled = fill_step(batch, pass_ == pass::train, tools, *work); !filled) return filled;
   leased_.push_back(std::move(work));
   return {};
 }
@@ -179,24 +151,19 @@ void pipeline::pull_more() {
 }
 
 void pipeline::pull(const std::shared_ptr<step_work>& work) {
-  work->dense.resize(tools_.slicer.map().dense_size());
-  const auto& widths = tools_.slicer.layout().row_widths();
-  work->rows.resize(widths.size());
-  for (std::size_t t = 0; t < widths.size(); ++t)
-    work->rows[t].resize(work->plan.keys.size() * widths[t]);
+  make_room(tools_.slicer, *work);
   work->read_clock.assign(work->slices.size(), 0);
   work->pulls_missing = 0;
   const bool waits = tools_.plan.by_rank() && pass_ == pass::train;
+  work->sequence = waits ? work->step : pulled_steps_++;
+  const auto for_push = pass_ == pass::train ? work->sequence + 1 : 0;
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard) {
     work->pulls_missing += work->slices[shard].parts.size();
-    client_.pull(shard, waits ? work->step : 0, {work, &work->slices[shard]},
+    client_.pull(shard, {waits ? work->step : 0, for_push}, {work, &work->slices[shard]},
                  [this, work, shard, missing = work->slices[shard].parts.size()](
                      const parameters::part& part, std::span<const float> values,
                      std::uint64_t clock) mutable {
-                   learning::gradient_view to{work->dense, {}};
-                   for (auto& rows : work->rows)
-                     to.sparse.emplace_back(rows);
-                   tools_.slicer.scatter(work->slices[shard], part, values, to);
+                   scatter(tools_.slicer, work->slices[shard], part, values, *work);
                    // The oldest part counts: what came later may have seen more.
                    auto& read = work->read_clock[shard];
                    read =
@@ -244,12 +211,17 @@ result<void> pipeline::on_computed(std::shared_ptr<step_work> work) {
 void pipeline::push_computed() {
   if (!computed_) return;
   const auto work = std::move(computed_);
-  const auto sequence = tools_.plan.by_rank() ? work->step : pushed_steps_;
-  ++pushed_steps_;
+  const auto sequence = work->sequence;
   acks_missing_[sequence] = work->slices.size();
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard)
-    client_.push(shard, sequence, work->read_clock[shard], {work, &work->slices[shard]},
-                 std::move(work->pushes[shard]), [this, work, sequence](std::uint64_t staleness) {
+    client_.push(shard,
+                 {.sequence = sequence,
+                  .read_clock = work->read_clock[shard],
+                  .step = work->step,
+                  .first_piece = work->first_piece,
+                  .pieces = static_cast<std::uint32_t>(work->piece_ends.size())},
+                 {work, &work->slices[shard]}, std::move(work->pushes[shard]),
+                 [this, work, sequence](std::uint64_t staleness) {
                    progress_.add_acknowledged_push(staleness);
                    const auto found = acks_missing_.find(sequence);
                    if (--found->second > 0) return;

@@ -86,9 +86,6 @@ private:
   bool may_lease() const;
   result<void> lease_more(env::time_point now);
   void pull_more();
-  /// A push's part of the mean over its step: more than its part of the examples where a step does
-  /// without some of the pushes.
-  float pushed_share() const;
   /// Whether the shards have applied a step without this worker (backup workers).
   bool is_over(const step_work& work) const;
   void skip(std::shared_ptr<step_work> work);
@@ -114,7 +111,7 @@ private:
   std::deque<std::shared_ptr<step_work>> pulled_; // pulls asked for, in lease order
   std::shared_ptr<step_work> computing_;
   std::shared_ptr<step_work> computed_; // to be pushed
-  std::uint64_t pushed_steps_ = 0;
+  std::uint64_t pulled_steps_ = 0;
   std::vector<std::uint64_t> shard_steps_; // by shard: steps applied; with backup workers only
   std::unordered_map<std::uint64_t, std::size_t>
       acks_missing_;                              // by push sequence: of so many shards

@@ -20,11 +20,13 @@ struct step_work {
   std::vector<std::uint32_t> piece_ends;
   std::uint32_t epoch = 0;
   std::uint64_t step = 0;
+  std::uint32_t first_piece = 0; // of the step, in the batch
   float scale = 0; // of this step's gradients; 0: evaluate only
   learning::step_plan plan;
   std::vector<parameters::slice> slices; // by shard
 
-  // Filled in as pulls are answered.
+  // Filled in when its parameters are asked for, and as pulls are answered.
+  std::uint64_t sequence = 0; // of its push
   std::vector<float> dense;
   std::vector<std::vector<float>> rows;  // by sparse table
   std::vector<std::uint64_t> read_clock; // by shard

@@ -60,7 +60,7 @@ struct client_bench {
       const auto run = part.dense ? 0 : part.elements.size();
       bodies.push_back(mesh::allocate_body(run * 8 + parameters::part_floats(part, 1) * 4));
     }
-    client->push(0, sequence, 0, what, std::move(bodies),
+    client->push(0, {.sequence = sequence}, what, std::move(bodies),
                  [this, sequence](std::uint64_t) { pushed.push_back(sequence); });
   }
 

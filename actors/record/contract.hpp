@@ -1,0 +1,56 @@
+#pragma once
+
+/// What a job promises about each read, by its configuration alone. Written anew from the
+/// definitions (schema/parameters.capnp, "Strategy") and not from the shard's strategies, which it
+/// checks.
+
+#include "actors/job/job_plan.hpp"
+#include "actors/record/event.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gradmesh::record {
+
+class contract {
+public:
+  explicit contract(const job::job_plan& plan);
+
+  /// "ssp with staleness 3".
+  const std::string& text() const { return text_; }
+  bool sums_steps() const { return mode_ == mode::bulk; }
+  bool by_rank() const { return mode_ != mode::free; }
+  std::uint64_t first_step() const { return first_step_; }
+  std::uint64_t steps() const { return steps_; }
+  std::uint32_t pieces() const { return pieces_; }
+  std::uint64_t workers() const { return workers_; }
+  std::uint64_t backups() const { return backups_; }
+  /// Pushes that make a step, where steps are summed.
+  std::uint64_t step_pushes() const { return workers_ - backups_; }
+
+  /// What is wrong with a training read, in words, if something is. `completed`: by rank, all
+  /// pushes before this one are in the parameters.
+  std::optional<std::string> fault_of(const read_record& read,
+                                      const std::vector<std::uint64_t>& completed) const;
+
+private:
+  enum class mode : std::uint8_t { bulk, stale, delayed, free };
+  std::optional<std::string> bulk_fault(const read_record& read) const;
+  std::optional<std::string> stale_fault(const read_record& read,
+                                         const std::vector<std::uint64_t>& completed) const;
+  std::optional<std::string> delay_fault(const read_record& read,
+                                         const std::vector<std::uint64_t>& completed) const;
+
+  mode mode_ = mode::free;
+  std::string text_;
+  std::uint64_t bound_ = 0; // staleness, or delay
+  std::uint64_t backups_ = 0;
+  std::uint64_t workers_ = 0;
+  std::uint64_t first_step_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint32_t pieces_ = 0;
+};
+
+} // namespace gradmesh::record

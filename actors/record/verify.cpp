@@ -1,0 +1,104 @@
+#include "actors/record/verify.hpp"
+
+#include <capnp/serialize.h>
+#include <fmt/format.h>
+#include <kj/exception.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradmesh::record {
+namespace {
+
+result<job::job_plan> decode_plan(const plan_record& plan) {
+  const auto words = plan.plan.size() / sizeof(capnp::word);
+  if (plan.plan.size() % sizeof(capnp::word) != 0)
+    return error{errc::malformed_data,
+                 fmt::format("its plan has {} bytes, which is no message", plan.plan.size())};
+  auto aligned = kj::heapArray<capnp::word>(words);
+  if (words > 0) std::memcpy(aligned.begin(), plan.plan.data(), plan.plan.size());
+  try {
+    capnp::FlatArrayMessageReader reader(aligned);
+    auto decoded = job::decode(reader.getRoot<schema::JobPlan>());
+    if (!decoded) return error{errc::malformed_data, "its plan: " + decoded.failure().text};
+    return decoded;
+  } catch (const kj::Exception& e) {
+    return error{errc::malformed_data, mesh::malformed("its plan", e).text};
+  }
+}
+
+result<opened_log> open_log(const named_log& log) {
+  log_reader reader(log.file, log.bytes);
+  auto first = reader.next();
+  if (!first) return first.failure();
+  auto plan = std::get<plan_record>(**first); // the reader sees to it that the plan is first
+  auto job = decode_plan(plan);
+  if (!job) return error{job.failure().code, log.file + ": " + job.failure().text};
+  if (plan.shard >= job->shards.size())
+    return error{errc::malformed_data, fmt::format("{}: it is of shard {}; its job has {}",
+                                                   log.file, plan.shard, job->shards.size())};
+  return opened_log{std::move(reader), std::move(plan), std::move(*job)};
+}
+
+} // namespace
+
+result<std::vector<opened_log>> open_logs(std::span<const named_log> logs) {
+  std::vector<opened_log> opened;
+  for (const auto& log : logs) {
+    auto one = open_log(log);
+    if (!one) return one.failure();
+    opened.push_back(std::move(*one));
+  }
+  if (opened.empty()) return error{errc::invalid_argument, "there is no log to read"};
+  std::ranges::sort(opened, {}, [](const opened_log& log) { return log.plan.shard; });
+  const auto& first = opened.front();
+  for (std::size_t i = 0; i < opened.size(); ++i) {
+    const auto& log = opened[i];
+    if (log.plan.plan != first.plan.plan || log.plan.epoch != first.plan.epoch)
+      return error{errc::refused, fmt::format("{} and {} are not of the same job",
+                                              first.rest.file(), log.rest.file())};
+    if (log.plan.shard != i)
+      return error{errc::refused,
+                   log.plan.shard < i
+                       ? fmt::format("{} is of shard {} again", log.rest.file(), log.plan.shard)
+                       : fmt::format("the log of shard {} is missing; the job has {} shards", i,
+                                     log.job.shards.size())};
+  }
+  if (opened.size() < first.job.shards.size())
+    return error{errc::refused, fmt::format("the log of shard {} is missing; the job has {} shards",
+                                            opened.size(), first.job.shards.size())};
+  return opened;
+}
+
+result<verification> verify(std::span<const named_log> logs) {
+  auto opened = open_logs(logs);
+  if (!opened) return opened.failure();
+  verification done;
+  done.job = opened->front().job.config.job.name;
+  done.rules_off = opened->front().plan.rules_off;
+  done.workers = opened->front().job.workers.size();
+  for (auto& log : *opened) {
+    log_checker checker(log.job);
+    done.contract = checker.contract_of_job().text();
+    for (auto e = log.rest.next();; e = log.rest.next()) {
+      if (!e) return e.failure();
+      if (!*e) break;
+      if (auto ok = checker.add(**e); !ok)
+        return error{errc::refused, fmt::format("{}: shard {}: {}", log.rest.where(),
+                                                log.plan.shard, ok.failure().text)};
+    }
+    done.shards.push_back(checker.found());
+    const auto& first = done.shards.front();
+    const auto& last = done.shards.back();
+    if (last.finished && first.finished && last.pushes_of != first.pushes_of &&
+        checker.contract_of_job().backups() == 0)
+      return error{
+          errc::refused,
+          fmt::format("the workers pushed ({}) times to shard 0 and ({}) times to shard {}",
+                      fmt::join(first.pushes_of, ", "), fmt::join(last.pushes_of, ", "),
+                      log.plan.shard)};
+  }
+  return done;
+}
+
+} // namespace gradmesh::record

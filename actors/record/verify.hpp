@@ -1,0 +1,44 @@
+#pragma once
+
+/// Checks the clock logs of all shards of a job.
+///
+/// Failure: the first log that cannot be read (`malformed_data`), or the first violation
+/// (`refused`), with file, block, byte, worker, shard and clock.
+
+#include "actors/error.hpp"
+#include "actors/job/job_plan.hpp"
+#include "actors/record/checker.hpp"
+#include "actors/record/log_reader.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gradmesh::record {
+
+/// A log's name, for messages, and its bytes, which outlive the calls below.
+struct named_log {
+  std::string file;
+  std::string_view bytes;
+};
+
+/// A log whose plan has been read.
+struct opened_log {
+  log_reader rest;
+  plan_record plan;
+  job::job_plan job;
+};
+/// The logs in the order of their shards. Errors: also `refused` if they are not those of all
+/// shards of one job.
+result<std::vector<opened_log>> open_logs(std::span<const named_log> logs);
+
+struct verification {
+  std::string job; // its name
+  std::string contract;
+  std::vector<std::string> rules_off; // what the shards say of themselves
+  std::size_t workers = 0;
+  std::vector<shard_findings> shards;
+};
+result<verification> verify(std::span<const named_log> logs);
+
+} // namespace gradmesh::record

@@ -1,0 +1,67 @@
+#include "actors/worker/leased_step.hpp"
+
+#include "actors/job/batch_body.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace gradmesh::worker {
+namespace {
+
+/// A push's part of the mean over its step: more than its part of the examples where a step does
+/// without some of the pushes.
+float pushed_share(const job::job_plan& plan) {
+  const auto workers = static_cast<float>(plan.workers.size());
+  return workers / (workers - static_cast<float>(plan.backup_workers()));
+}
+
+} // namespace
+
+result<void> fill_step(const mesh::message<schema::Batch>& batch, bool trains,
+                       const leased_step_tools& tools, step_work& work) {
+  auto examples = job::view_batch(batch, tools.plan.shape);
+  if (!examples) return examples.failure();
+  const auto in = *batch;
+  work.batch = batch;
+  work.examples = *examples;
+  work.piece_ends.clear();
+  for (const auto end : in.getPieceEnds())
+    work.piece_ends.push_back(end);
+  if (work.piece_ends.empty() || work.piece_ends.back() != examples->size() ||
+      !std::is_sorted(work.piece_ends.begin(), work.piece_ends.end()))
+    return error{errc::malformed_message, "a batch of " + std::to_string(examples->size()) +
+                                              " examples is not cut into pieces"};
+  work.epoch = in.getEpoch();
+  work.step = in.getStep();
+  work.first_piece = in.getFirstPiece();
+  // Where the shard adds the workers' parts of a step, each is a part of the step's mean; otherwise
+  // each push is a mean of its own.
+  const auto divisor =
+      tools.plan.sums_steps() ? in.getStepExamples() : std::max<std::uint32_t>(1, in.getExamples());
+  if (divisor == 0 || divisor < in.getExamples())
+    return error{errc::malformed_message, "a step of " + std::to_string(divisor) +
+                                              " examples has a batch of " +
+                                              std::to_string(in.getExamples())};
+  work.scale = trains ? pushed_share(tools.plan) / static_cast<float>(divisor) : 0.0F;
+  work.plan = tools.model.plan(work.examples);
+  work.slices = tools.slicer.cut(work.plan.keys);
+  return {};
+}
+
+void make_room(const parameters::slicer& slicer, step_work& work) {
+  work.dense.resize(slicer.map().dense_size());
+  const auto& widths = slicer.layout().row_widths();
+  work.rows.resize(widths.size());
+  for (std::size_t t = 0; t < widths.size(); ++t)
+    work.rows[t].resize(work.plan.keys.size() * widths[t]);
+}
+
+void scatter(const parameters::slicer& slicer, const parameters::slice& of,
+             const parameters::part& part, std::span<const float> values, step_work& work) {
+  learning::gradient_view to{work.dense, {}};
+  for (auto& rows : work.rows)
+    to.sparse.emplace_back(rows);
+  slicer.scatter(of, part, values, to);
+}
+
+} // namespace gradmesh::worker
