@@ -19,6 +19,8 @@ constexpr command commands[] = {
     {"eval", "score a saved model on data", eval_command},
     {"data", "make and inspect data files", data_command},
     {"lab", "check what each method promises, in virtual time", lab_command},
+    {"verify", "check what the shards of a job wrote down", verify_command},
+    {"replay", "do a recorded job again, bit by bit", replay_command},
     {"bench", "measure links, pushes and pulls", bench_command},
     {"config", "check, print and explain configuration files", config_command},
     {"tls", "make and inspect the certificates of a mesh", tls_command},

@@ -12,8 +12,12 @@ exit_code with_options(verb_options options, const std::vector<std::string>& arg
   po::options_description hidden;
   po::positional_options_description positions;
   for (const auto& name : options.positional) {
-    hidden.add_options()(name.c_str(), po::value<std::string>());
-    positions.add(name.c_str(), 1);
+    const bool takes_rest = options.repeated && name == options.positional.back();
+    if (takes_rest)
+      hidden.add_options()(name.c_str(), po::value<std::vector<std::string>>());
+    else
+      hidden.add_options()(name.c_str(), po::value<std::string>());
+    positions.add(name.c_str(), takes_rest ? -1 : 1);
   }
   po::options_description all;
   all.add(options.named).add(hidden);

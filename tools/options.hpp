@@ -21,6 +21,7 @@ struct verb_options {
   po::options_description named{"Options"};
   std::vector<std::string> positional; // names of the positional arguments, in order
   std::size_t required = 0;            // how many of them have to be given
+  bool repeated = false; // the last takes all that are left: a std::vector<std::string>
 };
 
 /// Parses the arguments and runs `body` with the values. Handles --help (to standard output, exit

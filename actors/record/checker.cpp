@@ -22,11 +22,27 @@ std::string name_of(const push_record& push) {
 
 } // namespace
 
-log_checker::log_checker(const job::job_plan& plan)
-    : contract_(plan), clock_(contract_.sums_steps() ? contract_.first_step() : 0),
-      completed_(contract_.workers(), contract_.by_rank() ? contract_.first_step() : 0),
-      open_(contract_.workers()) {
+log_checker::log_checker(const job::job_plan& plan) : contract_(plan) {
+  begin();
   found_.pushes_of.resize(contract_.workers());
+}
+
+void log_checker::begin() {
+  clock_ = contract_.sums_steps() ? contract_.first_step() : 0;
+  completed_.assign(contract_.workers(), contract_.by_rank() ? contract_.first_step() : 0);
+  open_.assign(contract_.workers(), {});
+  learned_.clear();
+  pieces_learned_ = 0;
+}
+
+result<void> log_checker::change(const job::job_plan& next) {
+  if (next.first_step < contract_.first_step() || next.workers.size() != contract_.workers())
+    return wrong("the job goes on with step {} of {} and {} workers; it had {}", next.first_step,
+                 next.steps, next.workers.size(), contract_.workers());
+  if (auto whole = check_whole(next.first_step); !whole) return whole;
+  contract_ = contract(next);
+  begin();
+  return {};
 }
 
 result<void> log_checker::add(const event& e) {
@@ -39,7 +55,7 @@ result<void> log_checker::add(const event& e) {
     return wrong("the recording ends here: {} events were not written down, because the disk "
                  "could not follow",
                  gap->events);
-  return wrong("a second plan");
+  return wrong("a plan in the place of an event");
 }
 
 result<void> log_checker::check_rank(std::uint32_t rank, std::uint64_t clock) const {
@@ -225,21 +241,21 @@ result<void> log_checker::check(const step_record& step) {
 
 result<void> log_checker::check(const export_record&) {
   if (std::exchange(found_.finished, true)) return {};
-  return check_whole();
+  return check_whole(contract_.steps());
 }
 
-result<void> log_checker::check_whole() const {
+result<void> log_checker::check_whole(std::uint64_t until) const {
   for (std::size_t rank = 0; rank < open_.size(); ++rank)
     for (const auto& [sequence, push] : open_[rank])
       if (!push.taken.empty() && push.missing > 0)
         return wrong("worker {}: push {} was never whole: {} of {} parts are missing at the end",
                      rank, sequence, push.missing, push.taken.size());
-  const auto steps = contract_.steps() - contract_.first_step();
-  if (contract_.sums_steps() && found_.steps != steps)
-    return wrong("the job ended after {} of {} steps", found_.steps, steps);
-  const auto pieces = steps * contract_.pieces();
+  if (contract_.sums_steps() && clock_ != until)
+    return wrong("the training ended after {} of {} steps", clock_, until);
+  const auto pieces = (until - contract_.first_step()) * contract_.pieces();
   if (contract_.backups() == 0 && pieces_learned_ != pieces)
-    return wrong("the job ended when {} of its {} batches were applied", pieces_learned_, pieces);
+    return wrong("the training ended when {} of its {} batches were applied", pieces_learned_,
+                 pieces);
   return {};
 }
 

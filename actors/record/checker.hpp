@@ -35,8 +35,10 @@ class log_checker {
 public:
   explicit log_checker(const job::job_plan& plan);
 
-  /// An event after the plan. Errors: `refused`, with what is wrong.
+  /// An event that is no plan. Errors: `refused`, with what is wrong.
   result<void> add(const event& e);
+  /// The job goes on by another plan. Errors as `add`.
+  result<void> change(const job::job_plan& next);
 
   const shard_findings& found() const { return found_; }
   const record::contract& contract_of_job() const { return contract_; }
@@ -59,6 +61,7 @@ private:
   };
   using push_list = std::map<std::uint64_t, open_push>; // by sequence
 
+  void begin();
   result<void> check(const read_record& read);
   result<void> check(const push_record& push);
   result<void> check(const step_record& step);
@@ -72,9 +75,10 @@ private:
   result<void> complete(const push_record& push, push_list::iterator of);
   /// Takes note of a batch that is in the parameters now.
   result<void> learn(const batch& b);
-  result<void> check_whole() const;
+  /// Whether everything before a step was trained, and nothing else.
+  result<void> check_whole(std::uint64_t until) const;
 
-  const record::contract contract_;
+  record::contract contract_;
   std::uint64_t clock_ = 0;              // updates applied, as counted here
   std::vector<std::uint64_t> completed_; // by rank: all pushes before this one are applied
   std::vector<push_list> open_;          // by rank

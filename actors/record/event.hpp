@@ -18,11 +18,12 @@
 ///   gap     9  events
 ///   end    10  orderly pulls pushes updates repeatedParts refused
 ///
-/// The first record is the plan (the only one), the last the end. Blocks are numbered from 0. A
-/// block's checksum is the XXH3-64 of its payload, seeded with that of its length and number,
-/// seeded with the checksum of the block before; before the first stands the XXH3-64 of the file's
-/// first 16 bytes. So a log that was cut, edited or put together from several is told from a whole
-/// one, and the block is known.
+/// The first record is a plan, the last the end. Another plan in between says that the job goes on
+/// by it: the parameters stay, clocks and pushes begin anew. Blocks are numbered from 0. A block's
+/// checksum is the XXH3-64 of its payload, seeded with that of its length and number, seeded with
+/// the checksum of the block before; before the first stands the XXH3-64 of the file's first 16
+/// bytes. So a log that was cut, edited or put together from several is told from a whole one, and
+/// the block is known.
 ///
 /// Limits: those below; a reader refuses what is beyond.
 

@@ -10,6 +10,8 @@ namespace gradmesh::record {
 class event_sink {
 public:
   virtual ~event_sink() = default;
+  /// The job goes on by another plan.
+  virtual void add(const plan_record& plan) = 0;
   virtual void add(const read_record& read) = 0;
   virtual void add(const push_record& push) = 0;
   virtual void add(const step_record& step) = 0;

@@ -200,9 +200,8 @@ result<std::optional<event>> log_reader::next() {
 }
 
 result<void> log_reader::check_order(const event& e) {
-  const bool is_plan = std::holds_alternative<plan_record>(e);
-  if (is_plan == has_plan_)
-    return broken(is_plan ? "a second plan" : "the log does not begin with its plan");
+  if (!has_plan_ && !std::holds_alternative<plan_record>(e))
+    return broken("the log does not begin with its plan");
   ended_ = std::holds_alternative<end_record>(e);
   if (has_gap_ && !ended_) return broken("a record after the gap that ends the recording");
   has_plan_ = true;

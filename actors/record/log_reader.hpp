@@ -43,7 +43,7 @@ public:
   /// `file` is for error messages; `bytes` outlive the reader.
   log_reader(std::string file, std::string_view bytes) : file_(std::move(file)), bytes_(bytes) {}
 
-  /// The next event: the plan first, nothing after the end.
+  /// The next event: a plan first, nothing after the end.
   result<std::optional<event>> next();
 
   /// Where the event of the last call stands: "FILE, block 3, byte 196640".

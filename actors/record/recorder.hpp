@@ -42,6 +42,7 @@ public:
   recorder(const recorder&) = delete;
   recorder& operator=(const recorder&) = delete;
 
+  void add(const plan_record& plan) override { keep(plan); }
   void add(const read_record& read) override { keep(read); }
   void add(const push_record& push) override { keep(push); }
   void add(const step_record& step) override { keep(step); }

@@ -10,6 +10,44 @@
 namespace gradmesh::record {
 namespace {
 
+result<opened_log> open_log(const named_log& log) {
+  log_reader reader(log.file, log.bytes);
+  auto first = reader.next();
+  if (!first) return first.failure();
+  auto plan = std::get<plan_record>(**first); // the reader sees to it that the plan is first
+  auto job = decode_plan(plan);
+  if (!job) return error{job.failure().code, log.file + ": " + job.failure().text};
+  if (plan.shard >= job->shards.size())
+    return error{errc::malformed_data, fmt::format("{}: it is of shard {}; its job has {}",
+                                                   log.file, plan.shard, job->shards.size())};
+  return opened_log{std::move(reader), std::move(plan), std::move(*job)};
+}
+
+/// What one log says of its job. `plans`: those that the job went on by.
+struct checked_log {
+  std::string contract;
+  std::vector<std::string> plans;
+};
+
+result<void> check_log(log_reader& log, log_checker& checker, checked_log& out) {
+  for (auto e = log.next();; e = log.next()) {
+    if (!e) return e.failure();
+    if (!*e) return {};
+    result<void> ok;
+    if (const auto* plan = std::get_if<plan_record>(&**e)) {
+      const auto next = decode_plan(*plan);
+      ok = next ? checker.change(*next) : next.failure();
+      out.contract += ", then " + checker.contract_of_job().text();
+      out.plans.push_back(plan->plan);
+    } else {
+      ok = checker.add(**e);
+    }
+    if (!ok) return ok;
+  }
+}
+
+} // namespace
+
 result<job::job_plan> decode_plan(const plan_record& plan) {
   const auto words = plan.plan.size() / sizeof(capnp::word);
   if (plan.plan.size() % sizeof(capnp::word) != 0)
@@ -26,21 +64,6 @@ result<job::job_plan> decode_plan(const plan_record& plan) {
     return error{errc::malformed_data, mesh::malformed("its plan", e).text};
   }
 }
-
-result<opened_log> open_log(const named_log& log) {
-  log_reader reader(log.file, log.bytes);
-  auto first = reader.next();
-  if (!first) return first.failure();
-  auto plan = std::get<plan_record>(**first); // the reader sees to it that the plan is first
-  auto job = decode_plan(plan);
-  if (!job) return error{job.failure().code, log.file + ": " + job.failure().text};
-  if (plan.shard >= job->shards.size())
-    return error{errc::malformed_data, fmt::format("{}: it is of shard {}; its job has {}",
-                                                   log.file, plan.shard, job->shards.size())};
-  return opened_log{std::move(reader), std::move(plan), std::move(*job)};
-}
-
-} // namespace
 
 result<std::vector<opened_log>> open_logs(std::span<const named_log> logs) {
   std::vector<opened_log> opened;
@@ -77,21 +100,28 @@ result<verification> verify(std::span<const named_log> logs) {
   done.job = opened->front().job.config.job.name;
   done.rules_off = opened->front().plan.rules_off;
   done.workers = opened->front().job.workers.size();
+  std::vector<std::string> plans;
+  bool has_backups = false;
   for (auto& log : *opened) {
     log_checker checker(log.job);
-    done.contract = checker.contract_of_job().text();
-    for (auto e = log.rest.next();; e = log.rest.next()) {
-      if (!e) return e.failure();
-      if (!*e) break;
-      if (auto ok = checker.add(**e); !ok)
-        return error{errc::refused, fmt::format("{}: shard {}: {}", log.rest.where(),
-                                                log.plan.shard, ok.failure().text)};
+    checked_log checked{checker.contract_of_job().text(), {}};
+    if (auto ok = check_log(log.rest, checker, checked); !ok) {
+      if (ok.failure().code != errc::refused) return ok.failure();
+      return error{errc::refused, fmt::format("{}: shard {}: {}", log.rest.where(), log.plan.shard,
+                                              ok.failure().text)};
     }
+    if (done.shards.empty()) {
+      done.contract = checked.contract;
+      plans = checked.plans;
+    }
+    if (checked.plans != plans)
+      return error{errc::refused, fmt::format("{} and {} are of a job that was changed differently",
+                                              opened->front().rest.file(), log.rest.file())};
+    has_backups |= checked.contract.find("backup") != std::string::npos;
     done.shards.push_back(checker.found());
     const auto& first = done.shards.front();
     const auto& last = done.shards.back();
-    if (last.finished && first.finished && last.pushes_of != first.pushes_of &&
-        checker.contract_of_job().backups() == 0)
+    if (last.finished && first.finished && last.pushes_of != first.pushes_of && !has_backups)
       return error{
           errc::refused,
           fmt::format("the workers pushed ({}) times to shard 0 and ({}) times to shard {}",

@@ -22,7 +22,10 @@ struct named_log {
   std::string_view bytes;
 };
 
-/// A log whose plan has been read.
+/// Errors: `malformed_data`.
+result<job::job_plan> decode_plan(const plan_record& plan);
+
+/// A log whose first plan has been read.
 struct opened_log {
   log_reader rest;
   plan_record plan;
@@ -33,8 +36,8 @@ struct opened_log {
 result<std::vector<opened_log>> open_logs(std::span<const named_log> logs);
 
 struct verification {
-  std::string job; // its name
-  std::string contract;
+  std::string job;                    // its name
+  std::string contract;               // "bsp", or "bsp, then async" for a job that was changed
   std::vector<std::string> rules_off; // what the shards say of themselves
   std::size_t workers = 0;
   std::vector<shard_findings> shards;

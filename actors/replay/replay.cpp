@@ -41,39 +41,81 @@ result<replay_job> make_job(const job::job_plan& plan, const learning::dataset& 
                     std::move(*planner)};
 }
 
-/// Tells the workers which pushes there are; how many.
-result<std::uint64_t> expect_pushes(std::vector<record::opened_log> logs,
-                                    std::vector<replay_worker>& workers) {
-  for (auto& log : logs)
+/// The job between two changes of its options.
+struct phase {
+  job::job_plan plan;
+  std::vector<pushed_batches> pushes; // by rank
+};
+
+result<std::vector<phase>> phases_of(std::vector<record::opened_log> logs) {
+  std::vector<phase> phases;
+  const auto enter = [&](std::size_t number, const job::job_plan& plan) {
+    if (number == phases.size())
+      phases.push_back({plan, std::vector<pushed_batches>(plan.workers.size())});
+  };
+  for (auto& log : logs) {
+    std::size_t at = 0;
+    enter(at, log.job);
     for (auto e = log.rest.next();; e = log.rest.next()) {
       if (!e) return e.failure();
       if (!*e) break;
+      if (const auto* changed = std::get_if<record::plan_record>(&**e)) {
+        const auto plan = record::decode_plan(*changed);
+        if (!plan) return plan.failure();
+        enter(++at, *plan);
+      }
       const auto* push = std::get_if<record::push_record>(&**e);
-      if (push && push->what != record::outcome::repeated) workers[push->rank].expect(*push);
-    }
-  std::uint64_t pushes = 0;
-  for (const auto& worker : workers)
-    pushes += worker.expected();
-  return pushes;
-}
-
-result<void> run_all(std::vector<std::unique_ptr<replay_shard>>& shards,
-                     std::vector<replay_worker>& workers, std::uint64_t total,
-                     const progress_handler& on_progress) {
-  std::uint64_t pushes = 0;
-  for (bool did_some = true; did_some;) {
-    did_some = false;
-    for (auto& shard : shards) {
-      const auto advanced = shard->advance(workers, pushes);
-      if (!advanced) return advanced.failure();
-      did_some |= *advanced;
-      on_progress(pushes, total);
+      if (push && push->what != record::outcome::repeated)
+        phases[at].pushes[push->rank].try_emplace(
+            push->sequence, pushed_batch{push->step, push->first_piece, push->pieces});
     }
   }
-  for (const auto& shard : shards)
-    if (!shard->at_end())
+  return phases;
+}
+
+std::uint64_t count_pushes(const std::vector<phase>& phases) {
+  std::uint64_t count = 0;
+  for (const auto& p : phases)
+    for (const auto& of_worker : p.pushes)
+      count += of_worker.size();
+  return count;
+}
+
+/// Done again from phase to phase.
+struct course {
+  std::vector<std::unique_ptr<replay_shard>> shards;
+  std::uint64_t pushes = 0;
+  std::uint64_t total = 0;
+  const progress_handler& on_progress;
+};
+
+result<void> run_phase(course& of, std::vector<replay_worker>& workers) {
+  for (bool did_some = true; did_some;) {
+    did_some = false;
+    for (auto& shard : of.shards) {
+      const auto advanced = shard->advance(workers, of.pushes);
+      if (!advanced) return advanced.failure();
+      did_some |= *advanced;
+      of.on_progress(of.pushes, of.total);
+    }
+  }
+  for (const auto& shard : of.shards)
+    if (!shard->at_end() && !shard->at_plan())
       return {errc::malformed_data, shard->where() + ": this push was computed from values that no "
                                                      "log has; the logs do not fit together"};
+  return {};
+}
+
+result<void> begin_phase(course& of, replay_job& job, std::vector<record::opened_log>& logs,
+                         replay_router& router) {
+  for (auto& shard : of.shards)
+    if (auto changed = shard->change(job); !changed) return changed;
+  if (!of.shards.empty()) return {};
+  for (auto& log : logs) {
+    auto shard = replay_shard::make(std::move(log), job, router);
+    if (!shard) return shard.failure();
+    of.shards.push_back(std::move(*shard));
+  }
   return {};
 }
 
@@ -101,31 +143,31 @@ result<replayed> replay(std::span<const record::named_log> logs, const learning:
                                 "parameters to reproduce"};
   auto opened = record::open_logs(logs);
   if (!opened) return opened.failure();
-  auto plan = opened->front().job;
-  if (auto fits = check_data(plan, train); !fits) return fits.failure();
-
+  auto phases = phases_of(*opened);
+  if (!phases) return phases.failure();
   replay_router router;
-  plan.workers = router.bind_workers(plan.workers.size());
-  auto job = make_job(plan, train);
-  if (!job) return job.failure();
-  std::vector<replay_worker> workers;
-  for (std::size_t rank = 0; rank < plan.workers.size(); ++rank) {
-    auto worker = replay_worker::make(*job);
-    if (!worker) return worker.failure();
-    workers.push_back(std::move(*worker));
+  const auto places = router.bind_workers(phases->front().plan.workers.size());
+  course run{{}, 0, count_pushes(*phases), on_progress};
+  std::string sha256;
+  for (auto& p : *phases) {
+    if (auto fits = check_data(p.plan, train); !fits) return fits.failure();
+    p.plan.workers = places;
+    auto job = make_job(p.plan, train);
+    if (!job) return job.failure();
+    std::vector<replay_worker> workers;
+    for (auto& batches : p.pushes) {
+      auto worker = replay_worker::make(*job, std::move(batches));
+      if (!worker) return worker.failure();
+      workers.push_back(std::move(*worker));
+    }
+    if (auto begun = begin_phase(run, *job, *opened, router); !begun) return begun.failure();
+    if (auto ran = run_phase(run, workers); !ran) return ran.failure();
+    if (&p != &phases->back()) continue;
+    auto hash = fingerprint(run.shards, *job);
+    if (!hash) return hash.failure();
+    sha256 = std::move(*hash);
   }
-  const auto total = expect_pushes(*opened, workers);
-  if (!total) return total.failure();
-  std::vector<std::unique_ptr<replay_shard>> shards;
-  for (auto& log : *opened) {
-    auto shard = replay_shard::make(std::move(log), *job, router);
-    if (!shard) return shard.failure();
-    shards.push_back(std::move(*shard));
-  }
-  if (auto ran = run_all(shards, workers, *total, on_progress); !ran) return ran.failure();
-  auto sha256 = fingerprint(shards, *job);
-  if (!sha256) return sha256.failure();
-  return replayed{std::move(*sha256), *total, workers.size(), shards.size()};
+  return replayed{std::move(sha256), run.total, places.size(), run.shards.size()};
 }
 
 } // namespace gradmesh::replay

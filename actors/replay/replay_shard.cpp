@@ -16,6 +16,7 @@ namespace {
 class listener final : public record::event_sink {
 public:
   explicit listener(std::shared_ptr<std::deque<record::event>> to) : to_(std::move(to)) {}
+  void add(const record::plan_record&) override {}
   void add(const record::read_record& read) override { to_->emplace_back(read); }
   void add(const record::push_record& push) override { to_->emplace_back(push); }
   void add(const record::step_record& step) override { to_->emplace_back(step); }
@@ -73,6 +74,13 @@ result<bool> replay_shard::advance(std::vector<replay_worker>& workers, std::uin
   }
 }
 
+result<void> replay_shard::change(replay_job& job) {
+  log_.plan = std::get<record::plan_record>(*next_);
+  next_.reset();
+  job_ = &job;
+  return shard_->change(job.plan, log_.plan.epoch);
+}
+
 result<bool> replay_shard::repeat(const record::event& e, std::vector<replay_worker>& workers,
                                   std::uint64_t& pushes) {
   const auto worker_of = [&](std::uint32_t rank) {
@@ -93,6 +101,7 @@ result<bool> replay_shard::repeat(const record::event& e, std::vector<replay_wor
     if (auto done = repeat_export(*exported); !done) return done.failure();
     return true;
   }
+  if (std::holds_alternative<record::plan_record>(e)) return false;
   if (std::holds_alternative<record::step_record>(e)) {
     // It happened with the last part that it needed.
     if (auto fits = compare(e); !fits) return fits.failure();
@@ -128,7 +137,7 @@ result<bool> replay_shard::repeat_read(const record::read_record& read, replay_w
 result<void> replay_shard::ask(const record::read_record& read, const parameters::slice& slice,
                                const std::vector<std::uint32_t>& parts) {
   mesh::draft<schema::Pull> pull;
-  pull->setJobId(job_.plan.job_id);
+  pull->setJobId(job_->plan.job_id);
   pull->setRank(read.rank);
   pull->setClock(read.clock_asked);
   pull->setForPush(read.for_push);
@@ -152,20 +161,20 @@ result<void> replay_shard::ask(const record::read_record& read, const parameters
 result<void> replay_shard::take_values(const parameters::slice& slice,
                                        const std::vector<std::uint32_t>& parts,
                                        worker::step_work& work) {
-  const auto format = job::transfer_format_of(job_.plan.config.job.pull_as);
+  const auto format = job::transfer_format_of(job_->plan.config.job.pull_as);
   for (const auto& frame : router_.take_answers()) {
     const auto pulled = mesh::message<schema::Pulled>::decode(frame);
     if (!pulled) return pulled.failure();
     std::uint64_t at = 0;
     for (const auto number : (**pulled).getParts()) {
       const auto& part = slice.parts[parts[number]];
-      decoded_.resize(parameters::part_floats(part, job_.slicer.layout().floats_per_key()));
+      decoded_.resize(parameters::part_floats(part, job_->slicer.layout().floats_per_key()));
       const auto bytes = parameters::encoded_bytes(format, decoded_.size());
       const auto encoded = pulled->array<std::byte>(at, bytes);
       if (!encoded) return misfit("the shard's answer is too short");
       if (auto done = parameters::decode(format, *encoded, decoded_); !done) return done;
       at += job::padded(bytes);
-      worker::scatter(job_.slicer, slice, part, decoded_, work);
+      worker::scatter(job_->slicer, slice, part, decoded_, work);
     }
   }
   return {};
@@ -196,7 +205,7 @@ result<bool> replay_shard::repeat_push(const record::push_record& push, replay_w
 result<void> replay_shard::send(const record::push_record& push, const parameters::slice& slice,
                                 const mesh::writable_body& body) {
   mesh::draft<schema::Push> draft;
-  draft->setJobId(job_.plan.job_id);
+  draft->setJobId(job_->plan.job_id);
   draft->setRank(push.rank);
   auto out = draft->initParts(1)[0];
   describe(slice.parts[push.part], push.part, out.initPart());
@@ -246,7 +255,7 @@ result<void> replay_shard::compare(const record::event& recorded) {
 
 result<void> replay_shard::repeat_export(const record::export_record& exported) {
   mesh::draft<schema::ExportPartition> wanted;
-  wanted->setJobId(job_.plan.job_id);
+  wanted->setJobId(job_->plan.job_id);
   wanted->setPartition(exported.partition);
   const auto request = router_.received(wanted, 0, log_.plan.epoch);
   if (!request) return request.failure();
@@ -255,8 +264,8 @@ result<void> replay_shard::repeat_export(const record::export_record& exported) 
   if (answers.empty()) return misfit("no answer to an export");
   const auto content = mesh::message<schema::PartitionContent>::decode(answers.back());
   if (!content) return content.failure();
-  const auto& layout = job_.slicer.layout();
-  auto decoded = job::decode_partition(*content, job_.slicer.map(), layout.row_widths());
+  const auto& layout = job_->slicer.layout();
+  auto decoded = job::decode_partition(*content, job_->slicer.map(), layout.row_widths());
   if (!decoded) return decoded.failure();
   exported_.push_back(std::move(*decoded));
   return compare(exported);

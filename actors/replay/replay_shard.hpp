@@ -22,10 +22,14 @@ public:
   static result<std::unique_ptr<replay_shard>> make(record::opened_log log, replay_job& job,
                                                     replay_router& router);
 
-  /// Does what the log says until it ends or needs a gradient that is not computed yet. True if it
+  /// Does what the log says until it ends, comes to another plan, or needs a gradient that is not
+  /// computed yet. True if it
   /// did something. `pushes` grows by the pushes that all shards have taken.
   result<bool> advance(std::vector<replay_worker>& workers, std::uint64_t& pushes);
   bool at_end() const { return at_end_; }
+  bool at_plan() const { return next_ && std::holds_alternative<record::plan_record>(*next_); }
+  /// Goes on by another plan; `at_plan`.
+  result<void> change(replay_job& job);
   std::string where() const { return log_.rest.where(); }
 
   /// The partitions as they are at the end.
@@ -33,7 +37,7 @@ public:
 
 private:
   replay_shard(record::opened_log log, replay_job& job, replay_router& router)
-      : log_(std::move(log)), job_(job), router_(router),
+      : log_(std::move(log)), job_(&job), router_(router),
         happened_(std::make_shared<std::deque<record::event>>()) {}
 
   /// False: it has to wait.
@@ -53,7 +57,7 @@ private:
   error misfit(const std::string& what) const;
 
   record::opened_log log_;
-  replay_job& job_;
+  replay_job* job_;
   replay_router& router_;
   std::shared_ptr<std::deque<record::event>> happened_; // told, not compared yet
   std::unique_ptr<server_shard::shard_job> shard_;

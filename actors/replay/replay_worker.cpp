@@ -7,14 +7,10 @@
 
 namespace gradmesh::replay {
 
-result<replay_worker> replay_worker::make(replay_job& job) {
+result<replay_worker> replay_worker::make(replay_job& job, pushed_batches batches) {
   auto computer = worker::step_computer::make(job.plan);
   if (!computer) return computer.failure();
-  return replay_worker(job, std::move(*computer));
-}
-
-void replay_worker::expect(const record::push_record& push) {
-  batches_.try_emplace(push.sequence, batch{push.step, push.first_piece, push.pieces});
+  return replay_worker(job, std::move(*computer), std::move(batches));
 }
 
 result<worker::step_work*> replay_worker::step_of(std::uint64_t sequence) {

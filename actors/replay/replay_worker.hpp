@@ -31,14 +31,19 @@ struct replay_job {
   std::unique_ptr<learning::model> planner; // on `backend`; plans steps, computes none
 };
 
+/// What a push was computed from: pieces [first_piece, first_piece + pieces) of a step.
+struct pushed_batch {
+  std::uint64_t step = 0;
+  std::uint32_t first_piece = 0;
+  std::uint32_t pieces = 0;
+};
+using pushed_batches = std::map<std::uint64_t, pushed_batch>; // by sequence
+
 class replay_worker {
 public:
-  /// `job` outlives the worker.
-  static result<replay_worker> make(replay_job& job);
+  /// `batches`: of all pushes of the worker. `job` outlives it.
+  static result<replay_worker> make(replay_job& job, pushed_batches batches);
 
-  /// A push that the logs have.
-  void expect(const record::push_record& push);
-  std::size_t expected() const { return batches_.size(); }
   bool pushes(std::uint64_t sequence) const { return batches_.contains(sequence); }
 
   /// A step whose parameters are being read, or which is being pushed; `pushes(sequence)`.
@@ -53,11 +58,6 @@ public:
   bool add_pushed(std::uint64_t sequence);
 
 private:
-  struct batch {
-    std::uint64_t step = 0;
-    std::uint32_t first_piece = 0;
-    std::uint32_t pieces = 0;
-  };
   struct open_step {
     worker::step_work work;
     std::size_t parts = 0; // over all shards
@@ -65,13 +65,14 @@ private:
     std::size_t pushed = 0;
   };
 
-  replay_worker(replay_job& job, std::unique_ptr<worker::step_computer> computer)
-      : job_(&job), computer_(std::move(computer)) {}
+  replay_worker(replay_job& job, std::unique_ptr<worker::step_computer> computer,
+                pushed_batches batches)
+      : job_(&job), computer_(std::move(computer)), batches_(std::move(batches)) {}
   result<void> compute_ready();
 
   replay_job* job_;
   std::unique_ptr<worker::step_computer> computer_;
-  std::map<std::uint64_t, batch> batches_; // by sequence
+  pushed_batches batches_;
   std::map<std::uint64_t, std::unique_ptr<open_step>> open_;
   std::uint64_t computed_before_ = 0;
 };

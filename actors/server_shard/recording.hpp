@@ -18,6 +18,10 @@ struct recording {
   std::shared_ptr<const record::write_progress> progress;
 };
 
+/// A plan as the log of the shard at `index` has it.
+record::plan_record plan_record_of(const mesh::message<schema::JobPlan>& plan, std::size_t index,
+                                   const rule_set& rules);
+
 /// Creates the log of the shard at `index` of a plan, PATH.INDEX, in the place of what was there,
 /// and an actor that writes it. Errors: `io_failed`.
 result<recording> start_recording(caf::actor_system& system, const node::context& context,

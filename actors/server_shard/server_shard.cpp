@@ -33,6 +33,7 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   } else if (decoded->revision > job->revision()) {
     if (auto changed = job->change(std::move(*decoded), plan.header().view_epoch); !changed)
       return changed;
+    job->tell(plan_record_of(plan, index, context->rules));
   }
   mesh::draft<schema::PlanReady> ready;
   ready->setJobId(job->id());

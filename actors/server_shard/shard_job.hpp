@@ -56,6 +56,10 @@ public:
   void set_time(env::time_point now) { now_ = now; }
   /// From now on everything is told to `sink`.
   void tell(std::unique_ptr<record::event_sink> sink) { sink_ = std::move(sink); }
+  /// The plan that the job goes on by, as the sink is told it.
+  void tell(const record::plan_record& plan) {
+    if (sink_) sink_->add(plan);
+  }
   /// The job is over; nothing follows.
   void end();
 

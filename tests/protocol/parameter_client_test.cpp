@@ -221,7 +221,7 @@ TEST_CASE("under bsp keys always travel, for the shard sums over workers") {
 
 TEST_CASE("an answer that does not fit its request is an error, and one to nothing is ignored") {
   client_bench bench(0);
-  bench.client->pull(0, 0, bench.slice({1, 2, 3}), [](auto&&...) {});
+  bench.client->pull(0, {}, bench.slice({1, 2, 3}), [](auto&&...) {});
   REQUIRE(bench.client->advance(start));
   mesh::draft<schema::Pulled> answer;
   answer->initParts(1);

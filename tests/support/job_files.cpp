@@ -30,13 +30,14 @@ std::string test_job::text() const {
   return fmt::format("[job]\nname = test\nstrategy = {}\nstaleness = {}\ndelay = {}\n"
                      "backup_workers = {}\ndeterministic = {}\nepochs = {}\n"
                      "steps = {}\nbatch_size = {}\nmodel_file = model.gmm\nseed = 7\n"
+                     "push_as = {}\npull_as = {}\nrecord = {}\n"
                      "[data]\nformat = {}\ntrain = {}\ntest = {}\nserved_by = {}\n"
                      "features = {}\nclasses = {}\n"
                      "[model]\ntype = {}\nhidden = {}\nl2 = {}\n"
                      "[optimizer]\ntype = {}\nlearning_rate = {}\n{}",
                      strategy, staleness, delay, backup_workers, deterministic, epochs, steps,
-                     batch_size, format, train, test, served_by, features, classes, model, hidden,
-                     l2, optimizer, learning_rate, optimizer_lines);
+                     batch_size, push_as, pull_as, record, format, train, test, served_by, features,
+                     classes, model, hidden, l2, optimizer, learning_rate, optimizer_lines);
 }
 
 } // namespace gradmesh::testing

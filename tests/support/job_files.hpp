@@ -35,6 +35,9 @@ struct test_job {
   std::string optimizer = "sgd";
   double learning_rate = 0.1;
   std::string optimizer_lines = {}; // more of [optimizer]
+  std::string push_as = "float32";
+  std::string pull_as = "float32";
+  std::string record = {};
 
   std::string text() const;
 };

@@ -38,7 +38,6 @@ struct shard_bench {
                        const rule_set& rules = {},
                        const std::string& optimizer = "type = sgd\nlearning_rate = 1\n")
       : router(lone_router()) {
-    job::job_plan plan;
     plan.job_id = 1;
     plan.config = *config::parse_job("[optimizer]\n" + optimizer, "test").value;
     plan.config.job.strategy = strategy;
@@ -102,6 +101,7 @@ struct shard_bench {
       parts[i].setReadClock(p.read_clock);
       parts[i].setNumber(i);
       parts[i].setCount(2);
+      set_batch(parts[i], p);
     }
     parts[0].initPart().setBlock(0);
     auto keys = parts[1].initPart().initKeys();
@@ -128,6 +128,7 @@ struct shard_bench {
     part.setReadClock(p.read_clock);
     part.setNumber(number);
     part.setCount(count);
+    set_batch(part, p);
     const bool dense = number == 0;
     const auto body = mesh::allocate_body(dense ? 8 : 16);
     if (dense) {
@@ -144,13 +145,16 @@ struct shard_bench {
   }
 
   result<void> pull(std::uint64_t clock, const std::vector<std::uint64_t>& keys,
-                    std::uint64_t claimed_keys, std::uint32_t rank = 0) {
+                    std::uint64_t claimed_keys, std::uint32_t rank = 0,
+                    std::uint64_t for_push = 0) {
     mesh::draft<schema::Pull> draft;
     draft->setJobId(1);
     draft->setRank(rank);
     draft->setClock(clock);
+    draft->setForPush(for_push);
     auto parts = draft->initParts(2);
     parts[0].setBlock(0);
+    parts[1].setNumber(1);
     parts[1].initKeys().setCount(claimed_keys);
     parts[1].getKeys().setSent(true);
     const auto body = mesh::allocate_body(keys.size() * 8);
@@ -206,11 +210,19 @@ struct shard_bench {
     return {first, first + bytes.size() / sizeof(float)};
   }
 
+  /// As if each worker had one piece of each step.
+  static void set_batch(schema::PushedPart::Builder part, const push_content& p) {
+    part.setStep(p.sequence);
+    part.setFirstPiece(p.rank);
+    part.setPieces(1);
+  }
+
   static constexpr std::uint64_t plan_epoch = 7;
   std::uint64_t epoch = plan_epoch; // of what is sent
   parameters::transfer_format shard_format{};
   std::deque<mesh::frame_ptr> answers;
   std::shared_ptr<mesh::router> router;
+  job::job_plan plan;
   std::unique_ptr<server_shard::shard_job> shard;
 };
 
