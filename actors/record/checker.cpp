@@ -8,9 +8,6 @@
 namespace gradmesh::record {
 namespace {
 
-/// Batches that are told apart: 512 MiB of bits.
-constexpr std::uint64_t batches_max = std::uint64_t{1} << 32;
-
 template <class... Args>
 error wrong(fmt::format_string<Args...> text, Args&&... args) {
   return {errc::refused, fmt::format(text, std::forward<Args>(args)...)};
@@ -204,10 +201,10 @@ result<void> log_checker::learn(const batch& b) {
        ++piece) {
     const auto number = (b.step - contract_.first_step()) * contract_.pieces() + piece;
     ++pieces_learned_;
-    if (number >= batches_max) continue;
-    if (number >= learned_.size()) learned_.resize(number + 1);
-    if (learned_[number]) return wrong("piece {} of step {} was applied twice", piece, b.step);
-    learned_[number] = true;
+    auto& word = learned_[number / 64];
+    const auto bit = std::uint64_t{1} << number % 64;
+    if (word & bit) return wrong("piece {} of step {} was applied twice", piece, b.step);
+    word |= bit;
   }
   return {};
 }

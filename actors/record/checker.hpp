@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <unordered_map>
 #include <vector>
 
 namespace gradmesh::record {
@@ -82,7 +83,7 @@ private:
   std::uint64_t clock_ = 0;              // updates applied, as counted here
   std::vector<std::uint64_t> completed_; // by rank: all pushes before this one are applied
   std::vector<push_list> open_;          // by rank
-  std::vector<bool> learned_;            // by step and piece
+  std::unordered_map<std::uint64_t, std::uint64_t> learned_; // a bit for each step and piece
   std::uint64_t pieces_learned_ = 0;
   shard_findings found_;
 };

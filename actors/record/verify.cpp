@@ -58,6 +58,9 @@ result<job::job_plan> decode_plan(const plan_record& plan) {
   try {
     capnp::FlatArrayMessageReader reader(aligned);
     auto decoded = job::decode(reader.getRoot<schema::JobPlan>());
+    if (decoded && decoded->pieces > pieces_max)
+      return error{errc::malformed_data,
+                   fmt::format("its plan cuts a step into {} pieces", decoded->pieces)};
     if (!decoded) return error{errc::malformed_data, "its plan: " + decoded.failure().text};
     return decoded;
   } catch (const kj::Exception& e) {

@@ -16,6 +16,9 @@
 
 namespace gradmesh::record {
 
+/// A plan that cuts a step into more is none of ours.
+inline constexpr std::uint32_t pieces_max = 1u << 20;
+
 /// A log's name, for messages, and its bytes, which outlive the calls below.
 struct named_log {
   std::string file;

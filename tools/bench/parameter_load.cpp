@@ -195,7 +195,8 @@ void load_state::start_one(clock::time_point now) {
       open.missing += !slice->parts.empty();
     for (std::size_t shard = 0; shard < shards; ++shard)
       if (!content.slices[shard]->parts.empty())
-        job_->client->push(shard, sequence, 0, content.slices[shard], content.bodies[shard],
+        job_->client->push(shard, {.sequence = sequence}, content.slices[shard],
+                           content.bodies[shard],
                            [this, request](std::uint64_t) { part_ended(request); });
     return;
   }
@@ -203,7 +204,7 @@ void load_state::start_one(clock::time_point now) {
     open.missing += content.slices[shard]->parts.size();
   for (std::size_t shard = 0; shard < shards; ++shard)
     job_->client->pull(
-        shard, 0, content.slices[shard],
+        shard, {}, content.slices[shard],
         [this, request, &slice = *content.slices[shard]](
             const parameters::part& part, std::span<const float> values, std::uint64_t) {
           learning::gradient_view to{job_->dense, {}};
