@@ -1,5 +1,7 @@
 #include "actors/record/verify.hpp"
 
+#include "config/diagnostic.hpp"
+
 #include <capnp/serialize.h>
 #include <fmt/format.h>
 #include <kj/exception.h>
@@ -36,7 +38,8 @@ result<void> check_log(log_reader& log, log_checker& checker, checked_log& out) 
     result<void> ok;
     if (const auto* plan = std::get_if<plan_record>(&**e)) {
       const auto next = decode_plan(*plan);
-      ok = next ? checker.change(*next) : next.failure();
+      if (!next) return error{next.failure().code, log.where() + ": " + next.failure().text};
+      ok = checker.change(*next);
       out.contract += ", then " + checker.contract_of_job().text();
       out.plans.push_back(plan->plan);
     } else {
@@ -61,7 +64,8 @@ result<job::job_plan> decode_plan(const plan_record& plan) {
     if (decoded && decoded->pieces > pieces_max)
       return error{errc::malformed_data,
                    fmt::format("its plan cuts a step into {} pieces", decoded->pieces)};
-    if (!decoded) return error{errc::malformed_data, "its plan: " + decoded.failure().text};
+    if (!decoded)
+      return error{errc::malformed_data, "its plan: " + config::printable(decoded.failure().text)};
     return decoded;
   } catch (const kj::Exception& e) {
     return error{errc::malformed_data, mesh::malformed("its plan", e).text};

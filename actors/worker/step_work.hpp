@@ -21,7 +21,7 @@ struct step_work {
   std::uint32_t epoch = 0;
   std::uint64_t step = 0;
   std::uint32_t first_piece = 0; // of the step, in the batch
-  float scale = 0; // of this step's gradients; 0: evaluate only
+  float scale = 0;               // of this step's gradients; 0: evaluate only
   learning::step_plan plan;
   std::vector<parameters::slice> slices; // by shard
 

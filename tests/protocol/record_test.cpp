@@ -46,24 +46,38 @@ learning::dataset examples_of(const test_job& job) {
                              : testing::random_sparse(data_seed, 1000, 300, 4, 8, false);
 }
 
-/// A job that was trained and written down.
+rule_set without(std::optional<rule> broken) {
+  rule_set rules;
+  if (broken) rules.break_rule(*broken);
+  return rules;
+}
+
+/// A job that was trained and written down: on two servers by three workers of different speeds and
+/// distances.
 struct recorded_job {
-  explicit recorded_job(const test_job& job, const std::vector<std::string>& change = {})
-      : train(examples_of(job)) {
+  explicit recorded_job(const test_job& job, const std::vector<std::string>& change = {},
+                        std::optional<rule> broken = {})
+      : mesh({.rules = without(broken), .tap = {}}), train(examples_of(job)) {
     constexpr std::size_t servers = 2;
-    constexpr std::size_t workers = 3;
-    constexpr std::size_t data_servers = 2;
-    mesh.add_roles(servers, workers, data_servers);
+    mesh.add_roles(servers, 0, 2, "[emulation]\nlink_delay_ms = 1\n");
+    const std::string slowness[] = {"link_delay_ms = 2\nstep_time_ms = 7\n",
+                                    "link_delay_ms = 5\nstep_time_ms = 3\n",
+                                    "link_delay_ms = 1\nstep_time_ms = 19\n"};
+    for (std::size_t i = 0; i < std::size(slowness); ++i)
+      mesh.add_node(virtual_mesh::node_file("worker", i) + "[emulation]\n" + slowness[i]);
+    mesh.settle();
     REQUIRE(mesh.disk().write(job.train, job.format == "csv" ? testing::csv_text(train)
                                                              : testing::libsvm_text(train)));
     mesh.submit(job.text());
     if (!change.empty()) {
-      const auto trains = [&] { return mesh.outcome().phase == schema::JobPhase::TRAINING; };
+      const auto trains = [&] { return mesh.outcome().examples_done > 0; };
       REQUIRE(mesh.run_until(trains, std::chrono::seconds(10)));
       REQUIRE_MESSAGE(mesh.change(change), mesh.refusal().text);
     }
     outcome = mesh.finish();
-    REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text << mesh.refusal().text);
+    // A job that breaks a rule may fail by it.
+    REQUIRE_MESSAGE((outcome.phase == schema::JobPhase::DONE || broken),
+                    outcome.text << mesh.refusal().text);
     mesh.settle();
     for (std::size_t shard = 0; shard < servers; ++shard) {
       const auto name = "clock." + std::to_string(shard);
@@ -125,6 +139,36 @@ TEST_CASE("a job of any strategy done again by its logs has the same bits") {
   auto backed_up = sparse_job("bsp");
   backed_up.backup_workers = 1;
   check_replay(recorded_job(backed_up));
+}
+
+TEST_CASE("a rule that is broken in a whole mesh shows in its logs") {
+  struct broken {
+    rule what;
+    std::string strategy;
+    std::string complaint;
+  };
+  const broken all[] = {
+      {rule::step_complete, "bsp", "was applied with the pushes of 2 workers"},
+      {rule::read_waits, "bsp", "whole steps at its clock"},
+      {rule::rank_order, "bsp", "was not summed in the order of the ranks (2, 1, 0)"},
+      {rule::staleness_bound, "ssp", "staleness 1 wants"},
+      {rule::read_my_writes, "ssp", "without its own writes"},
+      {rule::delay_bound, "bounded-delay", "was missing; delay 1 allows none before"},
+  };
+  for (const auto& b : all) {
+    CAPTURE(to_string(b.what));
+    auto job = sparse_job(b.strategy);
+    job.staleness = 1;
+    job.delay = 1;
+    // A step that does without a worker's push leaves that worker behind.
+    if (b.what == rule::step_complete) job.steps = 1;
+    const recorded_job recorded(job, {}, b.what);
+    const auto verified = record::verify(recorded.logs());
+    REQUIRE_FALSE(verified);
+    CAPTURE(verified.failure().text);
+    CHECK(verified.failure().text.find(b.complaint) != std::string::npos);
+    CHECK(verified.failure().text.starts_with("clock."));
+  }
 }
 
 TEST_CASE("a job whose values travel in fewer bits is done again with the same bits") {
