@@ -64,7 +64,7 @@ TEST_CASE("every option of a job file reaches its member") {
   const auto job = parse_job(
       "[job]\nname = j\nstrategy = async\nstaleness = 21\ndelay = 22\nepochs = 2\nbatch_size = 3\n"
       "deterministic = no\noverlap = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
-      "model_file =\nsteps = 7\nrequest_timeout = 9\n"
+      "model_file =\nrecord = r\nsteps = 7\nrequest_timeout = 9\n"
       "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
       "train_labels = c\ntest_labels = d\ntest_last = 0\n"
       "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = -13\n"
@@ -96,6 +96,7 @@ TEST_CASE("every option of a job file reaches its member") {
                   .micro_batches = 8,
                   .seed = 18446744073709551615u,
                   .model_file = "",
+                  .record = "r",
                   .steps = 7,
                   .request_timeout = std::chrono::seconds(9)};
   expected.data = {.format = data_format::csv,
