@@ -24,7 +24,8 @@ result<void> check_data(const job::job_plan& plan, const learning::dataset& trai
                       plan.shape.features, plan.shape.classes, plan.steps_per_epoch)};
 }
 
-result<replay_job> make_job(const job::job_plan& plan, const learning::dataset& train) {
+result<replay_job> make_job(const job::job_plan& plan, const learning::dataset& train,
+                            const parameters::rule_registry& update_rules) {
   auto map = job::make_partition_map(plan);
   if (!map) return map.failure();
   auto backend = gpu::make_cpu_backend();
@@ -32,6 +33,7 @@ result<replay_job> make_job(const job::job_plan& plan, const learning::dataset& 
   if (!planner) return planner.failure();
   return replay_job{plan,
                     train,
+                    update_rules,
                     data_server::batch_schedule({.examples = train.size(),
                                                  .batch = plan.config.job.batch_size,
                                                  .pieces = plan.pieces,
@@ -135,7 +137,8 @@ result<std::string> fingerprint(std::vector<std::unique_ptr<replay_shard>>& shar
 } // namespace
 
 result<replayed> replay(std::span<const record::named_log> logs, const learning::dataset& train,
-                        const progress_handler& on_progress) {
+                        const progress_handler& on_progress,
+                        const parameters::rule_registry& update_rules) {
   const auto verified = record::verify(logs);
   if (!verified) return verified.failure();
   // A shard without partitions exports nothing.
@@ -153,7 +156,7 @@ result<replayed> replay(std::span<const record::named_log> logs, const learning:
   for (auto& p : *phases) {
     if (auto fits = check_data(p.plan, train); !fits) return fits.failure();
     p.plan.workers = places;
-    auto job = make_job(p.plan, train);
+    auto job = make_job(p.plan, train, update_rules);
     if (!job) return job.failure();
     std::vector<replay_worker> workers;
     for (auto& batches : p.pushes) {

@@ -11,6 +11,7 @@
 
 #include "actors/error.hpp"
 #include "actors/learning/dataset.hpp"
+#include "actors/parameters/rule_registry.hpp"
 #include "actors/record/verify.hpp"
 
 #include <cstdint>
@@ -30,10 +31,12 @@ struct replayed {
 /// Told how many of the job's pushes are done.
 using progress_handler = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// `train`: the training set of the job. Errors: those of `record::verify`; `refused` if the logs
-/// are not enough (the job did not come to its end, a rule was off) or `train` is not the set that
-/// it was trained on; `malformed_data` with the place in the log where something else came out.
+/// `train`: the training set of the job; `update_rules`: those of an application, if the job used
+/// one of them. Errors: those of `record::verify`; `refused` if the logs are not enough (the job
+/// did not come to its end, a rule was off) or `train` is not the set that it was trained on;
+/// `malformed_data` with the place in the log where something else came out.
 result<replayed> replay(std::span<const record::named_log> logs, const learning::dataset& train,
-                        const progress_handler& on_progress);
+                        const progress_handler& on_progress,
+                        const parameters::rule_registry& update_rules = {});
 
 } // namespace gradmesh::replay

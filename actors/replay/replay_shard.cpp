@@ -46,7 +46,8 @@ result<std::unique_ptr<replay_shard>> replay_shard::make(record::opened_log log,
   const auto epoch = log.plan.epoch;
   const auto index = log.plan.shard;
   std::unique_ptr<replay_shard> made(new replay_shard(std::move(log), job, router));
-  auto shard = server_shard::shard_job::make(job.plan, epoch, index, router.router());
+  auto shard =
+      server_shard::shard_job::make(job.plan, epoch, index, router.router(), {}, job.update_rules);
   if (!shard) return shard.failure();
   made->shard_ = std::move(*shard);
   made->shard_->tell(std::make_unique<listener>(made->happened_));

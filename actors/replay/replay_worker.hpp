@@ -9,6 +9,7 @@
 #include "actors/data_server/batch_schedule.hpp"
 #include "actors/job/job_plan.hpp"
 #include "actors/learning/model.hpp"
+#include "actors/parameters/rule_registry.hpp"
 #include "actors/parameters/slicer.hpp"
 #include "actors/record/event.hpp"
 #include "actors/worker/compute.hpp"
@@ -25,6 +26,7 @@ namespace gradmesh::replay {
 struct replay_job {
   const job::job_plan& plan;
   const learning::dataset& train;
+  const parameters::rule_registry& update_rules;
   data_server::batch_schedule schedule;
   parameters::slicer slicer;
   std::unique_ptr<gpu::backend> backend;

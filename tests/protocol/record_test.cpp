@@ -181,6 +181,14 @@ TEST_CASE("a job whose values travel in fewer bits is done again with the same b
     }
 }
 
+TEST_CASE("a job whose rate depends on step and staleness is done again with the same bits") {
+  for (auto job : {sparse_job("async"), sparse_job("bsp"), dense_job("async")}) {
+    job.optimizer_lines = "schedule = cosine\nwarmup_steps = 5\nstaleness_scaling = inverse\n";
+    if (job.strategy == "bsp") job.optimizer_lines = "schedule = cosine\nwarmup_steps = 5\n";
+    check_replay(recorded_job(job));
+  }
+}
+
 TEST_CASE("a job whose strategy was changed is done again with the same bits") {
   for (const std::string from : {"bsp", "ssp", "async"})
     for (const std::string to : {"bsp", "bounded-delay", "async"}) {

@@ -37,6 +37,7 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.job.micro_batches == 4);
   CHECK(c.job.seed == 1);
   CHECK(c.job.model_file == "gradmesh-model.gmm");
+  CHECK(c.job.record.empty());
   CHECK(c.job.steps == 0);
   CHECK(c.job.request_timeout == std::chrono::seconds(120));
   CHECK(c.data.format == data_format::debian_packages);
@@ -64,7 +65,7 @@ TEST_CASE("every option of a job file reaches its member") {
   const auto job = parse_job(
       "[job]\nname = j\nstrategy = async\nstaleness = 21\ndelay = 22\nepochs = 2\nbatch_size = 3\n"
       "deterministic = no\noverlap = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
-      "model_file =\nrecord = r\nsteps = 7\nrequest_timeout = 9\n"
+      "model_file =\nrecord = logs/clock\nsteps = 7\nrequest_timeout = 9\n"
       "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
       "train_labels = c\ntest_labels = d\ntest_last = 0\n"
       "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = -13\n"
@@ -96,7 +97,7 @@ TEST_CASE("every option of a job file reaches its member") {
                   .micro_batches = 8,
                   .seed = 18446744073709551615u,
                   .model_file = "",
-                  .record = "r",
+                  .record = "logs/clock",
                   .steps = 7,
                   .request_timeout = std::chrono::seconds(9)};
   expected.data = {.format = data_format::csv,
