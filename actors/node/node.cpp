@@ -124,7 +124,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   links.log = [log = environment.log](const std::string& line) { log(env::severity::info, line); };
   p->network = environment.make_network(links);
   if (const auto delay = config.emulation.link_delay; delay.count() > 0) {
-    p->timer = spawn(system, environment.place, timer);
+    p->timer = spawn(system, environment.place, timer, std::monostate{});
     p->network = slow_down(std::move(p->network), links, delay, p->timer);
   }
   p->router = std::make_shared<mesh::router>(identity, p->network);

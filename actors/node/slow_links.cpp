@@ -7,7 +7,7 @@
 
 namespace gradmesh::node {
 
-timer_actor::behavior_type timer(timer_actor::pointer) {
+timer_actor::behavior_type timer(timer_actor::pointer, std::monostate) {
   return {[](const timed_call& call) { call.task(); }};
 }
 

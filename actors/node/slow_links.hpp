@@ -9,11 +9,14 @@
 #include <caf/actor_system.hpp>
 
 #include <chrono>
+#include <memory>
+#include <variant>
 
 namespace gradmesh::node {
 
 /// An actor that runs what it is sent.
-timer_actor::behavior_type timer(timer_actor::pointer self);
+/// (CAF 0.17 follows a null pointer where a behaviour function takes nothing but the actor.)
+timer_actor::behavior_type timer(timer_actor::pointer self, std::monostate);
 
 /// `links` are the options of the network below. `timer` outlives the delayed network's use.
 std::shared_ptr<env::network> slow_down(std::shared_ptr<env::network> below,
