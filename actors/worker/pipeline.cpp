@@ -33,9 +33,11 @@ bool pipeline::done() const {
 }
 
 result<void> pipeline::advance(env::time_point now) {
+  for (const auto& [began, held] : std::exchange(arrived_, {}))
+    progress_.add_pull(began, now, held);
   push_computed();
   if (auto leased = lease_more(now); !leased) return leased;
-  pull_more();
+  pull_more(now);
   if (auto sent = client_.advance(now); !sent) return sent;
   compute_next();
   progress_.account(now, {.waiting_for = waiting_for(),
@@ -136,7 +138,7 @@ result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
   return {};
 }
 
-void pipeline::pull_more() {
+void pipeline::pull_more(env::time_point now) {
   while (!leased_.empty() &&
          pulled_.size() < defaults::worker::steps_pulled_ahead + (computing_ ? 0U : 1U)) {
     auto work = std::move(leased_.front());
@@ -146,11 +148,11 @@ void pipeline::pull_more() {
       continue;
     }
     pulled_.push_back(std::move(work));
-    pull(pulled_.back());
+    pull(pulled_.back(), now);
   }
 }
 
-void pipeline::pull(const std::shared_ptr<step_work>& work) {
+void pipeline::pull(const std::shared_ptr<step_work>& work, env::time_point now) {
   make_room(tools_.slicer, *work);
   work->read_clock.assign(work->slices.size(), 0);
   work->pulls_missing = 0;
@@ -160,7 +162,7 @@ void pipeline::pull(const std::shared_ptr<step_work>& work) {
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard) {
     work->pulls_missing += work->slices[shard].parts.size();
     client_.pull(shard, {waits ? work->step : 0, for_push}, {work, &work->slices[shard]},
-                 [this, work, shard, missing = work->slices[shard].parts.size()](
+                 [this, work, shard, began = now, missing = work->slices[shard].parts.size()](
                      const parameters::part& part, std::span<const float> values,
                      std::uint64_t clock) mutable {
                    scatter(tools_.slicer, work->slices[shard], part, values, *work);
@@ -171,7 +173,7 @@ void pipeline::pull(const std::shared_ptr<step_work>& work) {
                    if (!shard_steps_.empty())
                      shard_steps_[shard] = std::max(shard_steps_[shard], clock);
                    // What came last was waited for.
-                   if (--work->pulls_missing == 0) progress_.add_held_pull(held_seconds_);
+                   if (--work->pulls_missing == 0) arrived_.push_back({began, held_seconds_});
                    if (--missing == 0) progress_.add_answered_pull();
                  });
   }

@@ -85,11 +85,11 @@ private:
 
   bool may_lease() const;
   result<void> lease_more(env::time_point now);
-  void pull_more();
+  void pull_more(env::time_point now);
   /// Whether the shards have applied a step without this worker (backup workers).
   bool is_over(const step_work& work) const;
   void skip(std::shared_ptr<step_work> work);
-  void pull(const std::shared_ptr<step_work>& work);
+  void pull(const std::shared_ptr<step_work>& work, env::time_point now);
   void push_computed();
   void compute_next();
   stall waiting_for() const;
@@ -101,6 +101,12 @@ private:
   const pipeline_options options_;
   phase_progress progress_;
   double held_seconds_ = 0; // by the shard, of the answer that is being dealt with
+  /// Steps whose parameters have come since the last `advance`.
+  struct arrival {
+    env::time_point began;
+    double held_seconds;
+  };
+  std::vector<arrival> arrived_;
 
   parameter_client client_;
   std::unordered_map<std::uint64_t, lease> leases_; // asked for, by message id

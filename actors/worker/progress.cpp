@@ -30,6 +30,17 @@ void phase_progress::add_acknowledged_push(std::uint64_t staleness) {
   staleness_max_ = std::max(staleness_max_, staleness);
 }
 
+void phase_progress::add_pull(env::time_point began, env::time_point now, double held) {
+  // The request is taken to have been on its way for as long as the answer. What was held while the
+  // step before had to wait as well is counted with that.
+  const auto whole = env::seconds_between(began, now);
+  held = std::min(held, whole);
+  const auto end = (whole + held) / 2;
+  const auto begin = std::max(end - held, env::seconds_between(began, last_pull_));
+  held_pull_seconds_ += std::max(0.0, end - begin);
+  last_pull_ = now;
+}
+
 void phase_progress::report(schema::WorkerProgress::Builder out) {
   out.setSteps(steps_);
   out.setExamples(total_.examples);

@@ -33,9 +33,9 @@ public:
   void add_skipped(std::size_t examples) { skipped_examples_ += examples; }
   void add_acknowledged_push(std::uint64_t staleness);
   void add_answered_pull() { ++pulls_; }
-  /// A step's parameters have come; so long a shard has kept them back until the job's strategy
-  /// allowed to read them. That is not communication.
-  void add_held_pull(double seconds) { held_pull_seconds_ += seconds; }
+  /// A step's parameters have come, which were asked for at `began`; a shard has kept them back for
+  /// `held` seconds, until the job's strategy allowed to read them. That is not communication.
+  void add_pull(env::time_point began, env::time_point now, double held);
   void add_sent(std::size_t bytes) { bytes_sent_ += bytes; }
   void add_received(std::size_t bytes) { bytes_received_ += bytes; }
 
@@ -55,6 +55,7 @@ private:
   double pulling_seconds_ = 0; // with what shards kept back
   double pushing_seconds_ = 0;
   double held_pull_seconds_ = 0;
+  env::time_point last_pull_{}; // when the step before had its parameters
   learning::step_metrics total_;
   learning::step_metrics recent_;
   std::uint64_t steps_ = 0;
