@@ -31,6 +31,8 @@ constexpr method methods[] = {
     {"data-servers", "whoever hands out examples, each is used once", data_servers, {}},
     {"momentum", "momentum on the servers is that of a sequential program", momentum, {}},
     {"adam", "Adam on the servers is that of a sequential program", adam, {}},
+    {"update-rules", "every rule of the servers is that of a sequential program", update_rules, {}},
+    {"sgld", "Langevin dynamics samples a posterior that is known", sgld, {}},
     {"overlap", "computing hides communication, and the other way round", overlap, {}},
 };
 

@@ -35,6 +35,8 @@ result<checks> several_servers(const rule_set& rules);
 result<checks> data_servers(const rule_set& rules);
 result<checks> momentum(const rule_set& rules);
 result<checks> adam(const rule_set& rules);
+result<checks> update_rules(const rule_set& rules);
+result<checks> sgld(const rule_set& rules);
 result<checks> overlap(const rule_set& rules);
 
 } // namespace gradmesh::tools::lab
