@@ -47,8 +47,9 @@ public:
 
   auto element(float rate, std::uint64_t step) const {
     return [adam = adam_.element(rate, step),
-            kept = 1 - rate * weight_decay_](float w, float g, float& mean, float& square)
-               GRADMESH_LOOP_BODY { return adam(kept * w, g, mean, square); };
+            lost = rate * weight_decay_](float w, float g, float& mean, float& square)
+        // Not (1 - lost) w: what rounding takes from that factor adds up, step after step.
+        GRADMESH_LOOP_BODY { return adam(w - lost * w, g, mean, square); };
   }
 
 private:
