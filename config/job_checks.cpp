@@ -98,6 +98,36 @@ void check_optimizer(const job_config& c, std::vector<finding>& found) {
                                  o.warmup_steps, c.job.steps)});
 }
 
+/// What the threads of a worker push is the way that plain SGD went.
+void check_threads(const job_config& c, std::vector<finding>& found) {
+  const auto threads = c.job.threads;
+  if (threads == 1) return;
+  if (c.optimizer.type != "sgd")
+    found.push_back({"job.threads", fmt::format("{} lock-free threads step by plain SGD, but "
+                                                "optimizer.type is {}; set it to sgd, or "
+                                                "job.threads = 1",
+                                                threads, c.optimizer.type)});
+  for (const auto& own : c.optimizer.tables)
+    if (own.rule != "sgd")
+      found.push_back({"optimizer.tables",
+                       fmt::format("{} lock-free threads (job.threads) step by plain SGD, but the "
+                                   "rule of table {} is {}; drop it, or set job.threads = 1",
+                                   threads, own.table, own.rule)});
+  if (c.optimizer.staleness_scaling != staleness_scaling::none)
+    found.push_back({"optimizer.staleness_scaling",
+                     fmt::format("cannot be with job.threads = {}: the threads must know by which "
+                                 "rate the servers will go; set it to none",
+                                 threads)});
+  if (c.model.type != model_kind::softmax)
+    found.push_back({"job.threads", fmt::format("{} lock-free threads train softmax regression "
+                                                "only, but model.type is {}; set job.threads = 1",
+                                                threads, to_string(c.model.type))});
+  if (c.job.deterministic)
+    found.push_back({"job.deterministic", fmt::format("cannot be with job.threads = {}: which "
+                                                      "thread is first is chance",
+                                                      threads)});
+}
+
 } // namespace
 
 std::vector<finding> check_job(const job_config& c) {
@@ -110,6 +140,7 @@ std::vector<finding> check_job(const job_config& c) {
   check_mesh(c, found);
   check_emulation(c, found);
   check_steps(c, found);
+  check_threads(c, found);
   return found;
 }
 

@@ -47,6 +47,11 @@ void add_job(table& t) {
   job.option("overlap", &job_section::overlap, truth(), "true",
              "Workers compute a step while the next one's parameters and the last one's gradients "
              "travel. false: one after the other, to see the difference.");
+  job.option("threads", &job_section::threads, whole_number<std::uint32_t>(1, 256), "1",
+             "Threads of each worker. More than 1 go through a batch example by example and change "
+             "one copy of its parameters without locks (HOGWILD!); the difference is pushed. For "
+             "softmax on sparse data, with optimizer.type = sgd. An example's step is "
+             "learning_rate / batch_size.");
   job.option("push_as", &job_section::push_as, one_of<value_format>(), "float32",
              "How gradients travel to the servers. What the shorter formats lose is kept by the "
              "worker and added to its next push.");

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 namespace gradmesh::learning {
@@ -19,6 +20,8 @@ constexpr std::size_t hot_one_in = 16;
 constexpr std::size_t hot_rows_max = 64;
 /// Examples of a group; see the header.
 constexpr std::size_t group_max = 64;
+/// Of what is done before the pass.
+constexpr unsigned begin_pieces = 16;
 
 struct range {
   std::size_t first;
@@ -64,12 +67,28 @@ result<std::unique_ptr<hogwild>> hogwild::make(const model_options& options,
 
 result<void> hogwild::check(const example_view& batch, const step_plan& plan,
                             const gradient_view& parameters, const gradient_view& gradients) const {
-  if (auto ok = check_batch(shape_, batch); !ok) return ok;
-  if (shape_.kind == layout::sparse)
+  const bool sparse = shape_.kind == layout::sparse;
+  // Sizes alone here; the threads share the rest, which takes as long as a pass on many of them.
+  const bool fits = sparse ? batch.size() == 0 || (batch.offsets.size() == batch.size() + 1 &&
+                                                   batch.offsets.front() <= batch.offsets.back())
+                           : batch.values.size() == batch.size() * std::size_t{shape_.features};
+  if (!fits)
+    if (auto ok = check_batch(shape_, batch); !ok) return ok;
+  if (sparse && plan.rows.size() != entry_count(batch))
     if (auto ok = check_plan(batch, plan); !ok) return ok;
   const auto keys = plan.keys.size();
   if (auto ok = check_parameters("parameters", tables_, keys, as_const(parameters)); !ok) return ok;
   return check_parameters("gradients", tables_, keys, as_const(gradients));
+}
+
+result<void> hogwild::check_piece(const example_view& batch, const step_plan& plan,
+                                  unsigned piece) const {
+  const auto examples = share_of(batch.size(), piece, begin_pieces);
+  if (examples.first < examples.last)
+    if (auto ok = check_batch(shape_, batch.slice(examples.first, examples.last)); !ok) return ok;
+  const auto rows = share_of(plan.rows.size(), piece, begin_pieces);
+  return check_rows(std::span(plan.rows).subspan(rows.first, rows.last - rows.first),
+                    plan.keys.size());
 }
 
 float hogwild::find_hot_rows(const example_view& batch, const step_plan& plan) {
@@ -79,15 +98,13 @@ float hogwild::find_hot_rows(const example_view& batch, const step_plan& plan) {
   const auto sampled = std::min(batch.size(), sample_examples);
   const auto entries = batch.offsets[sampled] - batch.offsets.front();
   uses_.assign(plan.keys.size(), 0);
-  for (std::size_t e = 0; e < entries; ++e)
-    ++uses_[plan.rows[e]];
-  for (std::size_t row = 0; row < uses_.size() && hot_rows_.size() < hot_rows_max; ++row)
-    if (uses_[row] > 1 && uses_[row] * hot_one_in >= sampled)
-      hot_rows_.push_back(static_cast<std::uint32_t>(row));
+  const auto hot = std::max<std::size_t>(2, sampled / hot_one_in);
+  for (std::size_t e = 0; e < entries && hot_rows_.size() < hot_rows_max; ++e)
+    if (++uses_[plan.rows[e]] == hot) hot_rows_.push_back(plan.rows[e]);
   if (hot_rows_.empty()) return square;
   hot_places_.assign(plan.keys.size(), 0);
-  for (std::size_t hot = 0; hot < hot_rows_.size(); ++hot)
-    hot_places_[hot_rows_[hot]] = static_cast<std::uint8_t>(hot + 1);
+  for (std::size_t place = 0; place < hot_rows_.size(); ++place)
+    hot_places_[hot_rows_[place]] = static_cast<std::uint8_t>(place + 1);
   const auto* values = batch.values.data() + batch.offsets.front();
   for (std::size_t e = 0; e < entries; ++e)
     if (hot_places_[plan.rows[e]] != 0) square = std::max(square, values[e] * values[e]);
@@ -134,13 +151,21 @@ result<step_metrics> hogwild::descend(const example_view& batch, const step_plan
   const auto now = spans_of(parameters);
   const auto before = spans_of(gradients); // until they become the gradients
   const auto parts = team_->size();
-  team_->run([&](unsigned part) {
-    for (std::size_t s = 0; s < now.size(); ++s) {
-      const auto own = share_of(now[s].size(), part, parts);
-      std::copy(now[s].begin() + own.first, now[s].begin() + own.last,
-                before[s].begin() + own.first);
+  std::array<result<void>, begin_pieces> checked;
+  std::atomic<unsigned> next_piece{0};
+  // Taken piece by piece: the threads that sleep come when part of it is done.
+  team_->run([&](unsigned) {
+    for (auto piece = next_piece++; piece < begin_pieces; piece = next_piece++) {
+      checked[piece] = check_piece(batch, plan, piece);
+      for (std::size_t s = 0; s < now.size(); ++s) {
+        const auto own = share_of(now[s].size(), piece, begin_pieces);
+        std::copy(now[s].begin() + own.first, now[s].begin() + own.last,
+                  before[s].begin() + own.first);
+      }
     }
   });
+  for (const auto& ok : checked)
+    if (!ok) return ok.failure();
 
   std::vector<gpu::batch_metrics> sums(parts);
   if (batch.size() > 0) {

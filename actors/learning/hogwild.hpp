@@ -52,6 +52,7 @@ private:
 
   result<void> check(const example_view& batch, const step_plan& plan,
                      const gradient_view& parameters, const gradient_view& gradients) const;
+  result<void> check_piece(const example_view& batch, const step_plan& plan, unsigned piece) const;
   hogwild_pass pass_over(const example_view& batch, const step_plan& plan,
                          const gradient_view& parameters, float step);
   /// Returns the largest square of a value that many examples share; 1 is the bias.

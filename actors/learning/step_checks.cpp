@@ -80,9 +80,13 @@ result<void> check_plan(const example_view& batch, const step_plan& plan) {
     return invalid("plan names rows for {} indices where the batch has {}; plan and batch do not "
                    "belong together",
                    plan.rows.size(), entries);
-  if (all_below(plan.rows, plan.keys.size())) return {};
+  return check_rows(plan.rows, plan.keys.size());
+}
+
+result<void> check_rows(std::span<const std::uint32_t> rows, std::size_t keys) {
+  if (all_below(rows, keys)) return {};
   return invalid("plan names row {} of {} keys; it was not made by this model",
-                 *std::ranges::max_element(plan.rows), plan.keys.size());
+                 *std::ranges::max_element(rows), keys);
 }
 
 result<void> check_parameters(std::string_view what, const std::vector<table_spec>& tables,

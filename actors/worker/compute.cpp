@@ -45,7 +45,8 @@ step_computer::step_computer(std::unique_ptr<gpu::backend> backend,
                            slicer_.layout().row_widths(), row_residual_bytes_max);
 }
 
-result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& plan) {
+result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& plan,
+                                                           const env::team_maker& make_team) {
   auto map = job::make_partition_map(plan);
   if (!map) return map.failure();
   auto backend = gpu::make_cpu_backend();
@@ -55,9 +56,34 @@ result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& 
     return error{errc::refused, "the plan's tables are not those of model '" +
                                     job::model_options_of(plan.config).kind +
                                     "' here; do all nodes run the same version?"};
-  return std::unique_ptr<step_computer>(new step_computer(
+  std::unique_ptr<step_computer> made(new step_computer(
       std::move(backend), std::move(*model), parameters::slicer(plan.tables, std::move(*map)),
       job::transfer_format_of(plan.config.job.push_as)));
+  if (plan.config.job.threads > 1)
+    if (auto added = made->add_threads(plan, make_team); !added) return added.failure();
+  return made;
+}
+
+result<void> step_computer::add_threads(const job::job_plan& plan,
+                                        const env::team_maker& make_team) {
+  const auto threads = plan.config.job.threads;
+  if (!make_team)
+    return error{errc::refused, "job.threads is " + std::to_string(threads) +
+                                    ", but steps are computed by one thread here; set it to 1"};
+  auto team = make_team(threads);
+  if (!team) return team.failure();
+  auto hogwild =
+      learning::hogwild::make(job::model_options_of(plan.config), plan.shape, std::move(*team));
+  if (!hogwild) return hogwild.failure();
+  hogwild_ = std::move(*hogwild);
+  schedule_ = job::rate_schedule_of(plan.config);
+  steps_total_ = plan.steps;
+  pushes_per_rate_ = plan.sums_steps() ? 1.0F : static_cast<float>(plan.workers.size());
+  return {};
+}
+
+float step_computer::push_rate(std::uint64_t step) const {
+  return static_cast<float>(parameters::rate_at(schedule_, step, steps_total_)) / pushes_per_rate_;
 }
 
 result<void> step_computer::compute(step_work& work) {
@@ -70,9 +96,28 @@ result<void> step_computer::compute(step_work& work) {
     work.metrics = *metrics;
     return {};
   }
-  const auto total = whole_gradient(work);
+  const auto total = hogwild_ ? descend(work) : whole_gradient(work);
   if (!total) return total.failure();
   return fill_pushes(work, *total);
+}
+
+result<parameters::gradient> step_computer::descend(step_work& work) {
+  const auto& layout = slicer_.layout();
+  if (pieces_.empty()) pieces_.resize(1);
+  auto& gradients = pieces_[0].gradients;
+  gradients.resize(layout.body_floats(work.dense.size(), work.plan.keys.size()));
+  const std::span<float> all(gradients);
+  // What was pulled is read by nobody else, so the threads change it where it is.
+  learning::gradient_view parameters{work.dense, {}};
+  for (auto& rows : work.rows)
+    parameters.sparse.emplace_back(rows);
+  const auto metrics = hogwild_->descend(
+      work.examples, work.plan, parameters, work.scale, push_rate(work.step),
+      view_of(all, work.dense.size(), work.plan.keys.size(), layout.row_widths()));
+  if (!metrics) return metrics.failure();
+  work.metrics = *metrics;
+  return parameters::gradient{true, all.first(work.dense.size()), work.plan.keys,
+                              all.subspan(work.dense.size())};
 }
 
 result<parameters::gradient> step_computer::whole_gradient(step_work& work) {

@@ -64,7 +64,8 @@ TEST_CASE("a job file without a line is the default job") {
 TEST_CASE("every option of a job file reaches its member") {
   const auto job = parse_job(
       "[job]\nname = j\nstrategy = async\nstaleness = 21\ndelay = 22\nepochs = 2\nbatch_size = 3\n"
-      "deterministic = no\noverlap = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
+      "deterministic = no\noverlap = no\nthreads = 1\nmicro_batches = 8\nseed = "
+      "18446744073709551615\n"
       "model_file =\nrecord = logs/clock\nsteps = 7\nrequest_timeout = 9\n"
       "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
       "train_labels = c\ntest_labels = d\ntest_last = 0\n"
@@ -94,6 +95,7 @@ TEST_CASE("every option of a job file reaches its member") {
                   .batch_size = 3,
                   .deterministic = false,
                   .overlap = false,
+                  .threads = 1,
                   .micro_batches = 8,
                   .seed = 18446744073709551615u,
                   .model_file = "",
@@ -182,6 +184,7 @@ TEST_CASE("each limit of a job is held at both ends") {
   for (const auto& l : {limit{"job.epochs", "1", "0"},
                         limit{"job.epochs", "100000", "100001"},
                         limit{"job.batch_size", "1048576", "1048577"},
+                        limit{"job.threads", "1", "0"},
                         limit{"job.micro_batches", "1024", "2048"},
                         limit{"job.request_timeout", "1", "0"},
                         limit{"data.test_fraction", "0.9", "0.91"},
@@ -281,6 +284,26 @@ TEST_CASE("backup workers need bsp and somebody whom they back up") {
   CHECK(faults("[job]\nbackup_workers = 1\ndeterministic = true\n") ==
         "job.ini:3: error: job.deterministic: cannot be with job.backup_workers = 1: which worker "
         "is last is chance\n");
+}
+
+TEST_CASE("lock-free threads need softmax regression, plain SGD, and no determinism") {
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\n") == "");
+  CHECK(faults("[job]\nthreads = 2\n") ==
+        "job.ini:2: error: job.threads: 2 lock-free threads step by plain SGD, but optimizer.type "
+        "is adagrad; set it to sgd, or job.threads = 1\n");
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\n[model]\ntype = mlp\nhidden = 4\n") ==
+        "job.ini:2: error: job.threads: 2 lock-free threads train softmax regression only, but "
+        "model.type is mlp; set job.threads = 1\n");
+  CHECK(faults("[job]\nthreads = 2\ndeterministic = true\n[optimizer]\ntype = sgd\n") ==
+        "job.ini:3: error: job.deterministic: cannot be with job.threads = 2: which thread is "
+        "first is chance\n");
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\ntables = softmax/bias:adam\n") ==
+        "job.ini:5: error: optimizer.tables: 2 lock-free threads (job.threads) step by plain SGD, "
+        "but the rule of table softmax/bias is adam; drop it, or set job.threads = 1\n");
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\nstaleness_scaling = inverse\n") ==
+        "job.ini:5: error: optimizer.staleness_scaling: cannot be with job.threads = 2: the "
+        "threads must know by which rate the servers will go; set it to none\n");
+  CHECK(faults("[job]\nthreads = 257\n").find("job.ini:2: error: job.threads: '257'") == 0);
 }
 
 TEST_CASE("a deterministic job needs bsp, full pieces and a piece for each worker") {
