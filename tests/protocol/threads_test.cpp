@@ -3,9 +3,9 @@
 
 #include "actors/data_server/batch_schedule.hpp"
 #include "tests/support/job_files.hpp"
-#include "tests/support/oracle.hpp"
 #include "tests/support/random_data.hpp"
 #include "tests/support/virtual_mesh.hpp"
+#include "tools/simulation/oracle.hpp"
 
 #include <doctest/doctest.h>
 
@@ -69,7 +69,7 @@ TEST_CASE("threads of a lone worker take the servers where sequential SGD goes")
     virtual_mesh mesh;
     (void)run(mesh, job, 1);
 
-    testing::oracle oracle(data.shape, {}, {.kind = "sgd", .learning_rate = 4});
+    simulation::oracle oracle(data.shape, {}, {.kind = "sgd", .learning_rate = 4});
     data_server::batch_schedule schedule({.examples = 640,
                                           .batch = static_cast<std::uint32_t>(job.batch_size),
                                           .pieces = 1,
@@ -77,8 +77,8 @@ TEST_CASE("threads of a lone worker take the servers where sequential SGD goes")
     for (std::uint64_t step = 0; step < job.epochs * schedule.steps_per_epoch(); ++step)
       for (const auto i : schedule.choose(step, 0, 1).examples)
         oracle.step(data.view().slice(i, i + 1), 1.0 / static_cast<double>(job.batch_size));
-    CHECK(testing::relative_error(flat_parameters(mesh.read_model("model.gmm")),
-                                  oracle.parameters()) < 1e-4);
+    CHECK(simulation::relative_error(flat_parameters(mesh.read_model("model.gmm")),
+                                     oracle.parameters()) < 1e-4);
   }
 }
 

@@ -297,9 +297,9 @@ TEST_CASE("lock-free threads need softmax regression, plain SGD, and no determin
   CHECK(faults("[job]\nthreads = 2\ndeterministic = true\n[optimizer]\ntype = sgd\n") ==
         "job.ini:3: error: job.deterministic: cannot be with job.threads = 2: which thread is "
         "first is chance\n");
-  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\ntables = softmax/bias:adam\n") ==
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\ntables = bias:adam\n") ==
         "job.ini:5: error: optimizer.tables: 2 lock-free threads (job.threads) step by plain SGD, "
-        "but the rule of table softmax/bias is adam; drop it, or set job.threads = 1\n");
+        "but the rule of table bias is adam; drop it, or set job.threads = 1\n");
   CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\nstaleness_scaling = inverse\n") ==
         "job.ini:5: error: optimizer.staleness_scaling: cannot be with job.threads = 2: the "
         "threads must know by which rate the servers will go; set it to none\n");

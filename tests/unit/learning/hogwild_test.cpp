@@ -1,8 +1,8 @@
 #include "actors/learning/hogwild.hpp"
 
 #include "gpu/cpu_backend.hpp"
-#include "tests/support/oracle.hpp"
 #include "tests/support/random_data.hpp"
+#include "tools/simulation/oracle.hpp"
 
 #include <doctest/doctest.h>
 
@@ -76,7 +76,7 @@ public:
     for (unsigned epoch = 0; epoch < epochs; ++epoch)
       for (std::size_t first = 0; first < data_.size(); first += batch)
         (void)pass(first, std::min(first + batch, data_.size()), 1, step);
-    testing::oracle scorer(data_.shape, {});
+    simulation::oracle scorer(data_.shape, {});
     scorer.parameters() = flat();
     return scorer.evaluate(data_.view()).loss / static_cast<double>(data_.size());
   }
@@ -106,7 +106,7 @@ TEST_CASE("one thread goes the way of a sequential float64 program, example by e
                      testing::random_dense(seed, 300, 12, 3)};
   for (const auto& examples : data) {
     lone_worker worker(examples, sequential(1));
-    testing::oracle oracle(examples.shape, {}, {.kind = "sgd", .learning_rate = 4});
+    simulation::oracle oracle(examples.shape, {}, {.kind = "sgd", .learning_rate = 4});
     double loss = 0;
     double told = 0;
     for (std::size_t first = 0; first < examples.size(); first += 100) {
@@ -116,7 +116,7 @@ TEST_CASE("one thread goes the way of a sequential float64 program, example by e
         oracle.step(examples.view().slice(i, i + 1), 0.01);
       }
     }
-    CHECK(testing::relative_error(worker.flat(), oracle.parameters()) < 1e-5);
+    CHECK(simulation::relative_error(worker.flat(), oracle.parameters()) < 1e-5);
     CHECK(told == doctest::Approx(loss).epsilon(1e-5));
   }
 }
@@ -129,7 +129,7 @@ TEST_CASE("a sequential team of several gives the same bits every time, and near
   for (auto* worker : {&one, &three, &again})
     (void)worker->pass(0, 500, 0.02F, 1);
   CHECK(three.flat() == again.flat());
-  CHECK(testing::relative_error(three.flat(), one.flat()) < 1e-5);
+  CHECK(simulation::relative_error(three.flat(), one.flat()) < 1e-5);
 }
 
 TEST_CASE("the l2 term pulls the weights once a batch, and not the bias") {
@@ -163,12 +163,6 @@ TEST_CASE("threads that race lose at most one percent of loss on sparse data") {
       // The serial one has learned something: without it the loss is log(classes).
       CHECK(serial < 0.9 * std::log(data->shape.classes));
     }
-}
-
-TEST_CASE("long steps do not make threads overshoot what all examples share") {
-  const auto data = testing::random_sparse(seed, 4000, 3000, 2, 10, false);
-  const auto serial = lone_worker(data, sequential(1)).loss_after(1, 2000, 0.5F);
-  CHECK(lone_worker(data, threads(4)).loss_after(1, 2000, 0.5F) < 1.1 * serial);
 }
 
 TEST_CASE("an empty batch moves nothing") {
