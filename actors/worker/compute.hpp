@@ -8,6 +8,12 @@
 /// its pieces are spread over workers. With job.threads above 1 the batch as a whole is gone
 /// through by HOGWILD! instead (learning/hogwild.hpp). Failure: an error is put into the step and
 /// handed back; the actor goes on with the next.
+///
+/// SVRG (Johnson, Zhang: "Accelerating stochastic gradient descent using predictive variance
+/// reduction", NIPS 2013) steps by g_i(w) - g_i(w~) + mu, where w~ are the parameters at the latest
+/// snapshot and mu the gradient of the whole set there. In a snapshot's epoch the parameters stand
+/// still: what is pulled is w~ and is kept here, what is pushed are the addends of mu, which the
+/// shards keep (server_shard/snapshot_gradient.hpp). In the others g_i(w) - g_i(w~) is pushed.
 
 #include "actors/actors.hpp"
 #include "actors/env/clock.hpp"
@@ -39,7 +45,7 @@ public:
 
 private:
   step_computer(std::unique_ptr<gpu::backend> backend, std::unique_ptr<learning::model> model,
-                parameters::slicer slicer, parameters::transfer_format push_as);
+                parameters::slicer slicer, const config::job_section& options);
 
   /// What a piece needs and gives. Kept from step to step.
   struct piece {
@@ -59,6 +65,10 @@ private:
                                            const learning::step_plan& plan,
                                            const std::vector<std::vector<float>>& rows,
                                            std::vector<float>& gradients);
+  /// Takes off what the same examples have as gradient at the snapshot.
+  result<void> subtract_snapshot(const learning::example_view& examples,
+                                 const learning::step_plan& plan, float scale,
+                                 std::span<float> gradients);
   result<mesh::writable_body> encode_part(parameters::error_feedback& feedback,
                                           const parameters::slice& slice,
                                           const parameters::part& part,
@@ -73,6 +83,9 @@ private:
   float pushes_per_rate_ = 1; // what the shards divide the rate by
   parameters::slicer slicer_;
   parameters::gradient_sum sum_;
+  const bool by_snapshots_;     // SVRG
+  std::vector<float> snapshot_; // parameters of the latest
+  std::vector<float> snapshot_gradients_;
   std::vector<piece> pieces_;
   std::vector<parameters::error_feedback> feedback_; // by shard
   std::vector<float> values_;                        // of a part that is being encoded
