@@ -131,6 +131,11 @@ void check_threads(const job_config& c, std::vector<finding>& found) {
     found.push_back({"job.deterministic", fmt::format("cannot be with job.threads = {}: which "
                                                       "thread is first is chance",
                                                       threads)});
+  if (!c.job.record.empty())
+    found.push_back({"job.record", fmt::format("cannot be with job.threads = {}: which thread was "
+                                               "first is not written down, so nobody could do the "
+                                               "job again",
+                                               threads)});
 }
 
 /// A snapshot's gradient is the sum of all pushes of an epoch, and each step's sum is corrected by

@@ -305,6 +305,9 @@ TEST_CASE("lock-free threads need softmax regression, plain SGD, and no determin
   CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\nstaleness_scaling = inverse\n") ==
         "job.ini:5: error: optimizer.staleness_scaling: cannot be with job.threads = 2: the "
         "threads must know by which rate the servers will go; set it to none\n");
+  CHECK(faults("[job]\nthreads = 2\nrecord = r\n[optimizer]\ntype = sgd\n") ==
+        "job.ini:3: error: job.record: cannot be with job.threads = 2: which thread was first is "
+        "not written down, so nobody could do the job again\n");
   CHECK(faults("[job]\nthreads = 257\n").find("job.ini:2: error: job.threads: '257'") == 0);
 }
 
