@@ -32,6 +32,7 @@ constexpr method methods[] = {
     {"data-servers", "whoever hands out examples, each is used once", data_servers, {}},
     {"momentum", "momentum on the servers is that of a sequential program", momentum, {}},
     {"adam", "Adam on the servers is that of a sequential program", adam, {}},
+    {"hogwild", "lock-free threads of a worker learn what one thread does", hogwild, {}},
     {"svrg", "snapshots take the noise out of steps at a constant rate", svrg, svrg_rules},
     {"overlap", "computing hides communication, and the other way round", overlap, {}},
 };

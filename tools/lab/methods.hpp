@@ -35,6 +35,7 @@ result<checks> several_servers(const rule_set& rules);
 result<checks> data_servers(const rule_set& rules);
 result<checks> momentum(const rule_set& rules);
 result<checks> adam(const rule_set& rules);
+result<checks> hogwild(const rule_set& rules);
 result<checks> svrg(const rule_set& rules);
 result<checks> overlap(const rule_set& rules);
 
