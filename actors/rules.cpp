@@ -18,6 +18,8 @@ constexpr rule_description descriptions[] = {
      "ssp: a worker may read before its own last push is applied"},
     {rule::delay_bound, "delay-bound", "bounded-delay: a task starts one task too early"},
     {rule::push_once, "push-once", "a part of a push that comes again is applied again"},
+    {rule::snapshot_added, "snapshot-added",
+     "svrg: a step is applied without the gradient of the snapshot"},
 };
 
 } // namespace

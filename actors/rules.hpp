@@ -24,6 +24,7 @@ enum class rule : std::uint8_t {
   read_my_writes,
   delay_bound,
   push_once,
+  snapshot_added,
 };
 
 struct rule_description {

@@ -98,6 +98,72 @@ void check_optimizer(const job_config& c, std::vector<finding>& found) {
                                  o.warmup_steps, c.job.steps)});
 }
 
+/// `who` steps by plain SGD in all tables; `key = off` does without it.
+void check_plain_sgd(const job_config& c, const std::string& who, const std::string& key,
+                     const std::string& off, std::vector<finding>& found) {
+  if (c.optimizer.type != "sgd")
+    found.push_back({key, fmt::format("{} by plain SGD, but optimizer.type is {}; set it to sgd, "
+                                      "or {} = {}",
+                                      who, c.optimizer.type, key, off)});
+  for (const auto& own : c.optimizer.tables)
+    if (own.rule != "sgd")
+      found.push_back({"optimizer.tables",
+                       fmt::format("{} by plain SGD, but the rule of table {} is {}; drop it, or "
+                                   "set {} = {}",
+                                   who, own.table, own.rule, key, off)});
+}
+
+/// What the threads of a worker push is the way that plain SGD went.
+void check_threads(const job_config& c, std::vector<finding>& found) {
+  const auto threads = c.job.threads;
+  if (threads == 1) return;
+  check_plain_sgd(c, fmt::format("{} lock-free threads step", threads), "job.threads", "1", found);
+  if (c.optimizer.staleness_scaling != staleness_scaling::none)
+    found.push_back({"optimizer.staleness_scaling",
+                     fmt::format("cannot be with job.threads = {}: the threads must know by which "
+                                 "rate the servers will go; set it to none",
+                                 threads)});
+  if (c.model.type != model_kind::softmax)
+    found.push_back({"job.threads", fmt::format("{} lock-free threads train softmax regression "
+                                                "only, but model.type is {}; set job.threads = 1",
+                                                threads, to_string(c.model.type))});
+  if (c.job.deterministic)
+    found.push_back({"job.deterministic", fmt::format("cannot be with job.threads = {}: which "
+                                                      "thread is first is chance",
+                                                      threads)});
+  if (!c.job.record.empty())
+    found.push_back({"job.record", fmt::format("cannot be with job.threads = {}: which thread was "
+                                               "first is not written down, so nobody could do the "
+                                               "job again",
+                                               threads)});
+}
+
+/// A snapshot's gradient is the sum of all pushes of an epoch, and each step's sum is corrected by
+/// it.
+void check_svrg(const job_config& c, std::vector<finding>& found) {
+  const auto& j = c.job;
+  if (j.svrg_epochs == 0) return;
+  const auto refuse = [&](const std::string& why) { found.push_back({"job.svrg_epochs", why}); };
+  check_plain_sgd(c, "SVRG steps", "job.svrg_epochs", "0", found);
+  if (j.strategy != strategy::bsp)
+    refuse(fmt::format("needs job.strategy = bsp, but it is {}", to_string(j.strategy)));
+  if (j.backup_workers > 0)
+    refuse(fmt::format("cannot be with job.backup_workers = {}: a snapshot needs the gradients of "
+                       "all workers",
+                       j.backup_workers));
+  if (j.threads > 1)
+    refuse(fmt::format("cannot be with job.threads = {}, which push no gradients; set one of the "
+                       "two to its default",
+                       j.threads));
+  if (c.data.format == data_format::debian_packages || c.data.format == data_format::libsvm)
+    refuse(fmt::format("needs dense data (csv, tsv, idx): a snapshot's gradient changes every "
+                       "parameter in every step, but data.format is {}",
+                       to_string(c.data.format)));
+  if (j.epochs < 2)
+    refuse("the only epoch (job.epochs = 1) would go into a snapshot, and nothing be trained; use "
+           "at least 2");
+}
+
 } // namespace
 
 std::vector<finding> check_job(const job_config& c) {
@@ -110,6 +176,8 @@ std::vector<finding> check_job(const job_config& c) {
   check_mesh(c, found);
   check_emulation(c, found);
   check_steps(c, found);
+  check_threads(c, found);
+  check_svrg(c, found);
   return found;
 }
 

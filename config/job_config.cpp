@@ -47,6 +47,16 @@ void add_job(table& t) {
   job.option("overlap", &job_section::overlap, truth(), "true",
              "Workers compute a step while the next one's parameters and the last one's gradients "
              "travel. false: one after the other, to see the difference.");
+  job.option("threads", &job_section::threads, whole_number<std::uint32_t>(1, 256), "1",
+             "Threads of each worker. More than 1 go through a batch example by example and change "
+             "one copy of its parameters without locks (HOGWILD!); the difference is pushed. For "
+             "softmax on sparse data, with optimizer.type = sgd. An example's step is "
+             "learning_rate / batch_size.");
+  job.option("svrg_epochs", &job_section::svrg_epochs, whole_number<std::uint32_t>(0, 1000), "0",
+             "Trains by SVRG: after every so many epochs, and at the beginning, one more epoch (of "
+             "job.epochs) changes nothing but takes the whole set's gradient, by which the steps "
+             "until the next are corrected. They come to rest at a constant learning rate. For "
+             "dense data, with bsp and optimizer.type = sgd. 0: plain gradients.");
   job.option("push_as", &job_section::push_as, one_of<value_format>(), "float32",
              "How gradients travel to the servers. What the shorter formats lose is kept by the "
              "worker and added to its next push.");

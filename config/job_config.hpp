@@ -53,6 +53,8 @@ struct job_section {
   std::uint32_t batch_size = 0; // examples in one step of the whole job
   bool deterministic = false;
   bool overlap = false;
+  std::uint32_t threads = 0;     // of a worker's step; above 1: HOGWILD!
+  std::uint32_t svrg_epochs = 0; // between two snapshots; 0: none are taken
   value_format push_as{};
   value_format pull_as{};
   std::uint32_t micro_batches = 0;

@@ -1,5 +1,7 @@
 #include "gpu/cpu_backend.hpp"
 
+#include "gpu/softmax_row.hpp"
+
 #include <cblas.h>
 
 #include <algorithm>
@@ -19,28 +21,6 @@ CBLAS_TRANSPOSE blas(transpose t) {
 void add_row(float alpha, const float* __restrict x, float* __restrict y, std::size_t count) {
   for (std::size_t j = 0; j < count; ++j)
     y[j] += alpha * x[j];
-}
-
-/// One row of `softmax_cross_entropy`. The largest logit is subtracted first, so exp never
-/// overflows; a NaN or +infinity among the logits makes the loss NaN.
-void softmax_row(std::int32_t label, float scale, float* z, std::size_t columns,
-                 batch_metrics& metrics) {
-  const float* best = std::max_element(z, z + columns);
-  const float largest = *best;
-  const float label_logit = z[label] - largest;
-  metrics.correct += best - z == label;
-
-  float sum = 0;
-  for (std::size_t j = 0; j < columns; ++j) {
-    z[j] = std::exp(z[j] - largest);
-    sum += z[j];
-  }
-  metrics.loss_sum += std::log(static_cast<double>(sum)) - static_cast<double>(label_logit);
-
-  const float factor = scale / sum;
-  for (std::size_t j = 0; j < columns; ++j)
-    z[j] *= factor;
-  z[label] -= scale;
 }
 
 class cpu_backend final : public backend {

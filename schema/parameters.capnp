@@ -70,6 +70,11 @@ struct Push {
   # dropped). Otherwise each part is applied as it comes. The parts of one message are taken all or
   # none. A part that was taken before is acknowledged again and not applied; one of a push that is
   # too far ahead is refused.
+  # With snapshots ([job] svrg_epochs = n; bsp, dense tables only) epoch e takes one if n + 1 divides
+  # it. Of its steps a worker pushes its part of the gradient of the whole set, 1 / examples of the
+  # set for each example, at the parameters w~, which the shard then leaves as they are: it adds up
+  # mu, beginning anew with the epoch's first step. Of the other steps a worker pushes its part of
+  # g(w) - g(w~), and the shard applies their sum plus mu.
   jobId @0 :UInt64;
   rank @1 :UInt32;
   parts @2 :List(PushedPart);

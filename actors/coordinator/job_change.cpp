@@ -12,6 +12,11 @@ constexpr std::string_view changeable[] = {"job.strategy", "job.staleness", "job
 
 result<config::job_config> changed_options(const message<schema::ChangeJob>& request,
                                            const job::job_plan& plan) {
+  if (plan.config.job.svrg_epochs > 0)
+    return error{
+        errc::invalid_config,
+        "a job with snapshots (job.svrg_epochs = " + std::to_string(plan.config.job.svrg_epochs) +
+            ") cannot be changed while it runs; a change would lose the latest of them"};
   config::overrides over;
   for (const auto option : (*request).getOptions()) {
     const auto text = mesh::text(option);

@@ -12,6 +12,7 @@ environment real_environment(log_sink log, std::string cache_folder) {
           .disk = make_disk(),
           .run_command = run_command,
           .log = std::move(log),
+          .make_team = make_thread_team,
           .entropy = entropy,
           .cache_folder = std::move(cache_folder),
           .place = placement::hosted};

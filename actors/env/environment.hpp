@@ -7,6 +7,7 @@
 #include "actors/env/disk.hpp"
 #include "actors/env/log.hpp"
 #include "actors/env/network/network.hpp"
+#include "actors/env/thread_team.hpp"
 #include "actors/rules.hpp"
 
 #include <functional>
@@ -30,6 +31,8 @@ struct environment {
   std::shared_ptr<env::disk> disk;
   command_runner run_command;
   log_sink log;
+  /// Threads that share the work of a step.
+  team_maker make_team;
   /// Seeds and uuids are drawn from here.
   std::function<std::uint64_t()> entropy;
   /// Where files that can be made again are kept; empty: nowhere.

@@ -59,6 +59,11 @@ struct job_plan {
   std::uint32_t backup_workers() const {
     return config.job.strategy == config::strategy::bsp ? config.job.backup_workers : 0;
   }
+  /// Whether a step belongs to an epoch that takes a snapshot (SVRG) and changes no parameter.
+  bool takes_snapshot(std::uint64_t step) const {
+    const std::uint64_t between = config.job.svrg_epochs;
+    return between > 0 && step / steps_per_epoch % (between + 1) == 0;
+  }
   bool partitioned() const { return config.data.served_by == config::data_service::partitioned; }
 };
 

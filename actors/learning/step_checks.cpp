@@ -13,6 +13,15 @@ error invalid(fmt::format_string<Args...> text, Args&&... args) {
   return {errc::invalid_argument, fmt::format(text, std::forward<Args>(args)...)};
 }
 
+/// Whether all are below `limit`. Every step looks at every entry: without a way out in the middle
+/// that takes a cycle each.
+bool all_below(std::span<const std::uint32_t> numbers, std::size_t limit) {
+  std::uint32_t beyond = 0;
+  for (const auto number : numbers)
+    beyond |= static_cast<std::uint32_t>(number >= limit);
+  return beyond == 0;
+}
+
 result<void> check_dense(const example_view& batch) {
   if (batch.values.size() != batch.size() * std::size_t{batch.shape.features})
     return invalid("batch of {} examples with {} features has {} values; the sender's batch is "
@@ -36,7 +45,9 @@ result<void> check_sparse(const example_view& batch) {
     return invalid("offsets of a batch end at {}, beyond its {} indices and {} values; the "
                    "sender's batch is damaged, check its data source",
                    last, batch.indices.size(), batch.values.size());
-  for (auto i = batch.offsets.front(); i < last; ++i)
+  const auto first = batch.offsets.front();
+  if (all_below(batch.indices.subspan(first, last - first), batch.shape.features)) return {};
+  for (auto i = first; i < last; ++i)
     if (batch.indices[i] >= batch.shape.features)
       return invalid("feature index {} at entry {} of a batch is not below {}, the model's number "
                      "of features; raise data.features or check the data source",
@@ -69,11 +80,13 @@ result<void> check_plan(const example_view& batch, const step_plan& plan) {
     return invalid("plan names rows for {} indices where the batch has {}; plan and batch do not "
                    "belong together",
                    plan.rows.size(), entries);
-  const auto largest = std::ranges::max_element(plan.rows);
-  if (largest != plan.rows.end() && *largest >= plan.keys.size())
-    return invalid("plan names row {} of {} keys; it was not made by this model", *largest,
-                   plan.keys.size());
-  return {};
+  return check_rows(plan.rows, plan.keys.size());
+}
+
+result<void> check_rows(std::span<const std::uint32_t> rows, std::size_t keys) {
+  if (all_below(rows, keys)) return {};
+  return invalid("plan names row {} of {} keys; it was not made by this model",
+                 *std::ranges::max_element(rows), keys);
 }
 
 result<void> check_parameters(std::string_view what, const std::vector<table_spec>& tables,

@@ -7,6 +7,8 @@
 #include "actors/learning/model.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +23,9 @@ std::size_t entry_count(const example_view& batch);
 
 /// The plan names a row for every index of the batch, and no row beyond its keys.
 result<void> check_plan(const example_view& batch, const step_plan& plan);
+
+/// The second half of that, for some of the plan's rows.
+result<void> check_rows(std::span<const std::uint32_t> rows, std::size_t keys);
 
 /// `values` (called `what` in the message) have the sizes of `tables` for `keys` sparse rows.
 result<void> check_parameters(std::string_view what, const std::vector<table_spec>& tables,

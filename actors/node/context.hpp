@@ -19,6 +19,7 @@ struct context {
   std::shared_ptr<env::disk> disk;
   env::command_runner run_command;
   env::log_sink log;
+  env::team_maker make_team;
   std::shared_ptr<service_board> board;
   env::placement place = env::placement::detached;
   /// Where actors that answer at once are hosted; null where the environment has none hosted.

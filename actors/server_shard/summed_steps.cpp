@@ -15,10 +15,14 @@ std::size_t pushes_needed(const job::job_plan& plan, const rule_set& rules) {
 
 summed_steps::summed_steps(const job::job_plan& plan, shard_parameters& parameters,
                            const rule_set& rules)
-    : parameters_(parameters), rules_(rules), schedule_(job::rate_schedule_of(plan.config)),
-      steps_total_(plan.steps), has_backups_(plan.backup_workers() > 0),
-      pushes_needed_(pushes_needed(plan, rules)), step_(plan.first_step),
-      open_(plan.workers.size()), sum_(parameters.store().layout().row_widths()) {}
+    : plan_(plan), parameters_(parameters), rules_(rules),
+      schedule_(job::rate_schedule_of(plan.config)), steps_total_(plan.steps),
+      has_backups_(plan.backup_workers() > 0), pushes_needed_(pushes_needed(plan, rules)),
+      step_(plan.first_step), open_(plan.workers.size()),
+      sum_(parameters.store().layout().row_widths()) {
+  if (plan.config.job.svrg_epochs > 0)
+    snapshot_.emplace(plan.steps_per_epoch, parameters.store().dense_blocks());
+}
 
 bool summed_steps::may_read(std::uint32_t, std::uint64_t clock) const {
   return clock <= step_ + (rules_.keeps(rule::read_waits) ? 0 : 1);
@@ -96,9 +100,18 @@ result<void> summed_steps::apply_blocks(const std::vector<std::uint32_t>& ranks)
       if (auto summed = parameters::sum_dense(addends, block_sum_); !summed) return summed;
       total = block_sum_;
     }
-    if (auto applied = store.apply_dense(block, total, rate()); !applied) return applied;
+    if (auto applied = apply_block(block, total); !applied) return applied;
   }
   return {};
+}
+
+result<void> summed_steps::apply_block(std::size_t block, std::span<const float> sum) {
+  if (plan_.takes_snapshot(step_)) {
+    snapshot_->add(step_, block, sum);
+    return {};
+  }
+  if (snapshot_ && rules_.keeps(rule::snapshot_added)) sum = snapshot_->corrected(block, sum);
+  return parameters_.store().apply_dense(block, sum, rate());
 }
 
 result<void> summed_steps::apply_rows(const std::vector<std::uint32_t>& ranks) {

@@ -7,8 +7,12 @@
 /// With b backup workers (Chen et al.: "Revisiting distributed synchronous SGD", 2016) a step of M
 /// workers is applied with the first M - b pushes that are whole; what comes later is acknowledged
 /// and dropped.
+///
+/// With snapshots (job.svrg_epochs) the steps of some epochs change nothing but what the others are
+/// corrected by: snapshot_gradient.hpp.
 
 #include "actors/parameters/gradient_sum.hpp"
+#include "actors/server_shard/snapshot_gradient.hpp"
 #include "actors/server_shard/strategy.hpp"
 
 namespace gradmesh::server_shard {
@@ -39,13 +43,17 @@ private:
                                 rule forbids);
   float rate() const; // of the open step
   result<void> apply_blocks(const std::vector<std::uint32_t>& ranks);
+  /// The sum of a block over the open step.
+  result<void> apply_block(std::size_t block, std::span<const float> sum);
   result<void> apply_rows(const std::vector<std::uint32_t>& ranks);
 
+  const job::job_plan& plan_;
   shard_parameters& parameters_;
   const rule_set rules_;
   const parameters::rate_schedule schedule_;
   const std::uint64_t steps_total_;
   const bool has_backups_;
+  std::optional<snapshot_gradient> snapshot_; // SVRG
   const std::size_t pushes_needed_;
   std::uint64_t step_;            // the open one
   std::vector<worker_push> open_; // by rank

@@ -6,6 +6,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <algorithm>
+#include <functional>
 
 namespace gradmesh::worker {
 namespace {
@@ -37,15 +38,17 @@ learning::parameter_view values_of(const std::vector<float>& dense,
 
 step_computer::step_computer(std::unique_ptr<gpu::backend> backend,
                              std::unique_ptr<learning::model> model, parameters::slicer slicer,
-                             parameters::transfer_format push_as)
+                             const config::job_section& options)
     : backend_(std::move(backend)), model_(std::move(model)), slicer_(std::move(slicer)),
-      sum_(slicer_.layout().row_widths()) {
+      sum_(slicer_.layout().row_widths()), by_snapshots_(options.svrg_epochs > 0) {
+  const auto push_as = job::transfer_format_of(options.push_as);
   for (std::uint32_t shard = 0; shard < slicer_.map().shards(); ++shard)
     feedback_.emplace_back(push_as, slicer_.map().dense_of_shard(shard).size(),
                            slicer_.layout().row_widths(), row_residual_bytes_max);
 }
 
-result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& plan) {
+result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& plan,
+                                                           const env::team_maker& make_team) {
   auto map = job::make_partition_map(plan);
   if (!map) return map.failure();
   auto backend = gpu::make_cpu_backend();
@@ -55,9 +58,34 @@ result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& 
     return error{errc::refused, "the plan's tables are not those of model '" +
                                     job::model_options_of(plan.config).kind +
                                     "' here; do all nodes run the same version?"};
-  return std::unique_ptr<step_computer>(new step_computer(
-      std::move(backend), std::move(*model), parameters::slicer(plan.tables, std::move(*map)),
-      job::transfer_format_of(plan.config.job.push_as)));
+  std::unique_ptr<step_computer> made(
+      new step_computer(std::move(backend), std::move(*model),
+                        parameters::slicer(plan.tables, std::move(*map)), plan.config.job));
+  if (plan.config.job.threads > 1)
+    if (auto added = made->add_threads(plan, make_team); !added) return added.failure();
+  return made;
+}
+
+result<void> step_computer::add_threads(const job::job_plan& plan,
+                                        const env::team_maker& make_team) {
+  const auto threads = plan.config.job.threads;
+  if (!make_team)
+    return error{errc::refused, "job.threads is " + std::to_string(threads) +
+                                    ", but steps are computed by one thread here; set it to 1"};
+  auto team = make_team(threads);
+  if (!team) return team.failure();
+  auto hogwild =
+      learning::hogwild::make(job::model_options_of(plan.config), plan.shape, std::move(*team));
+  if (!hogwild) return hogwild.failure();
+  hogwild_ = std::move(*hogwild);
+  schedule_ = job::rate_schedule_of(plan.config);
+  steps_total_ = plan.steps;
+  pushes_per_rate_ = plan.sums_steps() ? 1.0F : static_cast<float>(plan.workers.size());
+  return {};
+}
+
+float step_computer::push_rate(std::uint64_t step) const {
+  return static_cast<float>(parameters::rate_at(schedule_, step, steps_total_)) / pushes_per_rate_;
 }
 
 result<void> step_computer::compute(step_work& work) {
@@ -70,9 +98,33 @@ result<void> step_computer::compute(step_work& work) {
     work.metrics = *metrics;
     return {};
   }
-  const auto total = whole_gradient(work);
+  if (work.takes_snapshot)
+    snapshot_ = work.dense;
+  else if (by_snapshots_ && snapshot_.size() != work.dense.size())
+    return error{errc::refused, "step " + std::to_string(work.step) +
+                                    " is to be corrected by a snapshot, and there was none"};
+  const auto total = hogwild_ ? descend(work) : whole_gradient(work);
   if (!total) return total.failure();
   return fill_pushes(work, *total);
+}
+
+result<parameters::gradient> step_computer::descend(step_work& work) {
+  const auto& layout = slicer_.layout();
+  if (pieces_.empty()) pieces_.resize(1);
+  auto& gradients = pieces_[0].gradients;
+  gradients.resize(layout.body_floats(work.dense.size(), work.plan.keys.size()));
+  const std::span<float> all(gradients);
+  // What was pulled is read by nobody else, so the threads change it where it is.
+  learning::gradient_view parameters{work.dense, {}};
+  for (auto& rows : work.rows)
+    parameters.sparse.emplace_back(rows);
+  const auto metrics = hogwild_->descend(
+      work.examples, work.plan, parameters, work.scale, push_rate(work.step),
+      view_of(all, work.dense.size(), work.plan.keys.size(), layout.row_widths()));
+  if (!metrics) return metrics.failure();
+  work.metrics = *metrics;
+  return parameters::gradient{true, all.first(work.dense.size()), work.plan.keys,
+                              all.subspan(work.dense.size())};
 }
 
 result<parameters::gradient> step_computer::whole_gradient(step_work& work) {
@@ -122,8 +174,22 @@ result<parameters::gradient> step_computer::gradient_of(step_work& work,
       view_of(all, work.dense.size(), plan.keys.size(), layout.row_widths()));
   if (!metrics) return metrics.failure();
   work.metrics += *metrics;
+  if (by_snapshots_ && !work.takes_snapshot)
+    if (auto done = subtract_snapshot(examples, plan, work.scale, all); !done)
+      return done.failure();
   return parameters::gradient{true, all.first(work.dense.size()), plan.keys,
                               all.subspan(work.dense.size())};
+}
+
+result<void> step_computer::subtract_snapshot(const learning::example_view& examples,
+                                              const learning::step_plan& plan, float scale,
+                                              std::span<float> gradients) {
+  snapshot_gradients_.resize(gradients.size());
+  const auto metrics =
+      model_->forward_backward(examples, plan, {snapshot_, {}}, scale, {snapshot_gradients_, {}});
+  if (!metrics) return metrics.failure();
+  std::ranges::transform(gradients, snapshot_gradients_, gradients.begin(), std::minus<>());
+  return {};
 }
 
 result<void> step_computer::fill_pushes(step_work& work, const parameters::gradient& total) {

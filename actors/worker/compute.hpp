@@ -5,12 +5,20 @@
 ///
 /// A batch of several pieces is computed piece by piece, each like a batch of its own, and the
 /// gradients are summed as a fixed binary tree. So the sum over a step has the same bits however
-/// its pieces are spread over workers. Failure: an error is put into the step and handed back; the
-/// actor goes on with the next.
+/// its pieces are spread over workers. With job.threads above 1 the batch as a whole is gone
+/// through by HOGWILD! instead (learning/hogwild.hpp). Failure: an error is put into the step and
+/// handed back; the actor goes on with the next.
+///
+/// SVRG (Johnson, Zhang: "Accelerating stochastic gradient descent using predictive variance
+/// reduction", NIPS 2013) steps by g_i(w) - g_i(w~) + mu, where w~ are the parameters at the latest
+/// snapshot and mu the gradient of the whole set there. In a snapshot's epoch the parameters stand
+/// still: what is pulled is w~ and is kept here, what is pushed are the addends of mu, which the
+/// shards keep (server_shard/snapshot_gradient.hpp). In the others g_i(w) - g_i(w~) is pushed.
 
 #include "actors/actors.hpp"
 #include "actors/env/clock.hpp"
 #include "actors/job/job_plan.hpp"
+#include "actors/learning/hogwild.hpp"
 #include "actors/node/context.hpp"
 #include "actors/parameters/error_feedback.hpp"
 #include "actors/parameters/gradient_sum.hpp"
@@ -28,14 +36,16 @@ namespace gradmesh::worker {
 /// What is needed to compute steps of a job. Not an actor, so that it can be used and tested alone.
 class step_computer {
 public:
-  static result<std::unique_ptr<step_computer>> make(const job::job_plan& plan);
+  /// `make_team` is asked for threads if job.threads is above 1.
+  static result<std::unique_ptr<step_computer>> make(const job::job_plan& plan,
+                                                     const env::team_maker& make_team = {});
 
   /// Fills in metrics and, unless the step is an evaluation, the bodies to push.
   result<void> compute(step_work& work);
 
 private:
   step_computer(std::unique_ptr<gpu::backend> backend, std::unique_ptr<learning::model> model,
-                parameters::slicer slicer, parameters::transfer_format push_as);
+                parameters::slicer slicer, const config::job_section& options);
 
   /// What a piece needs and gives. Kept from step to step.
   struct piece {
@@ -44,12 +54,21 @@ private:
     std::vector<float> gradients;         // dense, then the rows of each sparse table
   };
 
+  result<void> add_threads(const job::job_plan& plan, const env::team_maker& make_team);
+  /// What the shards subtract a step's gradients by; close to it where an asynchronous job's rate
+  /// changes, since what a shard then takes for the step counts all that came before.
+  float push_rate(std::uint64_t step) const;
+  result<parameters::gradient> descend(step_work& work);
   result<parameters::gradient> whole_gradient(step_work& work);
   result<parameters::gradient> gradient_of_piece(step_work& work, std::size_t number);
   result<parameters::gradient> gradient_of(step_work& work, const learning::example_view& examples,
                                            const learning::step_plan& plan,
                                            const std::vector<std::vector<float>>& rows,
                                            std::vector<float>& gradients);
+  /// Takes off what the same examples have as gradient at the snapshot.
+  result<void> subtract_snapshot(const learning::example_view& examples,
+                                 const learning::step_plan& plan, float scale,
+                                 std::span<float> gradients);
   result<mesh::writable_body> encode_part(parameters::error_feedback& feedback,
                                           const parameters::slice& slice,
                                           const parameters::part& part,
@@ -58,8 +77,15 @@ private:
 
   std::unique_ptr<gpu::backend> backend_;
   std::unique_ptr<learning::model> model_;
+  std::unique_ptr<learning::hogwild> hogwild_; // null: by the model
+  parameters::rate_schedule schedule_;         // with hogwild_: the shards'
+  std::uint64_t steps_total_ = 0;
+  float pushes_per_rate_ = 1; // what the shards divide the rate by
   parameters::slicer slicer_;
   parameters::gradient_sum sum_;
+  const bool by_snapshots_;     // SVRG
+  std::vector<float> snapshot_; // parameters of the latest
+  std::vector<float> snapshot_gradients_;
   std::vector<piece> pieces_;
   std::vector<parameters::error_feedback> feedback_; // by shard
   std::vector<float> values_;                        // of a part that is being encoded

@@ -42,7 +42,13 @@ result<void> fill_step(const mesh::message<schema::Batch>& batch, bool trains,
     return error{errc::malformed_message, "a step of " + std::to_string(divisor) +
                                               " examples has a batch of " +
                                               std::to_string(in.getExamples())};
-  work.scale = trains ? pushed_share(tools.plan) / static_cast<float>(divisor) : 0.0F;
+  work.takes_snapshot = trains && tools.plan.takes_snapshot(work.step);
+  if (!trains)
+    work.scale = 0;
+  else if (work.takes_snapshot) // a part of the mean over the set
+    work.scale = 1 / static_cast<float>(tools.plan.examples);
+  else
+    work.scale = pushed_share(tools.plan) / static_cast<float>(divisor);
   work.plan = tools.model.plan(work.examples);
   work.slices = tools.slicer.cut(work.plan.keys);
   return {};

@@ -22,6 +22,7 @@ struct step_work {
   std::uint64_t step = 0;
   std::uint32_t first_piece = 0; // of the step, in the batch
   float scale = 0;               // of this step's gradients; 0: evaluate only
+  bool takes_snapshot = false;
   learning::step_plan plan;
   std::vector<parameters::slice> slices; // by shard
 

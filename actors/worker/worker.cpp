@@ -20,7 +20,7 @@ result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
                                     context->node_name};
   auto map = job::make_partition_map(*plan);
   if (!map) return map.failure();
-  auto computer = step_computer::make(*plan);
+  auto computer = step_computer::make(*plan, context->make_team);
   if (!computer) return computer.failure();
 
   end_job();

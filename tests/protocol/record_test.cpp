@@ -124,6 +124,12 @@ TEST_CASE("an async job done again by its logs has the same bits") {
   }
 }
 
+TEST_CASE("a job with snapshots done again by its logs has the same bits") {
+  auto job = dense_job("bsp");
+  job.svrg_epochs = 1;
+  check_replay(recorded_job(job));
+}
+
 TEST_CASE("a job of any strategy done again by its logs has the same bits") {
   for (const std::string strategy : {"bsp", "ssp", "bounded-delay"})
     for (auto job : {sparse_job(strategy), dense_job(strategy)}) {

@@ -27,17 +27,18 @@ std::string csv_text(const learning::dataset& data) {
 }
 
 std::string test_job::text() const {
-  return fmt::format("[job]\nname = test\nstrategy = {}\nstaleness = {}\ndelay = {}\n"
-                     "backup_workers = {}\ndeterministic = {}\nepochs = {}\n"
-                     "steps = {}\nbatch_size = {}\nmodel_file = model.gmm\nseed = 7\n"
-                     "push_as = {}\npull_as = {}\nrecord = {}\n"
-                     "[data]\nformat = {}\ntrain = {}\ntest = {}\nserved_by = {}\n"
-                     "features = {}\nclasses = {}\n"
-                     "[model]\ntype = {}\nhidden = {}\nl2 = {}\n"
-                     "[optimizer]\ntype = {}\nlearning_rate = {}\n{}",
-                     strategy, staleness, delay, backup_workers, deterministic, epochs, steps,
-                     batch_size, push_as, pull_as, record, format, train, test, served_by, features,
-                     classes, model, hidden, l2, optimizer, learning_rate, optimizer_lines);
+  return fmt::format(
+      "[job]\nname = test\nstrategy = {}\nstaleness = {}\ndelay = {}\n"
+      "backup_workers = {}\ndeterministic = {}\nthreads = {}\nsvrg_epochs = {}\nepochs = {}\n"
+      "steps = {}\nbatch_size = {}\nmodel_file = model.gmm\nseed = 7\n"
+      "push_as = {}\npull_as = {}\nrecord = {}\n"
+      "[data]\nformat = {}\ntrain = {}\ntest = {}\nserved_by = {}\n"
+      "features = {}\nclasses = {}\n"
+      "[model]\ntype = {}\nhidden = {}\nl2 = {}\n"
+      "[optimizer]\ntype = {}\nlearning_rate = {}\n{}",
+      strategy, staleness, delay, backup_workers, deterministic, threads, svrg_epochs, epochs,
+      steps, batch_size, push_as, pull_as, record, format, train, test, served_by, features,
+      classes, model, hidden, l2, optimizer, learning_rate, optimizer_lines);
 }
 
 } // namespace gradmesh::testing

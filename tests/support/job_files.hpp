@@ -20,6 +20,8 @@ struct test_job {
   std::size_t delay = 8;
   std::size_t backup_workers = 0;
   std::string deterministic = "true";
+  std::size_t threads = 1;
+  std::size_t svrg_epochs = 0;
   std::size_t epochs = 2;
   std::size_t steps = 0;
   std::size_t batch_size = 64;

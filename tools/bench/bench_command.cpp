@@ -3,6 +3,7 @@
 #include "tools/bench/link_peer.hpp"
 #include "tools/bench/push_pull_command.hpp"
 #include "tools/bench/push_pull_worker.hpp"
+#include "tools/bench/threads_command.hpp"
 #include "tools/command.hpp"
 #include "tools/nouns.hpp"
 
@@ -12,6 +13,7 @@ namespace {
 constexpr noun nouns[] = {
     {"link", "measures one link between two processes", bench::link_command},
     {"push-pull", "measures pushes and pulls between workers and shards", bench::push_pull_command},
+    {"threads", "measures lock-free threads in a worker's step", bench::threads_command},
 };
 
 /// What the benchmarks start as further processes; nobody calls them by hand.

@@ -10,6 +10,7 @@ constexpr rule backup_rules[] = {rule::late_dropped};
 constexpr rule async_rules[] = {rule::push_once};
 constexpr rule ssp_rules[] = {rule::staleness_bound, rule::read_my_writes};
 constexpr rule delay_rules[] = {rule::delay_bound};
+constexpr rule svrg_rules[] = {rule::snapshot_added};
 
 constexpr method methods[] = {
     {"push-pull", "every request is answered once, no read is older than asked for", push_pull,
@@ -33,6 +34,8 @@ constexpr method methods[] = {
     {"adam", "Adam on the servers is that of a sequential program", adam, {}},
     {"update-rules", "every rule of the servers is that of a sequential program", update_rules, {}},
     {"sgld", "Langevin dynamics samples a posterior that is known", sgld, {}},
+    {"hogwild", "lock-free threads of a worker learn what one thread does", hogwild, {}},
+    {"svrg", "snapshots take the noise out of steps at a constant rate", svrg, svrg_rules},
     {"overlap", "computing hides communication, and the other way round", overlap, {}},
 };
 

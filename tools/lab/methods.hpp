@@ -37,6 +37,8 @@ result<checks> momentum(const rule_set& rules);
 result<checks> adam(const rule_set& rules);
 result<checks> update_rules(const rule_set& rules);
 result<checks> sgld(const rule_set& rules);
+result<checks> hogwild(const rule_set& rules);
+result<checks> svrg(const rule_set& rules);
 result<checks> overlap(const rule_set& rules);
 
 } // namespace gradmesh::tools::lab

@@ -60,6 +60,7 @@ virtual_mesh::virtual_mesh(const mesh_options& options)
                         return result<std::string>(errc::not_found, "no programs in virtual time");
                       },
                   .log = env::no_log(),
+                  .make_team = env::make_sequential_team,
                   .entropy = [random] { return random->next(); },
                   .cache_folder = {},
                   .place = env::placement::scheduled,

@@ -64,7 +64,8 @@ TEST_CASE("a job file without a line is the default job") {
 TEST_CASE("every option of a job file reaches its member") {
   const auto job = parse_job(
       "[job]\nname = j\nstrategy = async\nstaleness = 21\ndelay = 22\nepochs = 2\nbatch_size = 3\n"
-      "deterministic = no\noverlap = no\nmicro_batches = 8\nseed = 18446744073709551615\n"
+      "deterministic = no\noverlap = no\nthreads = 1\nsvrg_epochs = 0\nmicro_batches = 8\nseed = "
+      "18446744073709551615\n"
       "model_file =\nrecord = logs/clock\nsteps = 7\nrequest_timeout = 9\n"
       "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
       "train_labels = c\ntest_labels = d\ntest_last = 0\n"
@@ -94,6 +95,8 @@ TEST_CASE("every option of a job file reaches its member") {
                   .batch_size = 3,
                   .deterministic = false,
                   .overlap = false,
+                  .threads = 1,
+                  .svrg_epochs = 0,
                   .micro_batches = 8,
                   .seed = 18446744073709551615u,
                   .model_file = "",
@@ -182,6 +185,8 @@ TEST_CASE("each limit of a job is held at both ends") {
   for (const auto& l : {limit{"job.epochs", "1", "0"},
                         limit{"job.epochs", "100000", "100001"},
                         limit{"job.batch_size", "1048576", "1048577"},
+                        limit{"job.threads", "1", "0"},
+                        limit{"job.svrg_epochs", "0", "1001"},
                         limit{"job.micro_batches", "1024", "2048"},
                         limit{"job.request_timeout", "1", "0"},
                         limit{"data.test_fraction", "0.9", "0.91"},
@@ -281,6 +286,54 @@ TEST_CASE("backup workers need bsp and somebody whom they back up") {
   CHECK(faults("[job]\nbackup_workers = 1\ndeterministic = true\n") ==
         "job.ini:3: error: job.deterministic: cannot be with job.backup_workers = 1: which worker "
         "is last is chance\n");
+}
+
+TEST_CASE("lock-free threads need softmax regression, plain SGD, and no determinism") {
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\n") == "");
+  CHECK(faults("[job]\nthreads = 2\n") ==
+        "job.ini:2: error: job.threads: 2 lock-free threads step by plain SGD, but optimizer.type "
+        "is adagrad; set it to sgd, or job.threads = 1\n");
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\n[model]\ntype = mlp\nhidden = 4\n") ==
+        "job.ini:2: error: job.threads: 2 lock-free threads train softmax regression only, but "
+        "model.type is mlp; set job.threads = 1\n");
+  CHECK(faults("[job]\nthreads = 2\ndeterministic = true\n[optimizer]\ntype = sgd\n") ==
+        "job.ini:3: error: job.deterministic: cannot be with job.threads = 2: which thread is "
+        "first is chance\n");
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\ntables = bias:adam\n") ==
+        "job.ini:5: error: optimizer.tables: 2 lock-free threads step by plain SGD, but the rule "
+        "of table bias is adam; drop it, or set job.threads = 1\n");
+  CHECK(faults("[job]\nthreads = 2\n[optimizer]\ntype = sgd\nstaleness_scaling = inverse\n") ==
+        "job.ini:5: error: optimizer.staleness_scaling: cannot be with job.threads = 2: the "
+        "threads must know by which rate the servers will go; set it to none\n");
+  CHECK(faults("[job]\nthreads = 2\nrecord = r\n[optimizer]\ntype = sgd\n") ==
+        "job.ini:3: error: job.record: cannot be with job.threads = 2: which thread was first is "
+        "not written down, so nobody could do the job again\n");
+  CHECK(faults("[job]\nthreads = 257\n").find("job.ini:2: error: job.threads: '257'") == 0);
+}
+
+TEST_CASE("snapshots need bsp with all workers, plain SGD, dense data and an epoch to train in") {
+  const std::string fit = "[data]\nformat = csv\ntrain = a\n[optimizer]\ntype = sgd\n";
+  const auto with = [&](const std::string& job) { return faults("[job]\n" + job + fit); };
+  const std::string one = "job.ini:2: error: job.svrg_epochs: ";
+  CHECK(with("svrg_epochs = 1000\n") == "");
+  CHECK(with("svrg_epochs = 2\nstrategy = async\n") ==
+        one + "needs job.strategy = bsp, but it is async\n");
+  CHECK(with("svrg_epochs = 2\nbackup_workers = 1\n") ==
+        one + "cannot be with job.backup_workers = 1: a snapshot needs the gradients of all "
+              "workers\n");
+  CHECK(with("svrg_epochs = 2\nthreads = 2\n") ==
+        one + "cannot be with job.threads = 2, which push no gradients; set one of the two to its "
+              "default\n");
+  CHECK(with("svrg_epochs = 2\nepochs = 1\n") ==
+        one + "the only epoch (job.epochs = 1) would go into a snapshot, and nothing be trained; "
+              "use at least 2\n");
+  CHECK(faults("[job]\nsvrg_epochs = 2\n[optimizer]\ntype = sgd\n") ==
+        one + "needs dense data (csv, tsv, idx): a snapshot's gradient changes every parameter in "
+              "every step, but data.format is debian-packages\n");
+  CHECK(faults("[job]\nsvrg_epochs = 2\n[data]\nformat = csv\ntrain = a\n[optimizer]\n"
+               "type = adam\n") ==
+        one + "SVRG steps by plain SGD, but optimizer.type is adam; set it to sgd, or "
+              "job.svrg_epochs = 0\n");
 }
 
 TEST_CASE("a deterministic job needs bsp, full pieces and a piece for each worker") {
