@@ -10,18 +10,19 @@
 namespace gradmesh::tools::lab {
 
 result<checks> hogwild(const rule_set&) {
-  const auto rows = bench::run_threads_bench({.data_name = "sparse",
-                                              .data = bench::make_examples({.examples = 20'000,
-                                                                            .features = 100'000,
-                                                                            .classes = 2,
-                                                                            .entries = 10,
-                                                                            .seed = 20261122}),
-                                              .batch = 512,
-                                              .learning_rate = 51.2, // 0.1 for each example
-                                              .threads = 2,
-                                              .epochs = 3,
-                                              .runs = 1,
-                                              .progress = [](const std::string&) {}});
+  const auto rows =
+      bench::run_threads_bench({.data_name = "sparse",
+                                .data = bench::make_examples({.examples = 20'480, // no short batch
+                                                              .features = 100'000,
+                                                              .classes = 2,
+                                                              .entries = 10,
+                                                              .seed = 20261122}),
+                                .batch = 512,
+                                .learning_rate = 51.2, // 0.1 for each example
+                                .threads = 2,
+                                .epochs = 3,
+                                .runs = 1,
+                                .progress = [](const std::string&) {}});
   if (!rows) return rows.failure();
   const auto& one = (*rows)[1];
   const auto& two = (*rows)[2];
