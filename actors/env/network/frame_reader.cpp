@@ -37,12 +37,19 @@ frame_reader::frame_reader(kj::AsyncInputStream& stream)
 
 kj::Promise<result<mesh::frame_ptr>> frame_reader::read_one(limits allowed) {
   allowed_ = allowed;
+  return read_next().then([](result<mesh::frame_ptr> f) {
+    if (f && !*f) return result<mesh::frame_ptr>(errc::node_lost, "the peer closed the connection");
+    return f;
+  });
+}
+
+kj::Promise<result<mesh::frame_ptr>> frame_reader::read_next() {
   auto f = next();
   if (!f || *f) return f;
-  return fill().then([this, allowed](result<bool> more) -> kj::Promise<result<mesh::frame_ptr>> {
+  return fill().then([this](result<bool> more) -> kj::Promise<result<mesh::frame_ptr>> {
     if (!more) return result<mesh::frame_ptr>(more.failure());
-    if (!*more) return result<mesh::frame_ptr>(errc::node_lost, "the peer closed the connection");
-    return read_one(allowed);
+    if (!*more) return result<mesh::frame_ptr>(mesh::frame_ptr{});
+    return read_next();
   });
 }
 

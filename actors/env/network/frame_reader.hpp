@@ -24,6 +24,12 @@ public:
   /// Errors: `malformed_message`, `limit_exceeded`, `node_lost` (the stream ended).
   kj::Promise<result<mesh::frame_ptr>> read_one(limits allowed);
 
+  /// The next frame, within what is allowed now; null when the stream has ended between two. The
+  /// promise must not be dropped unless the stream is: bytes that it has read would be lost.
+  kj::Promise<result<mesh::frame_ptr>> read_next();
+  /// Also for a read that is going on.
+  void allow(limits allowed) { allowed_ = allowed; }
+
   /// As frame_channel::read_all.
   kj::Promise<error> read_all(frame_handler handler);
 

@@ -72,6 +72,17 @@ struct connection final : frame_channel {
       : stream(kj::mv(s)), reader(*stream), writer(*stream) {}
 
   kj::Promise<error> read_all(frame_handler handler) override {
+    KJ_IF_MAYBE (reading, first) {
+      auto read = kj::mv(*reading);
+      first = nullptr;
+      return read.then([this, handler = std::move(handler)](
+                           result<mesh::frame_ptr> f) mutable -> kj::Promise<error> {
+        if (!f) return f.failure();
+        if (!*f) return error{};
+        if (auto refused = handler(*std::move(f))) return refused;
+        return reader.read_all(std::move(handler));
+      });
+    }
     return reader.read_all(std::move(handler));
   }
   kj::Promise<void> write(std::vector<mesh::frame_ptr> frames) override {
@@ -82,6 +93,8 @@ struct connection final : frame_channel {
   kj::Own<kj::AsyncIoStream> stream;
   frame_reader reader;
   frame_writer writer;
+  /// A read that began before the link was up; what it brings belongs to the link.
+  kj::Maybe<kj::Promise<result<mesh::frame_ptr>>> first;
   std::optional<tls_peer> certified; // who the other end is, by its certificate
   kj::Own<shm::channel> shared;      // carries the frames instead, once the handshake is done
   std::unique_ptr<half_open::place> half_open_place;    // while it is one that was accepted

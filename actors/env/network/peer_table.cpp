@@ -74,21 +74,27 @@ bool peer_table::open_lane(ticket t, mesh::lane l, kj::Own<connection> opened) {
   if (std::all_of(e.waiting.begin(), e.waiting.end(), is_open)) {
     bring_up(e);
   } else if (!e.dialled && place->shared.get() == nullptr) {
-    // Nothing may come on this lane before the other is open: whatever is read ends the attempt,
-    // most likely a dialer that has given up.
-    e.watches.push_back(place->reader.read_one({hello_bytes_max, 0})
-                            .then(
-                                [this, t](result<mesh::frame_ptr> f) {
-                                  if (f)
-                                    return reject(t, "a frame came before the other lane was open");
-                                  if (f.failure().code != errc::node_lost)
-                                    return reject(t, f.failure().text);
-                                  abandon(t);
-                                },
-                                [this, t](kj::Exception&&) { abandon(t); })
+    // Here the dialer is heard if it gives up. The read is not given up when the other lane opens:
+    // it may have taken a frame from the stream already, so the link goes on with it.
+    place->reader.allow({hello_bytes_max, 0});
+    auto reading = place->reader.read_next().fork();
+    place->first = reading.addBranch();
+    e.watches.push_back(reading.addBranch()
+                            .then([this, t](result<mesh::frame_ptr> f) { came_early(t, f); },
+                                  [this, t](kj::Exception&&) { abandon(t); })
                             .eagerlyEvaluate(nullptr));
   }
   return true;
+}
+
+void peer_table::came_early(ticket t, const result<mesh::frame_ptr>& f) {
+  const auto at = find(t);
+  if (at == entries_.end()) return;
+  if (!f) return f.failure().code == errc::node_lost ? abandon(t) : reject(t, f.failure().text);
+  if (!*f) return abandon(t);
+  // A dialer that has handed over shared memory is up at once and may be quicker than the news of
+  // the memory; nobody else may send before both lanes are open.
+  if (!at->second.local) reject(t, "a frame came before the other lane was open");
 }
 
 void peer_table::bring_up(entry& e) {
@@ -97,6 +103,7 @@ void peer_table::bring_up(entry& e) {
   link::lanes lanes;
   for (std::size_t l = 0; l < lanes.size(); ++l) {
     e.waiting[l]->half_open_place.reset();
+    e.waiting[l]->reader.allow({});
     if (e.waiting[l]->shared.get() != nullptr)
       lanes[l] = kj::mv(e.waiting[l]->shared);
     else

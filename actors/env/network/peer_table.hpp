@@ -65,6 +65,8 @@ private:
   link* find_up(const mesh::node_identity& who);
   void remove(entries::iterator at, error why);
   void bring_up(entry& e);
+  /// What the first lane of a link brought before the second was open.
+  void came_early(ticket t, const result<mesh::frame_ptr>& f);
   /// Whether a node with the uuid of `held` is its later incarnation. Errors: `refused`.
   result<void> check_succeeds(const entry& held, const peer& newcomer) const;
   /// As `abandon`, with a word about it.

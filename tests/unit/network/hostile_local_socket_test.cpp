@@ -4,6 +4,7 @@
 #include "tests/unit/network/listening_node.hpp"
 
 #include "actors/env/network/shared_memory/handover.hpp"
+#include "actors/env/network/shared_memory/memory.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -154,6 +155,26 @@ TEST_CASE("a ticket opens the local socket once") {
   auto second = connect_local(half.offer.socket);
   CHECK(answer_to(second, hello).code == errc::refused);
   l.check_still_serves();
+}
+
+TEST_CASE("what a dialer sends before the news of its shared memory is there is not lost") {
+  listening l;
+  half_link half(l.at, neighbour(66));
+  auto local = connect_local(half.offer.socket);
+  REQUIRE_FALSE(answer_to(local, make_hello(neighbour(66), lane::bulk, &half.offer.ticket)));
+  const auto made = shm::memory::create();
+  REQUIRE(made);
+  // A dialer is up as soon as it has handed its memory over, and the two ways do not wait for each
+  // other. The member that comes meanwhile says that the node has looked at the control lane.
+  half.control.send(*make_frame(identity(66), lane::control, 1));
+  test_node member(make_socket_network, options(5));
+  connect_until_up(member, l.at);
+  send_with(local, (*made)->descriptor());
+  CHECK(l.node.wait_for_up(2));
+  half.control.send(*make_frame(identity(66), lane::control, 2));
+  REQUIRE(l.node.wait_for_frames(2));
+  CHECK(l.node.snapshot().frames[0]->header.message_id == 1);
+  CHECK(l.node.snapshot().frames[1]->header.message_id == 2);
 }
 
 TEST_CASE("what is no shared memory ends the attempt, is counted and logged") {
