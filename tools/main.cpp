@@ -64,7 +64,11 @@ int dispatch(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   try {
-    return gradmesh::tools::dispatch({argv + 1, argv + argc});
+    const int code = gradmesh::tools::dispatch({argv + 1, argv + argc});
+    // What nobody could read was not done.
+    if (std::cout.flush()) return code;
+    std::fprintf(stderr, "gradmesh: error: the results could not be written to standard output\n");
+    return code == gradmesh::tools::exit_ok ? gradmesh::tools::exit_failed : code;
   } catch (const std::exception& e) {
     // Out of memory, or a defect of ours; everything expected is a value.
     std::fprintf(stderr, "gradmesh: unexpected error: %s\n", e.what());

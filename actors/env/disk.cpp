@@ -98,7 +98,17 @@ public:
     return bytes;
   }
 
-  result<void> write(const std::string& path, std::string_view bytes) override {
+  result<void> write(const std::string& name, std::string_view bytes) override {
+    // A link goes on pointing to its file, and a device or pipe is written to, not replaced.
+    std::error_code ignored;
+    const auto target = std::filesystem::is_symlink(name, ignored)
+                            ? std::filesystem::weakly_canonical(name, ignored).string()
+                            : name;
+    const auto path = target.empty() ? name : target;
+    if (std::filesystem::exists(path, ignored) &&
+        !std::filesystem::is_regular_file(path, ignored) &&
+        !std::filesystem::is_directory(path, ignored))
+      return write_through(path, bytes);
     const std::string temporary =
         path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(writes_++);
     auto written = write_new(temporary, bytes);
@@ -149,6 +159,13 @@ public:
   }
 
 private:
+  static result<void> write_through(const std::string& path, std::string_view bytes) {
+    // O_NONBLOCK: opening a pipe must not wait for its reader.
+    const descriptor fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return failed("write", path);
+    return write_all(fd.get(), bytes, path);
+  }
+
   static result<void> write_new(const std::string& path, std::string_view bytes) {
     descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!fd) return failed("create", path);

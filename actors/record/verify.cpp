@@ -85,8 +85,11 @@ result<std::vector<opened_log>> open_logs(std::span<const named_log> logs) {
   for (std::size_t i = 0; i < opened.size(); ++i) {
     const auto& log = opened[i];
     if (log.plan.plan != first.plan.plan || log.plan.epoch != first.plan.epoch)
-      return error{errc::refused, fmt::format("{} and {} are not of the same job",
-                                              first.rest.file(), log.rest.file())};
+      return error{
+          errc::refused,
+          fmt::format("{} and {} are not of the same job; if one is left from an earlier run, "
+                      "remove it",
+                      first.rest.file(), log.rest.file())};
     if (log.plan.shard != i)
       return error{errc::refused,
                    log.plan.shard < i

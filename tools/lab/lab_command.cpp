@@ -72,6 +72,12 @@ exit_code examine(const po::variables_map& values) {
     const auto known = rule_named(broken);
     if (!known)
       return usage_error("lab", "there is no rule '" + broken + "'; there are " + rule_names());
+    const auto covered = [&](const method* m) {
+      return std::ranges::find(m->covers, *known) != m->covers.end();
+    };
+    if (std::ranges::none_of(chosen, covered))
+      return usage_error("lab", "the checks of '" + name + "' do not depend on the rule '" +
+                                    broken + "'; --list says which methods do");
     rules.break_rule(*known);
   }
   std::vector<method_report> reports;

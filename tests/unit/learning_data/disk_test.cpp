@@ -123,3 +123,18 @@ TEST_CASE("a growing file keeps what fits on a disk that is full") {
         error{errc::io_failed, "cannot write 'log': No space left on device"});
   CHECK(*disk.read("log", 10) == "abcde");
 }
+
+TEST_CASE("what is no file of its own is written to and not replaced") {
+  const folder root;
+  const auto disk = env::make_disk();
+  REQUIRE(disk->write(root.path + "/target", "before"));
+  fs::create_symlink(root.path + "/target", root.path + "/link");
+  REQUIRE(disk->write(root.path + "/link", "after"));
+  CHECK(fs::is_symlink(root.path + "/link"));
+  CHECK(*disk->read(root.path + "/target", 100) == "after");
+
+  const auto pipe = root.path + "/pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(disk->write(pipe, "x").failure().code == errc::io_failed); // nobody reads, nobody waits
+  CHECK(fs::is_fifo(pipe));
+}
