@@ -227,7 +227,8 @@ TEST_CASE("logs that do not belong together are refused") {
   CHECK(one.verdict() == "");
   CHECK(other.verdict() == "");
   const record::named_log both[] = {{"a.0", one.log}, {"b.0", other.log}};
-  CHECK(record::verify(both).failure().text == "a.0 and b.0 are not of the same job");
+  CHECK(record::verify(both).failure().text ==
+        "a.0 and b.0 are not of the same job; if one is left from an earlier run, remove it");
   const record::named_log twice[] = {{"a.0", one.log}, {"a.0", one.log}};
   CHECK(record::verify(twice).failure().text == "a.0 is of shard 0 again");
   CHECK(record::verify({}).failure().code == errc::invalid_argument);
