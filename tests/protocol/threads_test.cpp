@@ -41,17 +41,6 @@ testing::job_outcome run(virtual_mesh& mesh, const test_job& job, std::size_t wo
   return outcome;
 }
 
-/// Weights by feature, then the bias: the oracle's order.
-std::vector<double> flat_parameters(const store::model_content& model) {
-  std::vector<double> flat(std::size_t{features} * classes, 0.0);
-  const auto& table = model.sparse[0];
-  for (std::size_t r = 0; r < table.keys.size(); ++r)
-    for (std::size_t c = 0; c < classes; ++c)
-      flat[table.keys[r] * classes + c] = table.rows[r * classes + c];
-  flat.insert(flat.end(), model.dense.begin(), model.dense.end());
-  return flat;
-}
-
 } // namespace
 
 TEST_CASE("threads of a lone worker take the servers where sequential SGD goes") {
@@ -77,7 +66,7 @@ TEST_CASE("threads of a lone worker take the servers where sequential SGD goes")
     for (std::uint64_t step = 0; step < job.epochs * schedule.steps_per_epoch(); ++step)
       for (const auto i : schedule.choose(step, 0, 1).examples)
         oracle.step(data.view().slice(i, i + 1), 1.0 / static_cast<double>(job.batch_size));
-    CHECK(simulation::relative_error(flat_parameters(mesh.read_model("model.gmm")),
+    CHECK(simulation::relative_error(simulation::flat_parameters(mesh.read_model("model.gmm")),
                                      oracle.parameters()) < 1e-4);
   }
 }

@@ -61,21 +61,6 @@ std::string hash_of(const test_job& job, std::size_t servers, std::size_t worker
   return outcome.parameters_sha256;
 }
 
-/// Dense parameters and sparse rows in the oracle's order: weights by feature, then bias.
-std::vector<double> flat_parameters(const store::model_content& model) {
-  std::vector<double> flat;
-  if (!model.sparse.empty()) {
-    const auto width = model.tables[0].width;
-    flat.resize(model.shape.features * width, 0.0);
-    const auto& table = model.sparse[0];
-    for (std::size_t r = 0; r < table.keys.size(); ++r)
-      for (std::size_t c = 0; c < width; ++c)
-        flat[table.keys[r] * width + c] = table.rows[r * width + c];
-  }
-  flat.insert(flat.end(), model.dense.begin(), model.dense.end());
-  return flat;
-}
-
 /// How the oracle's steps differ from the plain ones of its rule.
 struct oracle_changes {
   std::function<double(std::size_t)> rate = {}; // of a step
@@ -218,7 +203,7 @@ TEST_CASE("200 steps of deterministic bsp are those of a sequential float64 prog
       put_sparse_data(mesh);
       mesh.submit(job.text());
       REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
-      const auto trained = flat_parameters(mesh.read_model("model.gmm"));
+      const auto trained = simulation::flat_parameters(mesh.read_model("model.gmm"));
       const auto expected = oracle_parameters(sparse_examples(1000), job, {}, {});
       CHECK(simulation::relative_error(trained, expected) < 1e-5);
     }
@@ -256,7 +241,7 @@ TEST_CASE("200 steps with a schedule are those of a sequential float64 program")
     put_sparse_data(mesh);
     mesh.submit(job.text());
     REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
-    const auto trained = flat_parameters(mesh.read_model("model.gmm"));
+    const auto trained = simulation::flat_parameters(mesh.read_model("model.gmm"));
     const auto by_step = [&](std::size_t step) { return rate(static_cast<double>(step)); };
     CHECK(simulation::relative_error(trained, oracle_parameters(sparse_examples(1000), job, {}, {},
                                                                 {.rate = by_step})) < 1e-5);
@@ -274,7 +259,7 @@ TEST_CASE("200 steps with a rule for the bias are those of a sequential float64 
   put_sparse_data(mesh);
   mesh.submit(job.text());
   REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
-  const auto trained = flat_parameters(mesh.read_model("model.gmm"));
+  const auto trained = simulation::flat_parameters(mesh.read_model("model.gmm"));
   const auto data = sparse_examples(1000);
   CHECK(simulation::relative_error(
             trained, oracle_parameters(data, job, {}, {}, {.bias_rule = "momentum"})) < 1e-5);
@@ -326,7 +311,7 @@ TEST_CASE("200 steps of an mlp are those of a sequential float64 program") {
   std::vector<float> initial(model.dense.size());
   learning::fill_initial_dense(model.tables, 7, 0, initial);
   const auto expected = oracle_parameters(data, job, {16, 8}, {initial.begin(), initial.end()});
-  CHECK(simulation::relative_error(flat_parameters(model), expected) < 1e-5);
+  CHECK(simulation::relative_error(simulation::flat_parameters(model), expected) < 1e-5);
 }
 
 TEST_CASE("ssp with staleness 0 gives the bits of bsp") {

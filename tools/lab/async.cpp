@@ -44,19 +44,10 @@ result<check> convergence(const rule_set& rules) {
 result<check> each_once(const rule_set& rules) {
   experiment e;
   e.rules = rules;
-  e.options = {"job.strategy=async", "job.epochs=2"};
+  e.options = {"job.strategy=async"};
   e.step_time = std::chrono::milliseconds(10);
   e.slowdown = {1, 1.5, 2, 5};
-  count_examples(e, 512);
-  e.tap = [](const mesh::node_uuid&, const mesh::frame_ptr& f) {
-    return f->header.kind == mesh::message_traits<schema::Push>::kind ? 2U : 1U;
-  };
-  const auto done = run(e);
-  if (!done) return done.failure();
-  return at_most("applied-once",
-                 "greatest distance of an example's count from its epochs, while every push comes "
-                 "twice",
-                 worst_count(applied_counts(done->model), 2), 0.01);
+  return applied_once(std::move(e));
 }
 
 result<check> hanging_worker(const rule_set& rules) {

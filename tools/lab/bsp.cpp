@@ -33,17 +33,8 @@ result<check> sequential(const rule_set& rules) {
 result<check> each_once(const rule_set& rules) {
   experiment e;
   e.rules = rules;
-  e.options = {"job.strategy=bsp", "job.epochs=2"};
-  count_examples(e, 512);
-  e.tap = [](const mesh::node_uuid&, const mesh::frame_ptr& f) {
-    return f->header.kind == mesh::message_traits<schema::Push>::kind ? 2U : 1U;
-  };
-  const auto done = run(e);
-  if (!done) return done.failure();
-  return at_most("applied-once",
-                 "greatest distance of an example's count from its epochs, while every push comes "
-                 "twice",
-                 worst_count(applied_counts(done->model), 2), 0.01);
+  e.options = {"job.strategy=bsp"};
+  return applied_once(std::move(e));
 }
 
 result<check> rank_order(const rule_set& rules) {

@@ -36,6 +36,22 @@ std::vector<double> applied_counts(const store::model_content& model, double sha
   return counts;
 }
 
+result<check> applied_once(experiment e) {
+  constexpr std::size_t examples = 512;
+  constexpr int epochs = 2;
+  e.options.push_back("job.epochs=" + std::to_string(epochs));
+  count_examples(e, examples);
+  e.tap = [](const mesh::node_uuid&, const mesh::frame_ptr& f) {
+    return f->header.kind == mesh::message_traits<schema::Push>::kind ? 2U : 1U;
+  };
+  const auto done = run(e);
+  if (!done) return done.failure();
+  return at_most("applied-once",
+                 "greatest distance of an example's count from its epochs, while every push comes "
+                 "twice",
+                 worst_count(applied_counts(done->model), epochs), 0.01);
+}
+
 double worst_count(const std::vector<double>& counts, double expected) {
   double worst = 0;
   for (const auto count : counts)

@@ -10,6 +10,8 @@
 
 #include "tools/lab/experiment.hpp"
 
+#include "tools/lab/check.hpp"
+
 #include <cstddef>
 #include <vector>
 
@@ -22,6 +24,10 @@ void count_examples(experiment& e, std::size_t examples);
 
 /// How often each example was applied. `share`: what a push weighs more than its part of the batch.
 std::vector<double> applied_counts(const store::model_content& model, double share = 1);
+
+/// Two epochs in which every push comes twice, and each example is to be applied twice all the
+/// same.
+result<check> applied_once(experiment e);
 
 /// The greatest distance of a count from what it should be.
 double worst_count(const std::vector<double>& counts, double expected);

@@ -75,18 +75,4 @@ result<outcome> run(const experiment& e) {
   return result;
 }
 
-std::vector<double> flat_parameters(const store::model_content& model) {
-  std::vector<double> flat;
-  if (!model.sparse.empty()) {
-    const auto width = model.tables[0].width;
-    flat.resize(model.shape.features * width, 0.0);
-    const auto& table = model.sparse[0];
-    for (std::size_t r = 0; r < table.keys.size(); ++r)
-      for (std::size_t c = 0; c < width; ++c)
-        flat[table.keys[r] * width + c] = table.rows[r * width + c];
-  }
-  flat.insert(flat.end(), model.dense.begin(), model.dense.end());
-  return flat;
-}
-
 } // namespace gradmesh::tools::lab

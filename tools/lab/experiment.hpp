@@ -44,7 +44,4 @@ struct outcome {
 /// Errors: what kept the job from being done, in the words that a user would see.
 result<outcome> run(const experiment& e);
 
-/// The parameters in the order of simulation::oracle.
-std::vector<double> flat_parameters(const store::model_content& model);
-
 } // namespace gradmesh::tools::lab

@@ -6,6 +6,7 @@
 /// of the weights is a chain of its own, so their values at the end are as many samples.
 
 #include "tools/lab/methods.hpp"
+#include "tools/lab/sgld_chain.hpp"
 #include "tools/lab/training.hpp"
 
 #include <cmath>
@@ -29,6 +30,23 @@ experiment chains(const rule_set& rules, std::size_t workers) {
   for (std::size_t i = 0; i < examples; ++i)
     e.data.labels.push_back(static_cast<std::int32_t>(i % classes));
   return e;
+}
+
+/// The same for a posterior that examples shape.
+result<void> posterior_of_a_line(checks& found) {
+  for (const std::uint32_t workers : {1U, 4U}) {
+    const auto chain = run_sgld({.workers = workers});
+    if (!chain) return chain.failure();
+    const auto by = "-by-" + std::to_string(workers);
+    found.push_back(at_most("line-mean" + by,
+                            "a line fitted to points: distance of the chain's mean from that of "
+                            "the posterior, in standard errors",
+                            chain->mean_error, 3));
+    found.push_back(at_most("line-covariance" + by,
+                            "relative distance of its covariance from that of the posterior",
+                            chain->covariance_error, 0.1));
+  }
+  return {};
 }
 
 } // namespace
@@ -57,6 +75,7 @@ result<checks> sgld(const rule_set& rules) {
                             "variance of the samples by that of the posterior", variance, 0.9,
                             1.1));
   }
+  if (auto line = posterior_of_a_line(found); !line) return line.failure();
   return found;
 }
 

@@ -59,7 +59,7 @@ result<double> above_least(const experiment& e, double least) {
   const auto trained = run(e);
   if (!trained) return trained.failure();
   simulation::oracle o(e.data.shape, {});
-  o.parameters() = flat_parameters(trained->model);
+  o.parameters() = simulation::flat_parameters(trained->model);
   return objective(o, e.data) - least;
 }
 

@@ -63,12 +63,13 @@ result<double> distance_to_sequential(const experiment& e, const std::string& ru
     const auto chosen = schedule.choose(step, 0, 1);
     oracle.step(pick(e.data, chosen.examples).view(), 1.0 / chosen.step_examples);
   }
-  return simulation::relative_error(flat_parameters(trained->model), oracle.parameters());
+  return simulation::relative_error(simulation::flat_parameters(trained->model),
+                                    oracle.parameters());
 }
 
 double loss_of(const outcome& o, const learning::dataset& data) {
   simulation::oracle oracle(data.shape, {});
-  oracle.parameters() = flat_parameters(o.model);
+  oracle.parameters() = simulation::flat_parameters(o.model);
   return oracle.evaluate(data.view()).loss / static_cast<double>(data.size());
 }
 

@@ -142,6 +142,20 @@ std::vector<bool> oracle::touched(const learning::example_view& batch) const {
   return in_step;
 }
 
+std::vector<double> flat_parameters(const store::model_content& model) {
+  std::vector<double> flat;
+  if (!model.sparse.empty()) {
+    const auto width = model.tables[0].width;
+    flat.resize(model.shape.features * width, 0.0);
+    const auto& table = model.sparse[0];
+    for (std::size_t r = 0; r < table.keys.size(); ++r)
+      for (std::size_t c = 0; c < width; ++c)
+        flat[table.keys[r] * width + c] = table.rows[r * width + c];
+  }
+  flat.insert(flat.end(), model.dense.begin(), model.dense.end());
+  return flat;
+}
+
 double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < b.size(); ++i) {

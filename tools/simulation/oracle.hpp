@@ -12,6 +12,7 @@
 /// batch touches the row, and Adam counts the updates of each row by itself.
 
 #include "actors/learning/dataset.hpp"
+#include "actors/store/model_content.hpp"
 #include "tools/simulation/rule_oracle.hpp"
 
 #include <cstddef>
@@ -70,6 +71,10 @@ private:
   std::vector<double> parameters_;
   std::vector<rule_oracle> states_; // of each parameter
 };
+
+/// A model's parameters in the order of oracle::parameters: the weights by feature, zeros where
+/// there is no row, and what is dense.
+std::vector<double> flat_parameters(const store::model_content& model);
 
 /// |a - b| / |b| in the Euclidean norm.
 double relative_error(const std::vector<double>& a, const std::vector<double>& b);
