@@ -70,6 +70,16 @@ result<void> add_baselines(rig& r, const link_setup& setup,
   return {};
 }
 
+result<void> start_far_end(rig& r, const link_setup& setup,
+                           const std::optional<tls_files>& theirs) {
+  const pinned far_end(1);
+  if (auto added = add_baselines(r, setup, theirs); !added) return added;
+  auto receiver = start_receiver(setup, theirs);
+  if (!receiver) return receiver.failure();
+  r.receiver.emplace(*std::move(receiver));
+  return {};
+}
+
 result<rig> set_up(const link_bench_options& options) {
   rig r;
   link_setup setup{options.lane, *std::ranges::max_element(options.sizes), {}, options.touch};
@@ -81,11 +91,7 @@ result<rig> set_up(const link_bench_options& options) {
     setup.tls = r.certificates->files(link_side::sender);
     theirs = r.certificates->files(link_side::receiver);
   }
-  const pinned far_end(1);
-  if (auto added = add_baselines(r, setup, theirs); !added) return added.failure();
-  auto receiver = start_receiver(setup, theirs);
-  if (!receiver) return receiver.failure();
-  r.receiver.emplace(*std::move(receiver));
+  if (auto started = start_far_end(r, setup, theirs); !started) return started.failure();
   const auto listening = r.receiver->hear(patience);
   if (!listening) return listening.failure();
   const auto at = config::parse_endpoint((*listening)["endpoint"].get<std::string>());

@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds ready_limit{20'000};
 constexpr std::chrono::milliseconds end_limit{3'000};
 constexpr std::chrono::milliseconds warm_up{150};
 /// Requests in flight where a window is measured: about so many bytes.
-constexpr std::uint64_t window_bytes = 8u << 20;
+constexpr std::uint64_t window_bytes = 2u << 20;
 constexpr std::uint64_t window_min = 3;
 constexpr std::uint64_t window_max = 4096;
 constexpr std::uint64_t sparse_window = 4;

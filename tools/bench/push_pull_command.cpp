@@ -64,7 +64,7 @@ exit_code push_pull_command(const std::vector<std::string>& arguments) {
           "Measures pushes and pulls between workers and server shards, each in a process of its "
           "own on this\nmachine, with the actors and messages of training; the shards update their "
           "parameters by SGD. A row\nfor each size (bytes of the dense parameters) and operation:\n"
-          "  push, pull          against a window of 8 MiB (2 to 4096 requests)\n"
+          "  push, pull          against a window of 2 MiB (3 to 4096 requests)\n"
           "  push-one, pull-one  one request at a time\n"
           "and with --sparse-keys N for rows of one float under N random keys of a million:\n"
           "  ...-repeated        the same keys each time\n"

@@ -6,6 +6,10 @@
 namespace gradmesh::env {
 namespace {
 
+using descriptors = kj::LowLevelAsyncIoProvider;
+constexpr auto owned_socket =
+    descriptors::TAKE_OWNERSHIP | descriptors::ALREADY_CLOEXEC | descriptors::ALREADY_NONBLOCK;
+
 constexpr const char* no_tls_hint =
     " (if its mesh uses no TLS, this node can have no [tls] either)";
 constexpr const char* tls_hint = " (if its mesh uses TLS, this node needs a certificate too)";
@@ -75,10 +79,7 @@ kj::Promise<dialer::dialled> dialer::dial_bulk(const config::endpoint& to, const
 kj::Promise<dialer::dialled> dialer::share_memory(kj::AutoCloseFd socket,
                                                   const config::endpoint& to,
                                                   const local_ticket& ticket) {
-  using descriptors = kj::LowLevelAsyncIoProvider;
-  const auto flags =
-      descriptors::TAKE_OWNERSHIP | descriptors::ALREADY_CLOEXEC | descriptors::ALREADY_NONBLOCK;
-  auto stream = context_.descriptors.wrapUnixSocketFd(socket.release(), flags);
+  auto stream = context_.descriptors.wrapUnixSocketFd(socket.release(), owned_socket);
   auto& capable = *stream;
   return shake_hands(kj::heap<connection>(kj::mv(stream)), to, mesh::lane::bulk, &ticket)
       .then([this, to, &capable](dialled opened) -> kj::Promise<dialled> {
@@ -136,14 +137,23 @@ kj::Promise<dialer::dialled> dialer::dial_lane(const config::endpoint& to, mesh:
       });
 }
 
-kj::Promise<result<kj::Own<kj::AsyncIoStream>>> dialer::connect(const config::endpoint& to) {
-  using connected = result<kj::Own<kj::AsyncIoStream>>;
+kj::Promise<kj::Own<kj::AsyncIoStream>> dialer::open_stream(const config::endpoint& to) {
+  if (auto local = open_loopback(to)) {
+    const auto* address = reinterpret_cast<const sockaddr*>(&local->address);
+    return context_.descriptors.wrapConnectingSocketFd(local->descriptor.release(), address,
+                                                       local->address_bytes, owned_socket);
+  }
   return context_.io.getNetwork()
       .parseAddress(to.host.c_str(), to.port)
       .then([](kj::Own<kj::NetworkAddress> address) {
         auto connecting = address->connect();
         return connecting.attach(kj::mv(address));
-      })
+      });
+}
+
+kj::Promise<result<kj::Own<kj::AsyncIoStream>>> dialer::connect(const config::endpoint& to) {
+  using connected = result<kj::Own<kj::AsyncIoStream>>;
+  return open_stream(to)
       .then([](kj::Own<kj::AsyncIoStream> stream) {
         set_link_options(*stream);
         return connected(kj::mv(stream));

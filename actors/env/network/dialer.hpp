@@ -35,6 +35,7 @@ private:
   error bring_up(peer_table::ticket t, const config::endpoint& to, open_connection control,
                  dialled bulk);
   kj::Promise<dialled> dial_lane(const config::endpoint& to, mesh::lane l);
+  kj::Promise<kj::Own<kj::AsyncIoStream>> open_stream(const config::endpoint& to);
   kj::Promise<result<kj::Own<kj::AsyncIoStream>>> connect(const config::endpoint& to);
   /// With the TLS handshake done, where there is one to do.
   kj::Promise<result<kj::Own<connection>>> secure(kj::Own<kj::AsyncIoStream> stream,

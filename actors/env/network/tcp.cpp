@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
+#include <string_view>
 #include <system_error>
 
 namespace gradmesh::env {
@@ -40,7 +42,33 @@ void set_option(kj::AsyncIoStream& stream, int level, int name, int value) {
   stream.setsockopt(level, name, &value, sizeof(value));
 }
 
+/// Before the connection is made: pacing once begun goes on. This one never paces, and every Linux
+/// kernel has it and lets everybody use it.
+void do_not_pace(int socket) {
+  constexpr std::string_view algorithm = "reno";
+  setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, algorithm.data(), algorithm.size());
+}
+
+using address_list = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
 } // namespace
+
+std::optional<loopback_socket> open_loopback(const config::endpoint& to) {
+  if (!config::is_loopback(to)) return std::nullopt;
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(to.host.c_str(), std::to_string(to.port).c_str(), &wanted, &found) != 0)
+    return std::nullopt;
+  const address_list address(found, &freeaddrinfo);
+  const int raw = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (raw < 0) return std::nullopt;
+  do_not_pace(raw);
+  loopback_socket opened{kj::AutoCloseFd(raw), {}, address->ai_addrlen};
+  std::memcpy(&opened.address, address->ai_addr, address->ai_addrlen);
+  return opened;
+}
 
 result<listening_socket> open_listening(const config::endpoint& at) {
   addrinfo wanted{};
@@ -50,7 +78,7 @@ result<listening_socket> open_listening(const config::endpoint& at) {
   if (const int failed =
           getaddrinfo(at.host.c_str(), std::to_string(at.port).c_str(), &wanted, &found))
     return cannot_listen(at, gai_strerror(failed));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> address(found, &freeaddrinfo);
+  const address_list address(found, &freeaddrinfo);
 
   const int raw = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (raw < 0) return cannot_listen(at, system_reason());
@@ -58,6 +86,7 @@ result<listening_socket> open_listening(const config::endpoint& at) {
   // A restarted node gets its port back while the connections of the old one are still fading.
   const int on = 1;
   setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (config::is_loopback(at)) do_not_pace(raw);
   if (bind(raw, address->ai_addr, address->ai_addrlen) != 0 ||
       ::listen(raw, pending_connections_max) != 0)
     return cannot_listen(at, system_reason());

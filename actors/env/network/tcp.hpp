@@ -8,6 +8,9 @@
 
 #include <kj/async-io.h>
 #include <kj/io.h>
+#include <sys/socket.h>
+
+#include <optional>
 
 namespace gradmesh::env {
 
@@ -16,7 +19,19 @@ struct listening_socket {
   config::endpoint bound;
 };
 
-/// Binds and listens; non-blocking, close-on-exec. Errors: `io_failed` with the system's reason.
+struct loopback_socket {
+  kj::AutoCloseFd descriptor; // not connected yet
+  sockaddr_storage address;
+  socklen_t address_bytes;
+};
+
+/// A socket for a connection to `to`, if that is a numeric loopback address; see open_listening.
+std::optional<loopback_socket> open_loopback(const config::endpoint& to);
+
+/// On loopback addresses without the pacing that some congestion controls (BBR) do: there is no
+/// line whose rate they could find, and the timers cost half of the goodput. Elsewhere the system's
+/// choice counts. Binds and listens; non-blocking, close-on-exec. Errors: `io_failed` with the
+/// system's reason.
 result<listening_socket> open_listening(const config::endpoint& at);
 
 /// No Nagle delay; keepalive that notices a vanished machine after about a minute.

@@ -11,8 +11,6 @@ constexpr const char* ciphers =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 /// Bytes of a peer's certificates.
 constexpr long certificates_bytes_max = 32 << 10;
-/// OpenSSL reads this much from the socket at once: several records.
-constexpr std::size_t read_buffer_bytes = 64u << 10;
 
 error cannot_use(const std::string& what) {
   return {errc::invalid_config, "OpenSSL cannot use " + what + ": " + openssl_reason()};
@@ -23,8 +21,6 @@ bool set_rules(SSL_CTX& c) {
   SSL_CTX_set_options(&c, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(&c, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_max_cert_list(&c, certificates_bytes_max);
-  SSL_CTX_set_read_ahead(&c, 1);
-  SSL_CTX_set_default_read_buffer_len(&c, read_buffer_bytes);
   return SSL_CTX_set_min_proto_version(&c, TLS1_3_VERSION) == 1 &&
          SSL_CTX_set_max_proto_version(&c, TLS1_3_VERSION) == 1 &&
          SSL_CTX_set_ciphersuites(&c, ciphers) == 1 && SSL_CTX_set_num_tickets(&c, 0) == 1;

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace gradmesh::env {
@@ -12,6 +13,12 @@ namespace {
 /// More than the stream ever collects, with its largest record and the messages of a handshake.
 /// Only answers to a peer that changes its keys again and again, without reading, come to more.
 constexpr std::size_t outgoing_bytes_max = 512u << 10;
+
+/// What one system call brings: several records where there is much to read, for each wake-up and
+/// each acknowledgement of the peer's is dear. OpenSSL has such a buffer itself, but moves what is
+/// in it with every record that it takes out.
+constexpr std::size_t read_ahead_bytes_min = 16u << 10;
+constexpr std::size_t read_ahead_bytes_max = 512u << 10;
 
 bool is_for_later(int code) {
   return code == EAGAIN || code == EWOULDBLOCK;
@@ -74,22 +81,30 @@ int tls_socket::on_write(BIO* bio, const char* data, std::size_t size, std::size
 int tls_socket::on_read(BIO* bio, char* data, std::size_t size, std::size_t* got) {
   auto& self = *static_cast<tls_socket*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (!self.has_read_ahead()) self.read_ahead(bio);
+  *got = std::min(size, self.incoming_end_ - self.incoming_begin_);
+  std::copy_n(self.incoming_.data() + self.incoming_begin_, *got,
+              reinterpret_cast<std::byte*>(data));
+  self.incoming_begin_ += *got;
+  return *got > 0 ? 1 : 0;
+}
+
+void tls_socket::read_ahead(BIO* bio) {
+  // Longer only for those who fill it: a stranger's handshake and a control lane never do.
+  if (incoming_end_ == incoming_.size())
+    incoming_.resize(std::clamp(2 * incoming_.size(), read_ahead_bytes_min, read_ahead_bytes_max));
   ssize_t count = 0;
   do
-    count = ::recv(self.descriptor(), data, size, 0);
+    count = ::recv(descriptor(), incoming_.data(), incoming_.size(), 0);
   while (count < 0 && errno == EINTR);
-  if (count > 0) {
-    *got = static_cast<std::size_t>(count);
-    return 1;
-  }
-  if (count == 0) {
-    self.ended_ = true;
-  } else if (is_for_later(errno)) {
+  incoming_begin_ = 0;
+  incoming_end_ = static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+  if (count == 0)
+    ended_ = true;
+  else if (count < 0 && is_for_later(errno))
     BIO_set_retry_read(bio);
-  } else {
-    self.read_errno_ = errno;
-  }
-  return 0;
+  else if (count < 0)
+    read_errno_ = errno;
 }
 
 long tls_socket::on_control(BIO*, int command, long, void*) {

@@ -1,9 +1,9 @@
 #pragma once
 
 /// INTERNAL: what OpenSSL reads from and writes to: a non-blocking socket of the KJ loop. Encrypted
-/// bytes are collected and leave in one system call for several records, which is what makes this
-/// faster than OpenSSL on the bare descriptor. Lives on the loop thread; stays where it is, for
-/// OpenSSL holds its address.
+/// bytes come and leave in one system call for several records, which is what makes this faster
+/// than OpenSSL on the bare descriptor. Lives on the loop thread; stays where it is, for OpenSSL
+/// holds its address.
 
 #include "actors/env/network/tls/openssl.hpp"
 
@@ -28,6 +28,9 @@ public:
   int descriptor() const { return descriptor_.get(); }
   kj::UnixEventPort::FdObserver& observer() { return observer_; }
 
+  /// Whether encrypted bytes are here that OpenSSL has not asked for yet.
+  bool has_read_ahead() const { return incoming_begin_ < incoming_end_; }
+
   /// Encrypted bytes that the system has not taken yet.
   std::size_t waiting() const { return outgoing_.size() - sent_; }
 
@@ -47,9 +50,13 @@ private:
   static int on_write(BIO* bio, const char* data, std::size_t size, std::size_t* written);
   static int on_read(BIO* bio, char* data, std::size_t size, std::size_t* got);
   static long on_control(BIO* bio, int command, long number, void* pointer);
+  void read_ahead(BIO* bio);
 
   kj::AutoCloseFd descriptor_;
   kj::UnixEventPort::FdObserver observer_;
+  std::vector<std::byte> incoming_;
+  std::size_t incoming_begin_ = 0;
+  std::size_t incoming_end_ = 0;
   std::vector<std::byte> outgoing_;
   std::size_t sent_ = 0;
   bool ended_ = false;

@@ -46,7 +46,7 @@ kj::Promise<std::size_t> tls_stream::read_on(std::span<kj::byte> to, std::size_t
     ERR_clear_error();
     if (SSL_read_ex(ssl_.get(), to.data() + got, to.size() - got, &count) == 1) {
       got += count;
-      if (got >= bytes_min && SSL_has_pending(ssl_.get()) == 0) break;
+      if (got >= bytes_min && SSL_has_pending(ssl_.get()) == 0 && !socket_->has_read_ahead()) break;
       continue;
     }
     const int outcome = SSL_get_error(ssl_.get(), 0);
