@@ -38,6 +38,8 @@ std::string_view to_string(errc code) {
     return "retry_later";
   case errc::unknown_keys:
     return "unknown_keys";
+  case errc::stale_layout:
+    return "stale_layout";
   }
   return "unknown_error";
 }

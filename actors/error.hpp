@@ -45,6 +45,8 @@ enum class errc : std::uint16_t {
   retry_later = 15,
   /// A key list that was named by its hash is not known (any more).
   unknown_keys = 16,
+  /// Sender and receiver act on different layouts of the job's shards.
+  stale_layout = 17,
 };
 
 /// The name of a code as it stands in logs and JSON, e.g. "malformed_message".

@@ -140,6 +140,40 @@ struct Place {
   name @2 :Text;              # of its node, for error messages
 }
 
+struct ShardReplicas {
+  # Where a shard of the job is: its copies.
+  primary @0 :Place;          # answers workers
+  backup @1 :Place;           # has what the primary has, or is on the way to it; see backupState
+  backupState @2 :BackupState;
+}
+enum BackupState {
+  none @0;                    # there is no backup; `backup` says nothing
+  syncing @1;                 # it takes over what the primary has
+  synced @2;                  # whatever the primary acknowledges it has as well
+}
+struct Layout {
+  # coordinator -> hosts of replicas and workers of a job, control lane. Idempotent. Answer:
+  # LayoutTaken, or Refusal by a host that cannot be what the layout says. A layout with a higher
+  # number replaces the one before; others are ignored. Without a job of this id: Refusal.
+  jobId @0 :UInt64;
+  number @1 :UInt64;          # from 1
+  shards @2 :List(ShardReplicas); # S of them, for the whole life of the job
+}
+struct LayoutTaken {
+  jobId @0 :UInt64;
+  number @1 :UInt64;
+  progress @2 :List(ShardProgress); # of the shards that the answerer is primary of
+}
+struct ShardProgress {
+  shard @0 :UInt32;
+  clock @1 :UInt64;           # of the shard; see parameters.capnp
+  done @2 :PieceSet;          # whose pushes it has applied whole
+}
+struct PieceSet {
+  # Pieces by their number in the job: step * pieces + piece.
+  below @0 :UInt64;           # all pieces below
+  above @1 :List(UInt64);     # and these, ascending
+}
 struct JobPlan {
   # coordinator -> shards, workers, data servers; control lane. Idempotent. Answer: PlanReady or
   # Refusal. With a higher revision it changes the options of a job that goes on: shards keep their
@@ -151,7 +185,7 @@ struct JobPlan {
   classes @4 :UInt32;
   tables @5 :List(Table);
   partitions @6 :UInt32;
-  shards @7 :List(Place);     # shard s owns the partitions [P * s / S, P * (s + 1) / S)
+  layout @7 :Layout;          # shard s owns the partitions [P * s / S, P * (s + 1) / S)
   workers @8 :List(Place);    # in rank order
   dataServers @9 :List(Place); # with partitioned data one for each worker, on its node
   pieces @10 :UInt32;         # pieces of a step; see data.capnp

@@ -50,6 +50,8 @@ enum MessageKind {
   jobChanged @34;
   limitPhase @35;
   phaseLimit @36;
+  layout @37;
+  layoutTaken @38;
 }
 
 enum ServiceKind {

@@ -50,6 +50,9 @@ struct Pull {
   rank @1 :UInt32;
   clock @2 :UInt64;           # of the worker; 0 under async
   parts @3 :List(Part);
+  shard @5 :UInt32;
+  layout @6 :UInt64;          # number of the layout that the worker acts on; with another one the
+                              # shard refuses with stale_layout
   forPush @4 :UInt64;         # 1 + sequence of the push that is computed from the values; 0: none
                               # will be (evaluation). For the clock log; no answer depends on it.
 }
@@ -78,6 +81,8 @@ struct Push {
   jobId @0 :UInt64;
   rank @1 :UInt32;
   parts @2 :List(PushedPart);
+  shard @3 :UInt32;
+  layout @4 :UInt64;          # as in Pull
 }
 
 struct PushedPart {

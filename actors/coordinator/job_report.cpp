@@ -107,7 +107,7 @@ void job_report::fill(schema::JobUpdate::Builder out, const job::job_plan& plan,
   out.setText(text);
   out.setEpochs(plan.config.job.epochs);
   out.setStepsTotal(plan.steps);
-  out.setServers(static_cast<std::uint32_t>(plan.shards.size()));
+  out.setServers(static_cast<std::uint32_t>(plan.layout.size()));
   out.setWorkerCount(static_cast<std::uint32_t>(plan.workers.size()));
   out.setDataServers(plan.partitioned() ? 0 : static_cast<std::uint32_t>(plan.data_servers.size()));
   out.setExamplesTotal(examples_total_);

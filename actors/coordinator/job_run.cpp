@@ -55,9 +55,8 @@ void job_run::finish(phase last, env::time_point now) {
   mesh::draft<schema::EndJob> end;
   end->setJobId(request_.id);
   // Whoever is gone has forgotten the job already.
-  for (const auto* places : {&plan_.workers, &plan_.shards, &plan_.data_servers})
-    for (const auto& place : *places)
-      (void)context_->router->send(place.where, service_, end);
+  for (const auto& place : participants())
+    (void)context_->router->send(place.where, service_, end);
   exported_.clear();
 }
 
@@ -86,10 +85,16 @@ bool job_run::ask(const std::vector<job::place>& places, const mesh::draft<T>& w
 }
 
 std::string job_run::name_of(const mesh::address& who) const {
-  for (const auto* places : {&plan_.workers, &plan_.shards, &plan_.data_servers})
-    if (const auto index = job::index_of(*places, who); index < places->size())
-      return (*places)[index].name;
+  for (const auto& place : participants())
+    if (place.where == who) return place.name;
   return mesh::short_name(who.node);
+}
+
+std::vector<job::place> job_run::participants() const {
+  auto places = plan_.layout.hosts();
+  for (const auto* more : {&plan_.workers, &plan_.data_servers})
+    places.insert(places.end(), more->begin(), more->end());
+  return places;
 }
 
 std::string job_run::waiting_names() const {
@@ -133,11 +138,10 @@ void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_poin
 
 void job_run::on_member_lost(const member& lost, const error& why, env::time_point now) {
   if (phase_ == phase::WAITING) return;
-  for (const auto* places : {&plan_.workers, &plan_.shards, &plan_.data_servers})
-    for (const auto& place : *places)
-      if (place.where.node == lost.identity.uuid)
-        return fail({errc::node_lost, "node '" + lost.name + "' is gone: " + why.text}, lost.name,
-                    now);
+  for (const auto& place : participants())
+    if (place.where.node == lost.identity.uuid)
+      return fail({errc::node_lost, "node '" + lost.name + "' is gone: " + why.text}, lost.name,
+                  now);
 }
 
 std::vector<job::place> job_run::data_places(const membership& members) const {
@@ -152,7 +156,7 @@ std::vector<job::place> job_run::data_places(const membership& members) const {
 
 void job_run::on_tick(const membership& members, env::time_point now) {
   if (phase_ == phase::WAITING) {
-    plan_.shards = members.services(mesh::service_kind::server_shard);
+    plan_.layout = job::unreplicated(members.services(mesh::service_kind::server_shard));
     plan_.workers = members.services(mesh::service_kind::worker);
     plan_.data_servers = data_places(members);
     std::string missing;
@@ -160,7 +164,7 @@ void job_run::on_tick(const membership& members, env::time_point now) {
       if (have < wanted)
         missing += (missing.empty() ? "" : ", ") + std::to_string(wanted - have) + " more " + what;
     };
-    need("server shard(s)", plan_.shards.size(), request_.min_servers);
+    need("server shard(s)", plan_.layout.size(), request_.min_servers);
     need("worker(s)", plan_.workers.size(), request_.min_workers);
     if (!plan_.partitioned())
       need("data server(s)", plan_.data_servers.size(), request_.min_data_servers);
@@ -260,7 +264,7 @@ void job_run::prepare(env::time_point now) {
 
 void job_run::ask_by_plan(env::time_point now) {
   const auto plan = job::encode(plan_);
-  (void)(ask(plan_.shards, plan, now) && ask(plan_.data_servers, plan, now) &&
+  (void)(ask(plan_.layout.primaries(), plan, now) && ask(plan_.data_servers, plan, now) &&
          ask(plan_.workers, plan, now));
 }
 
@@ -373,7 +377,7 @@ void job_run::export_more(env::time_point now) {
     wanted->setJobId(request_.id);
     wanted->setPartition(exports_asked_);
     exporting_.insert(exports_asked_);
-    if (!ask(plan_.shards[map->owner(exports_asked_++)], wanted, now)) return;
+    if (!ask(plan_.layout.primary(map->owner(exports_asked_++)), wanted, now)) return;
   }
 }
 
@@ -388,7 +392,7 @@ result<void> job_run::on_partition(const message<schema::PartitionContent>& cont
     fail(partition.failure(), name_of(content.sender()), now);
     return {};
   }
-  if (content.sender() != plan_.shards[map->owner(partition->partition)].where ||
+  if (content.sender() != plan_.layout.primary(map->owner(partition->partition)).where ||
       exporting_.erase(partition->partition) == 0)
     return {};
   wait_until_ = now + plan_.config.job.request_timeout;

@@ -66,6 +66,8 @@ private:
   bool ask(const std::vector<job::place>& places, const mesh::draft<T>& what, env::time_point now);
   template <class T>
   bool ask(const job::place& place, const mesh::draft<T>& what, env::time_point now);
+  /// Whoever takes part, hosts of shards first.
+  std::vector<job::place> participants() const;
   std::string name_of(const mesh::address& who) const;
   std::string waiting_names() const;
 

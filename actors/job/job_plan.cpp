@@ -4,35 +4,6 @@
 #include <cmath>
 
 namespace gradmesh::job {
-namespace {
-
-void encode_places(const std::vector<place>& places, capnp::List<schema::Place>::Builder out) {
-  for (unsigned i = 0; i < out.size(); ++i) {
-    out[i].setUuid(mesh::to_data(places[i].where.node));
-    out[i].setService(places[i].where.service.to_wire());
-    out[i].setName(places[i].name);
-  }
-}
-
-result<std::vector<place>> decode_places(capnp::List<schema::Place>::Reader in,
-                                         mesh::service_kind kind, const char* what) {
-  std::vector<place> places;
-  for (const auto entry : in) {
-    const auto uuid = mesh::to_uuid(entry.getUuid());
-    const auto service = mesh::service_id::from_wire(entry.getService());
-    if (!uuid || service.kind != kind)
-      return error{errc::malformed_message, std::string("a job plan's ") + what + " number " +
-                                                std::to_string(places.size()) +
-                                                " is no such service"};
-    places.push_back({{*uuid, service}, mesh::text(entry.getName())});
-  }
-  if (places.empty())
-    return error{errc::malformed_message, std::string("a job plan has no ") + what};
-  return places;
-}
-
-} // namespace
-
 piece_range pieces_of_worker(const job_plan& plan, std::uint32_t rank) {
   const auto workers = static_cast<std::uint64_t>(plan.workers.size());
   return {static_cast<std::uint32_t>(rank * std::uint64_t{plan.pieces} / workers),
@@ -63,10 +34,9 @@ mesh::draft<schema::JobPlan> encode(const job_plan& plan) {
     tables[i].setUniformLimit(table.init == learning::initializer::uniform ? table.init_limit : 0);
   }
   out->setPartitions(plan.partitions);
-  encode_places(plan.shards, out->initShards(static_cast<unsigned>(plan.shards.size())));
-  encode_places(plan.workers, out->initWorkers(static_cast<unsigned>(plan.workers.size())));
-  encode_places(plan.data_servers,
-                out->initDataServers(static_cast<unsigned>(plan.data_servers.size())));
+  encode(plan.layout, plan.job_id, out->initLayout());
+  encode(plan.workers, out->initWorkers(static_cast<unsigned>(plan.workers.size())));
+  encode(plan.data_servers, out->initDataServers(static_cast<unsigned>(plan.data_servers.size())));
   out->setPieces(plan.pieces);
   out->setStepsPerEpoch(plan.steps_per_epoch);
   out->setSteps(plan.steps);
@@ -101,20 +71,20 @@ result<job_plan> decode(schema::JobPlan::Reader in) {
   if (plan.partitions == 0 || plan.partitions > parameters::partitions_max)
     return error{errc::malformed_message,
                  "a job plan has " + std::to_string(plan.partitions) + " partitions"};
-  auto shards = decode_places(in.getShards(), mesh::service_kind::server_shard, "server shard");
-  if (!shards) return shards.failure();
-  auto workers = decode_places(in.getWorkers(), mesh::service_kind::worker, "worker");
+  auto layout = decode(in.getLayout());
+  if (!layout) return layout.failure();
+  auto workers = decode(in.getWorkers(), mesh::service_kind::worker, "worker of a job plan");
   if (!workers) return workers.failure();
-  auto servers = decode_places(in.getDataServers(),
-                               plan.partitioned() ? mesh::service_kind::local_data
-                                                  : mesh::service_kind::data_server,
-                               "data server");
+  auto servers =
+      decode(in.getDataServers(),
+             plan.partitioned() ? mesh::service_kind::local_data : mesh::service_kind::data_server,
+             "data server of a job plan");
   if (!servers) return servers.failure();
   if (plan.partitioned() && servers->size() != workers->size())
     return error{errc::malformed_message,
                  "a job plan with partitioned data has " + std::to_string(workers->size()) +
                      " workers and data for " + std::to_string(servers->size())};
-  plan.shards = std::move(*shards);
+  plan.layout = std::move(*layout);
   plan.workers = std::move(*workers);
   plan.data_servers = std::move(*servers);
   plan.pieces = in.getPieces();
@@ -147,7 +117,7 @@ std::size_t index_of(const std::vector<place>& places, const mesh::address& who)
 }
 
 result<parameters::partition_map> make_partition_map(const job_plan& plan) {
-  const auto shards = static_cast<std::uint32_t>(plan.shards.size());
+  const auto shards = static_cast<std::uint32_t>(plan.layout.size());
   return parameters::partition_map::make(learning::dense_size(plan.tables),
                                          parameters::contiguous_owners(plan.partitions, shards),
                                          shards);

@@ -5,6 +5,7 @@
 /// schema::JobPlan.
 
 #include "actors/error.hpp"
+#include "actors/job/shard_layout.hpp"
 #include "actors/learning/data/load.hpp"
 #include "actors/learning/dataset.hpp"
 #include "actors/learning/model.hpp"
@@ -22,21 +23,13 @@
 
 namespace gradmesh::job {
 
-/// A member actor and the name of its node, for error messages.
-struct place {
-  mesh::address where;
-  std::string name;
-
-  bool operator==(const place&) const = default;
-};
-
 struct job_plan {
   std::uint64_t job_id = 0;
   config::job_config config;
   learning::data_shape shape;
   std::vector<learning::table_spec> tables;
   std::uint32_t partitions = 0;
-  std::vector<place> shards;  // in order of their partitions
+  shard_layout layout;        // of the shards, in order of their partitions
   std::vector<place> workers; // in rank order
   /// Data server d serves the workers r with r % D == d first. With partitioned data, d is worker
   /// d's own and serves nobody else.

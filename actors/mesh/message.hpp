@@ -58,6 +58,8 @@ namespace gradmesh::mesh {
   X(PhaseLimit, PHASE_LIMIT, control)                                                              \
   X(LoadData, LOAD_DATA, control)                                                                  \
   X(DataLoaded, DATA_LOADED, control)                                                              \
+  X(Layout, LAYOUT, control)                                                                       \
+  X(LayoutTaken, LAYOUT_TAKEN, control)                                                            \
   X(LeaseBatch, LEASE_BATCH, bulk)                                                                 \
   X(Batch, BATCH, bulk)                                                                            \
   X(Pull, PULL, bulk)                                                                              \

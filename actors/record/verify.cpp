@@ -19,9 +19,9 @@ result<opened_log> open_log(const named_log& log) {
   auto plan = std::get<plan_record>(**first); // the reader sees to it that the plan is first
   auto job = decode_plan(plan);
   if (!job) return error{job.failure().code, log.file + ": " + job.failure().text};
-  if (plan.shard >= job->shards.size())
+  if (plan.shard >= job->layout.size())
     return error{errc::malformed_data, fmt::format("{}: it is of shard {}; its job has {}",
-                                                   log.file, plan.shard, job->shards.size())};
+                                                   log.file, plan.shard, job->layout.size())};
   return opened_log{std::move(reader), std::move(plan), std::move(*job)};
 }
 
@@ -95,11 +95,11 @@ result<std::vector<opened_log>> open_logs(std::span<const named_log> logs) {
                    log.plan.shard < i
                        ? fmt::format("{} is of shard {} again", log.rest.file(), log.plan.shard)
                        : fmt::format("the log of shard {} is missing; the job has {} shards", i,
-                                     log.job.shards.size())};
+                                     log.job.layout.size())};
   }
-  if (opened.size() < first.job.shards.size())
+  if (opened.size() < first.job.layout.size())
     return error{errc::refused, fmt::format("the log of shard {} is missing; the job has {} shards",
-                                            opened.size(), first.job.shards.size())};
+                                            opened.size(), first.job.layout.size())};
   return opened;
 }
 

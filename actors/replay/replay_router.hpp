@@ -26,13 +26,11 @@ public:
 
   /// A message of a worker as a shard receives it.
   template <class T>
-  result<mesh::message<T>> received(const mesh::draft<T>& draft, std::uint32_t rank,
-                                    std::uint64_t epoch) {
+  result<mesh::message<T>> received(const mesh::draft<T>& draft, std::uint32_t rank) {
     auto frame = std::make_shared<mesh::frame>(
         draft.build({}, worker_service(rank), 0, mesh::message_traits<T>::on));
     frame->header.from = router_->self();
     frame->header.message_id = ++messages_;
-    frame->header.view_epoch = epoch;
     return mesh::message<T>::decode(std::move(frame));
   }
 

@@ -43,11 +43,10 @@ void describe(const parameters::part& p, std::uint32_t number, schema::Part::Bui
 
 result<std::unique_ptr<replay_shard>> replay_shard::make(record::opened_log log, replay_job& job,
                                                          replay_router& router) {
-  const auto epoch = log.plan.epoch;
   const auto index = log.plan.shard;
   std::unique_ptr<replay_shard> made(new replay_shard(std::move(log), job, router));
   auto shard =
-      server_shard::shard_job::make(job.plan, epoch, index, router.router(), {}, job.update_rules);
+      server_shard::shard_job::make(job.plan, index, router.router(), {}, job.update_rules);
   if (!shard) return shard.failure();
   made->shard_ = std::move(*shard);
   made->shard_->tell(std::make_unique<listener>(made->happened_));
@@ -79,7 +78,7 @@ result<void> replay_shard::change(replay_job& job) {
   log_.plan = std::get<record::plan_record>(*next_);
   next_.reset();
   job_ = &job;
-  return shard_->change(job.plan, log_.plan.epoch);
+  return shard_->change(job.plan);
 }
 
 result<bool> replay_shard::repeat(const record::event& e, std::vector<replay_worker>& workers,
@@ -140,6 +139,8 @@ result<void> replay_shard::ask(const record::read_record& read, const parameters
   mesh::draft<schema::Pull> pull;
   pull->setJobId(job_->plan.job_id);
   pull->setRank(read.rank);
+  pull->setShard(log_.plan.shard);
+  pull->setLayout(job_->plan.layout.number);
   pull->setClock(read.clock_asked);
   pull->setForPush(read.for_push);
   auto out = pull->initParts(static_cast<unsigned>(parts.size()));
@@ -155,7 +156,7 @@ result<void> replay_shard::ask(const record::read_record& read, const parameters
     if (const auto& part = slice.parts[number]; !part.dense)
       to = std::ranges::copy(keys_of(slice, part), to).out;
   pull.body = body.share();
-  const auto request = router_.received(pull, read.rank, log_.plan.epoch);
+  const auto request = router_.received(pull, read.rank);
   return request ? shard_->pull(*request) : request.failure();
 }
 
@@ -208,6 +209,8 @@ result<void> replay_shard::send(const record::push_record& push, const parameter
   mesh::draft<schema::Push> draft;
   draft->setJobId(job_->plan.job_id);
   draft->setRank(push.rank);
+  draft->setShard(log_.plan.shard);
+  draft->setLayout(job_->plan.layout.number);
   auto out = draft->initParts(1)[0];
   describe(slice.parts[push.part], push.part, out.initPart());
   out.setSequence(push.sequence);
@@ -218,7 +221,7 @@ result<void> replay_shard::send(const record::push_record& push, const parameter
   out.setFirstPiece(push.first_piece);
   out.setPieces(push.pieces);
   draft.body = body.share();
-  const auto request = router_.received(draft, push.rank, log_.plan.epoch);
+  const auto request = router_.received(draft, push.rank);
   return request ? shard_->push(*request) : request.failure();
 }
 
@@ -258,7 +261,7 @@ result<void> replay_shard::repeat_export(const record::export_record& exported) 
   mesh::draft<schema::ExportPartition> wanted;
   wanted->setJobId(job_->plan.job_id);
   wanted->setPartition(exported.partition);
-  const auto request = router_.received(wanted, 0, log_.plan.epoch);
+  const auto request = router_.received(wanted, 0);
   if (!request) return request.failure();
   if (auto done = shard_->export_partition(*request); !done) return done;
   const auto answers = router_.take_answers();

@@ -11,15 +11,15 @@ namespace gradmesh::server_shard {
 result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   auto decoded = job::decode(*plan);
   if (!decoded) return decoded.failure();
-  const auto index = job::index_of(decoded->shards, context->router->local(service));
-  if (index == decoded->shards.size())
+  const auto index = job::index_of(decoded->layout.primaries(), context->router->local(service));
+  if (index == decoded->layout.size())
     return error{errc::refused, "the plan of job " + std::to_string(decoded->job_id) +
                                     " does not name " + to_string(service) + " of " +
                                     context->node_name};
   if (!job || job->id() != decoded->job_id || planner != plan.header().from) {
     const auto record_path = decoded->config.job.record;
-    auto made = shard_job::make(std::move(*decoded), plan.header().view_epoch, index,
-                                context->router, context->rules, *context->update_rules);
+    auto made = shard_job::make(std::move(*decoded), index, context->router, context->rules,
+                                *context->update_rules);
     if (!made) return made.failure();
     job = std::move(*made);
     recorded.reset();
@@ -31,8 +31,7 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
     planner = plan.header().from;
     report();
   } else if (decoded->revision > job->revision()) {
-    if (auto changed = job->change(std::move(*decoded), plan.header().view_epoch); !changed)
-      return changed;
+    if (auto changed = job->change(std::move(*decoded)); !changed) return changed;
     job->tell(plan_record_of(plan, index, context->rules));
   }
   mesh::draft<schema::PlanReady> ready;

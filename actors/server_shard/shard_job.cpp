@@ -17,14 +17,13 @@ constexpr std::size_t waiting_pulls_per_worker = 64;
 
 } // namespace
 
-shard_job::shard_job(job::job_plan plan, std::uint64_t epoch, parameters::parameter_store store,
+shard_job::shard_job(job::job_plan plan, std::size_t index, parameters::parameter_store store,
                      std::shared_ptr<mesh::router> router, const rule_set& rules)
-    : plan_(std::move(plan)), epoch_(epoch), router_(std::move(router)), rules_(rules),
+    : plan_(std::move(plan)), index_(index), router_(std::move(router)), rules_(rules),
       parameters_(std::move(store), plan_.workers.size()),
       strategy_(make_strategy(plan_, parameters_, rules_)) {}
 
-result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::uint64_t epoch,
-                                                   std::size_t index,
+result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::size_t index,
                                                    std::shared_ptr<mesh::router> router,
                                                    const rule_set& rules,
                                                    const parameters::rule_registry& update_rules) {
@@ -35,12 +34,12 @@ result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::uint
       job::optimizer_options_of(plan), plan.config.job.seed, update_rules);
   if (!store) return store.failure();
   return std::unique_ptr<shard_job>(
-      new shard_job(std::move(plan), epoch, std::move(*store), std::move(router), rules));
+      new shard_job(std::move(plan), index, std::move(*store), std::move(router), rules));
 }
 
-result<void> shard_job::change(job::job_plan plan, std::uint64_t epoch) {
+result<void> shard_job::change(job::job_plan plan) {
   if (plan.tables != plan_.tables || plan.partitions != plan_.partitions ||
-      plan.shards != plan_.shards || plan.workers != plan_.workers)
+      plan.layout.size() != plan_.layout.size() || plan.workers != plan_.workers)
     return error{errc::refused, "revision " + std::to_string(plan.revision) + " of job " +
                                     std::to_string(plan.job_id) +
                                     " has other tables, partitions or members"};
@@ -48,26 +47,30 @@ result<void> shard_job::change(job::job_plan plan, std::uint64_t epoch) {
     (void)router_->reply(pull.request,
                          mesh::make_refusal({errc::cancelled, "the job's plan has changed"}));
   plan_ = std::move(plan);
-  epoch_ = epoch;
   strategy_ = make_strategy(plan_, parameters_, rules_);
   return {};
 }
 
-result<void> shard_job::check_worker(std::uint64_t job_id, std::uint32_t rank,
-                                     const mesh::frame_header& request) const {
-  const mesh::address sender{request.from.uuid, request.from_service};
-  if (job_id != plan_.job_id)
+template <class Request>
+result<void> shard_job::check_request(const message<Request>& request) const {
+  const auto in = *request;
+  if (in.getJobId() != plan_.job_id)
     return error{errc::refused, "this shard works on job " + std::to_string(plan_.job_id) +
-                                    ", not on job " + std::to_string(job_id)};
-  if (rank >= plan_.workers.size() || plan_.workers[rank].where != sender)
-    return error{errc::refused, "node " + mesh::short_name(sender.node) + " is not worker " +
-                                    std::to_string(rank) + " of job " + std::to_string(job_id)};
-  // Who was told of the job was told of its view before.
-  if (request.view_epoch < epoch_)
-    return error{errc::refused, "worker " + std::to_string(rank) + " acts on view " +
-                                    std::to_string(request.view_epoch) + ", but job " +
-                                    std::to_string(job_id) + " was planned in view " +
-                                    std::to_string(epoch_)};
+                                    ", not on job " + std::to_string(in.getJobId())};
+  if (in.getLayout() != plan_.layout.number)
+    return error{errc::stale_layout, "the request is for layout " + std::to_string(in.getLayout()) +
+                                         " of job " + std::to_string(plan_.job_id) +
+                                         ", this shard is in " +
+                                         std::to_string(plan_.layout.number)};
+  if (in.getShard() != index_)
+    return error{errc::refused, "this is shard " + std::to_string(index_) + " of job " +
+                                    std::to_string(plan_.job_id) + ", not shard " +
+                                    std::to_string(in.getShard())};
+  const auto rank = in.getRank();
+  if (rank >= plan_.workers.size() || plan_.workers[rank].where != request.sender())
+    return error{errc::refused, "node " + mesh::short_name(request.sender().node) +
+                                    " is not worker " + std::to_string(rank) + " of job " +
+                                    std::to_string(plan_.job_id)};
   return {};
 }
 
@@ -79,8 +82,7 @@ result<void> shard_job::check_step(std::uint64_t step) const {
 
 result<void> shard_job::pull(const message<schema::Pull>& request) {
   const auto pull = *request;
-  if (auto known = check_worker(pull.getJobId(), pull.getRank(), request.header()); !known)
-    return known;
+  if (auto known = check_request(request); !known) return known;
   if (auto known = check_step(pull.getClock()); !known) return known;
   if (strategy_->may_read(pull.getRank(), pull.getClock())) return answer(request, 0);
   // Before it has to wait, so that a request that makes no sense is refused at once.
@@ -200,8 +202,7 @@ result<void> shard_job::push(const message<schema::Push>& request) {
 result<void> shard_job::take_parts(const message<schema::Push>& request,
                                    std::vector<std::uint64_t>& staleness) {
   const auto push = *request;
-  if (auto known = check_worker(push.getJobId(), push.getRank(), request.header()); !known)
-    return known;
+  if (auto known = check_request(request); !known) return known;
   const auto parts =
       read_parts(request, parameters_.store(), job::transfer_format_of(plan_.config.job.push_as));
   if (!parts) return parts.failure();

@@ -33,19 +33,17 @@ struct shard_counters {
 
 class shard_job {
 public:
-  /// Creates the initial parameters of the shard that stands at `index` in the plan, which was made
-  /// in the view `epoch`.
+  /// Creates the initial parameters of the shard `index` of the plan.
   static result<std::unique_ptr<shard_job>>
-  make(job::job_plan plan, std::uint64_t epoch, std::size_t index,
-       std::shared_ptr<mesh::router> router, const rule_set& rules = {},
-       const parameters::rule_registry& update_rules = {});
+  make(job::job_plan plan, std::size_t index, std::shared_ptr<mesh::router> router,
+       const rule_set& rules = {}, const parameters::rule_registry& update_rules = {});
 
   std::uint64_t id() const { return plan_.job_id; }
   std::uint32_t revision() const { return plan_.revision; }
-  /// Goes on by another plan of the same job, made in the view `epoch`: the parameters stay, the
-  /// strategy begins anew with the plan's first step. Pulls that wait for the old one are refused.
-  /// Errors: `refused` if tables, partitions or members are others.
-  result<void> change(job::job_plan plan, std::uint64_t epoch);
+  /// Goes on by another plan of the same job: the parameters stay, the strategy begins anew with
+  /// the plan's first step. Pulls that wait for the old one are refused. Errors: `refused` if
+  /// tables, partitions or members are others.
+  result<void> change(job::job_plan plan);
   const shard_counters& counters() const { return counters_; }
   /// Updates applied.
   std::uint64_t clock() const { return strategy_->clock(); }
@@ -74,11 +72,12 @@ private:
     env::time_point since;
   };
 
-  shard_job(job::job_plan plan, std::uint64_t epoch, parameters::parameter_store store,
+  shard_job(job::job_plan plan, std::size_t index, parameters::parameter_store store,
             std::shared_ptr<mesh::router> router, const rule_set& rules);
 
-  result<void> check_worker(std::uint64_t job_id, std::uint32_t rank,
-                            const mesh::frame_header& request) const;
+  /// Whether a pull or push is of a worker of this job, for this shard, in the present layout.
+  template <class Request>
+  result<void> check_request(const message<Request>& request) const;
   /// A step that a worker names, where workers take steps by rank.
   result<void> check_step(std::uint64_t step) const;
   /// A pull that is being answered.
@@ -104,7 +103,7 @@ private:
                    const std::vector<std::uint64_t>& staleness);
 
   job::job_plan plan_;
-  std::uint64_t epoch_;
+  std::size_t index_; // of the shard in the job
   const std::shared_ptr<mesh::router> router_;
   const rule_set rules_;
   shard_parameters parameters_;

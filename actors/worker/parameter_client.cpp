@@ -54,7 +54,7 @@ parameter_client::parameter_client(const job::job_plan& plan, std::uint32_t rank
                                    mesh::service_id self, mesh::router& router,
                                    const parameters::body_layout& layout)
     : plan_(plan), rank_(rank), self_(self), router_(router), layout_(layout),
-      pull_format_(job::transfer_format_of(plan.config.job.pull_as)), shards_(plan.shards.size()) {}
+      pull_format_(job::transfer_format_of(plan.config.job.pull_as)), shards_(plan.layout.size()) {}
 
 void parameter_client::pull(std::size_t shard, pull_purpose purpose,
                             std::shared_ptr<const parameters::slice> slice,
@@ -134,6 +134,8 @@ result<bool> parameter_client::send_pull(std::vector<item> items, env::time_poin
   mesh::draft<schema::Pull> pull;
   pull->setJobId(plan_.job_id);
   pull->setRank(rank_);
+  pull->setShard(static_cast<std::uint32_t>(items.front().of->shard));
+  pull->setLayout(plan_.layout.number);
   pull->setClock(items.front().of->purpose.clock);
   pull->setForPush(items.front().of->purpose.for_push);
   auto parts = pull->initParts(static_cast<unsigned>(items.size()));
@@ -155,6 +157,8 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
   mesh::draft<schema::Push> push;
   push->setJobId(plan_.job_id);
   push->setRank(rank_);
+  push->setShard(static_cast<std::uint32_t>(items.front().of->shard));
+  push->setLayout(plan_.layout.number);
   auto parts = push->initParts(static_cast<unsigned>(items.size()));
   for (unsigned i = 0; i < items.size(); ++i) {
     const auto& r = *items[i].of;
@@ -214,7 +218,7 @@ template <class T>
 result<bool> parameter_client::send(const mesh::draft<T>& draft, std::vector<item> items,
                                     env::time_point now) {
   const auto& r = *items.front().of;
-  const auto sent = router_.send(plan_.shards[r.shard].where, self_, draft);
+  const auto sent = router_.send(plan_.layout.primary(r.shard).where, self_, draft);
   if (!sent && sent.failure().code == errc::retry_later) {
     put_back(std::move(items));
     return false;
@@ -244,7 +248,7 @@ parameter_client::message_parts* parameter_client::find(const mesh::frame_header
   if (found == on_way_.end()) return nullptr;
   const auto& items = found->second.items;
   const auto open = std::find_if(items.begin(), items.end(), [](const item& i) { return i.of; });
-  if (open->of->what != k || plan_.shards[open->of->shard].where.node != answer.from.uuid)
+  if (open->of->what != k || plan_.layout.primary(open->of->shard).where.node != answer.from.uuid)
     return nullptr;
   return &found->second;
 }
@@ -350,7 +354,8 @@ result<void> parameter_client::on_refused(const message<schema::Refusal>& refusa
 std::string parameter_client::describe(const request& r) const {
   const bool pulls = r.what == kind::pull;
   return fmt::format("the {} of step {} by shard '{}'", pulls ? "pull" : "push",
-                     pulls ? r.purpose.clock : r.origin.sequence, plan_.shards[r.shard].name);
+                     pulls ? r.purpose.clock : r.origin.sequence,
+                     plan_.layout.primary(r.shard).name);
 }
 
 std::optional<parameter_client::oldest_request> parameter_client::oldest() const {

@@ -15,7 +15,7 @@ pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipelin
       client_(tools_.plan, tools_.rank, tools_.service, tools_.router, tools_.slicer.layout()) {
   progress_.account(now, {.waiting_for = stall::lease});
   if (pass_ == pass::train && tools_.plan.backup_workers() > 0)
-    shard_steps_.assign(tools_.plan.shards.size(), 0);
+    shard_steps_.assign(tools_.plan.layout.size(), 0);
 }
 
 bool pipeline::is_over(const step_work& work) const {

@@ -54,7 +54,7 @@ std::string worker_state::missing_links() const {
       if (place.where.node != context->router->self().uuid && !peers.contains(place.where.node))
         missing += (missing.empty() ? "" : ", ") + place.name;
   };
-  add(job->plan.shards);
+  add(job->plan.layout.primaries());
   add(job->data_servers);
   return missing;
 }
@@ -157,7 +157,7 @@ void worker_state::peer_went(const env::peer& who, const error& why) {
       if (place.where.node == who.identity.uuid) return true;
     return false;
   };
-  if (concerns(job->plan.shards) || concerns(job->data_servers))
+  if (concerns(job->plan.layout.primaries()) || concerns(job->data_servers))
     fail({errc::node_lost, "lost the link to '" + who.name + "': " + why.text}, &who.identity.uuid);
 }
 

@@ -22,7 +22,7 @@ std::string plan_bytes(const std::string& strategy) {
   plan.tables = {{"weights", learning::table_kind::sparse, 2},
                  {"bias", learning::table_kind::dense, 2}};
   plan.partitions = 4;
-  plan.shards = {{{{1}, {mesh::service_kind::server_shard, 0}}, "server"}};
+  plan.layout = job::unreplicated({{{{1}, {mesh::service_kind::server_shard, 0}}, "server"}});
   plan.workers = {{{{2}, {mesh::service_kind::worker, 0}}, "worker"},
                   {{{3}, {mesh::service_kind::worker, 0}}, "worker"}};
   plan.data_servers = {{{{4}, {mesh::service_kind::data_server, 0}}, "data"}};

@@ -45,7 +45,8 @@ result<void> check(const mesh::message<schema::LoadData>& m, std::uint8_t) {
 
 bool any_zero(const job::job_plan& plan) {
   const auto has_zero = [](const auto& item) { return item.name.find('\0') != std::string::npos; };
-  return std::ranges::any_of(plan.tables, has_zero) || std::ranges::any_of(plan.shards, has_zero) ||
+  return std::ranges::any_of(plan.tables, has_zero) ||
+         std::ranges::any_of(plan.layout.hosts(), has_zero) ||
          std::ranges::any_of(plan.workers, has_zero) ||
          std::ranges::any_of(plan.data_servers, has_zero);
 }
@@ -53,12 +54,12 @@ bool any_zero(const job::job_plan& plan) {
 result<void> check(const mesh::message<schema::JobPlan>& m, std::uint8_t) {
   const auto plan = job::decode(*m);
   if (!plan) return plan.failure();
-  promise(!plan->shards.empty() && !plan->workers.empty() && !plan->data_servers.empty(),
+  promise(plan->layout.size() > 0 && !plan->workers.empty() && !plan->data_servers.empty(),
           "a plan has shards, workers and data servers");
   const auto are = [](const std::vector<job::place>& places, mesh::service_kind kind) {
     return std::ranges::all_of(places, [&](auto& p) { return p.where.service.kind == kind; });
   };
-  promise(are(plan->shards, mesh::service_kind::server_shard) &&
+  promise(are(plan->layout.hosts(), mesh::service_kind::server_shard) &&
               are(plan->workers, mesh::service_kind::worker) &&
               are(plan->data_servers, plan->partitioned() ? mesh::service_kind::local_data
                                                           : mesh::service_kind::data_server),
@@ -179,7 +180,7 @@ mesh::frame sample_plan() {
   plan.tables = {{"w", learning::table_kind::sparse, classes, learning::initializer::zeros, 0},
                  {"b", learning::table_kind::dense, classes, learning::initializer::uniform, 0.5F}};
   plan.partitions = partitions;
-  plan.shards = {place_of(mesh::service_kind::server_shard, 1)};
+  plan.layout = job::unreplicated({place_of(mesh::service_kind::server_shard, 1)});
   plan.workers = {place_of(mesh::service_kind::worker, 2), place_of(mesh::service_kind::worker, 3)};
   plan.data_servers = {place_of(mesh::service_kind::data_server, 4)};
   plan.pieces = 2;

@@ -34,7 +34,7 @@ struct client_bench {
     plan.tables = {{"w", learning::table_kind::sparse, 1}};
     if (dense_floats > 0) plan.tables.push_back({"b", learning::table_kind::dense, dense_floats});
     plan.partitions = 1;
-    plan.shards = {{router->local(shard_service), "server-0"}};
+    plan.layout = job::unreplicated({{router->local(shard_service), "server-0"}});
     plan.workers = {{router->local(worker_service), "worker-0"}};
     slicer.emplace(plan.tables, *job::make_partition_map(plan));
     client.emplace(plan, 0, worker_service, *router, slicer->layout());

@@ -100,6 +100,7 @@ TEST_CASE("counts and numbers that no body holds are refused") {
         shard_bench bench(strategy::async, 1, format);
         mesh::draft<schema::Push> draft;
         draft->setJobId(1);
+        draft->setLayout(1);
         auto part = draft->initParts(1)[0];
         part.setCount(1);
         part.initPart().initKeys().setCount(keys);
@@ -122,12 +123,15 @@ TEST_CASE("a list of parts is refused that is longer than the message that it ca
   const auto pulled = [&](std::uint64_t count) {
     auto f = mesh::draft<schema::Pull>().build(bench.router->local(shard_service), worker_service,
                                                0, mesh::lane::bulk);
-    // A root of three data words and one pointer: to structs of no words, as many as one likes.
-    f.metadata = {std::uint64_t{6} << 32,
-                  std::uint64_t{3} << 32 | std::uint64_t{1} << 48,
+    // A root of five data words (job, rank and shard, clock, purpose, layout) and one pointer: to
+    // structs of no words, as many as one likes.
+    f.metadata = {std::uint64_t{8} << 32,
+                  std::uint64_t{5} << 32 | std::uint64_t{1} << 48,
                   1,
                   0,
                   0,
+                  0,
+                  1,
                   std::uint64_t{7} << 32 | 1,
                   count << 2};
     return bench.shard->pull(bench.as_received<schema::Pull>(std::move(f)));
@@ -187,13 +191,15 @@ TEST_CASE("a block or part that there is not is refused") {
   CHECK(bench.shard->clock() == 0);
 }
 
-TEST_CASE("a worker that acts on an older view than the job's is refused") {
+TEST_CASE("a worker that acts on another layout than the shard is refused") {
   for (const auto s : {strategy::bsp, strategy::async}) {
     shard_bench bench(s, 1);
-    bench.epoch = shard_bench::plan_epoch - 1;
-    CHECK(bench.push({}).failure().code == errc::refused);
-    CHECK(bench.pull(0, {5}, 1).failure().code == errc::refused);
-    bench.epoch = shard_bench::plan_epoch + 1;
+    for (const std::uint64_t other : {0, 2}) {
+      bench.layout = other;
+      CHECK(bench.push({}).failure().code == errc::stale_layout);
+      CHECK(bench.pull(0, {5}, 1).failure().code == errc::stale_layout);
+    }
+    bench.layout = 1;
     CHECK(bench.push({}));
   }
 }
@@ -219,6 +225,7 @@ TEST_CASE("under bsp a push brings its keys") {
   shard_bench bench(strategy::bsp, 1);
   mesh::draft<schema::Push> draft;
   draft->setJobId(1);
+  draft->setLayout(1);
   auto part = draft->initParts(1)[0];
   part.setCount(1);
   auto keys = part.initPart().initKeys();
@@ -233,6 +240,7 @@ TEST_CASE("values that travel in fewer bits arrive as the nearest ones") {
     shard_bench bench(strategy::async, 1, format);
     mesh::draft<schema::Push> draft;
     draft->setJobId(1);
+    draft->setLayout(1);
     auto part = draft->initParts(1)[0];
     part.setCount(1);
     part.initPart().setBlock(0);

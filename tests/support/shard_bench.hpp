@@ -48,7 +48,7 @@ struct shard_bench {
     plan.tables = {{"weights", learning::table_kind::sparse, 2},
                    {"bias", learning::table_kind::dense, 2}};
     plan.partitions = 4;
-    plan.shards = {{router->local(shard_service), "shard"}};
+    plan.layout = job::unreplicated({{router->local(shard_service), "shard"}});
     for (std::uint16_t w = 0; w < workers; ++w) {
       const mesh::service_id service{mesh::service_kind::worker, w};
       plan.workers.push_back({router->local(service), "worker"});
@@ -60,7 +60,7 @@ struct shard_bench {
     plan.data_servers = {{router->local({mesh::service_kind::data_server, 0}), "data"}};
     plan.pieces = static_cast<std::uint32_t>(workers);
     plan.steps_per_epoch = plan.steps = 10;
-    auto made = server_shard::shard_job::make(plan, plan_epoch, 0, router, rules);
+    auto made = server_shard::shard_job::make(plan, 0, router, rules);
     REQUIRE(made);
     shard = std::move(*made);
   }
@@ -84,7 +84,6 @@ struct shard_bench {
   message<T> as_received(mesh::frame frame) {
     frame.header.from = router->self();
     frame.header.message_id = 1;
-    frame.header.view_epoch = epoch;
     auto decoded = message<T>::decode(std::make_shared<const mesh::frame>(std::move(frame)));
     REQUIRE(decoded);
     return *decoded;
@@ -94,6 +93,7 @@ struct shard_bench {
   result<void> push(const push_content& p) {
     mesh::draft<schema::Push> draft;
     draft->setJobId(p.job_id);
+    draft->setLayout(layout);
     draft->setRank(p.rank);
     auto parts = draft->initParts(2);
     for (unsigned i = 0; i < 2; ++i) {
@@ -122,6 +122,7 @@ struct shard_bench {
                          std::uint32_t block = 0) {
     mesh::draft<schema::Push> draft;
     draft->setJobId(p.job_id);
+    draft->setLayout(layout);
     draft->setRank(p.rank);
     auto part = draft->initParts(1)[0];
     part.setSequence(p.sequence);
@@ -149,6 +150,7 @@ struct shard_bench {
                     std::uint64_t for_push = 0) {
     mesh::draft<schema::Pull> draft;
     draft->setJobId(1);
+    draft->setLayout(layout);
     draft->setRank(rank);
     draft->setClock(clock);
     draft->setForPush(for_push);
@@ -179,6 +181,7 @@ struct shard_bench {
                           const parameters::key_list_name& name, bool send_keys) {
     mesh::draft<schema::Pull> draft;
     draft->setJobId(1);
+    draft->setLayout(layout);
     auto list = draft->initParts(1)[0].initKeys();
     list.setCount(name.count);
     list.setHash(name.hash);
@@ -193,6 +196,7 @@ struct shard_bench {
   std::span<const std::byte> pulled_block() {
     mesh::draft<schema::Pull> draft;
     draft->setJobId(1);
+    draft->setLayout(layout);
     draft->initParts(1)[0].setBlock(0);
     answers.clear();
     REQUIRE(shard->pull(as_received(draft, 0)));
@@ -217,8 +221,7 @@ struct shard_bench {
     part.setPieces(1);
   }
 
-  static constexpr std::uint64_t plan_epoch = 7;
-  std::uint64_t epoch = plan_epoch; // of what is sent
+  std::uint64_t layout = 1; // of what is sent
   parameters::transfer_format shard_format{};
   std::deque<mesh::frame_ptr> answers;
   std::shared_ptr<mesh::router> router;

@@ -102,9 +102,9 @@ result<void> load_state::prepare(const prepare_load& request) {
   job_->slicer.emplace(job_->plan.tables, std::move(*map));
   job_->client.emplace(job_->plan, request.rank, service, *context->router, job_->slicer->layout());
   job_->dense.resize(job_->slicer->map().dense_size());
-  job_->shards_missing = request.rank == 0 ? job_->plan.shards.size() : 0;
+  job_->shards_missing = request.rank == 0 ? job_->plan.layout.size() : 0;
   if (request.rank == 0)
-    for (const auto& shard : job_->plan.shards)
+    for (const auto& shard : job_->plan.layout.primaries())
       if (auto sent =
               context->router->send(shard.where, service, gradmesh::job::encode(job_->plan));
           !sent)
@@ -117,7 +117,7 @@ result<void> load_state::prepare(const prepare_load& request) {
 void load_state::ping() {
   if (pinged_ || job_->rank != 0) return;
   pinged_ = clock::now();
-  (void)context->router->send(job_->plan.shards[0].where, service,
+  (void)context->router->send(job_->plan.layout.primary(0).where, service,
                               gradmesh::job::encode(job_->plan));
 }
 

@@ -74,7 +74,7 @@ result<job::job_plan> make_plan(const members& who, std::uint64_t number, std::u
   plan.shape = {learning::layout::dense, 1, 2};
   if (floats > 0) plan.tables.push_back({"values", learning::table_kind::dense, floats});
   plan.tables.push_back({"rows", learning::table_kind::sparse, 1});
-  plan.shards = who.shards;
+  plan.layout = job::unreplicated(who.shards);
   plan.workers = who.loads;
   plan.data_servers = who.local_data;
   plan.partitions = static_cast<std::uint32_t>(who.shards.size());

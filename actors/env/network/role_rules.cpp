@@ -32,6 +32,7 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::JOB_ACCEPTED:
   case MessageKind::JOB_UPDATE:
   case MessageKind::JOB_PLAN:
+  case MessageKind::LAYOUT:
   case MessageKind::START_PHASE:
   case MessageKind::LIMIT_PHASE:
   case MessageKind::JOB_CHANGED:
@@ -54,6 +55,8 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::PHASE_LIMIT:
   case MessageKind::BATCH:
     return {role::data_server, role::worker}; // a worker reads its own share of partitioned data
+  case MessageKind::LAYOUT_TAKEN:
+    return {role::server, role::worker};
   case MessageKind::PULLED:
   case MessageKind::PUSHED:
   case MessageKind::PARTITION_CONTENT:
