@@ -21,7 +21,7 @@ struct recorded_shard {
                  std::optional<rule> broken = {})
       : bench(s, workers, config::value_format::float32, change, without(broken)),
         progress(std::make_shared<record::write_progress>()) {
-    record::plan_record plan{.shard = 0, .epoch = bench.epoch, .rules_off = {}, .plan = {}};
+    record::plan_record plan{.shard = 0, .epoch = 1, .rules_off = {}, .plan = {}};
     const auto frame = job::encode(bench.plan).build({}, {}, 0, mesh::lane::control);
     const auto words = std::as_bytes(std::span(frame.metadata));
     plan.plan.assign(reinterpret_cast<const char*>(words.data()), words.size());
