@@ -136,8 +136,8 @@ TEST_CASE("a list of parts is refused that is longer than the message that it ca
                   count << 2};
     return bench.shard->pull(bench.as_received<schema::Pull>(std::move(f)));
   };
-  CHECK(pulled(7));
-  CHECK(pulled(8).failure().code == errc::malformed_message);
+  CHECK(pulled(9));
+  CHECK(pulled(10).failure().code == errc::malformed_message);
   CHECK(pulled(4'000).failure().code == errc::malformed_message);
 }
 
