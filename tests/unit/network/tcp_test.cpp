@@ -1,0 +1,44 @@
+#include "actors/env/network/tcp.hpp"
+
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <array>
+#include <string>
+
+namespace gradmesh::env {
+namespace {
+
+std::string congestion_control_of(int socket) {
+  std::array<char, 16> name{};
+  socklen_t length = name.size();
+  REQUIRE(getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(), &length) == 0);
+  return name.data();
+}
+
+TEST_CASE("connections on loopback addresses are not paced, whichever side sends") {
+  for (const auto* host : {"127.0.0.1", "127.0.0.2"}) {
+    const auto listening = open_listening({host, 0});
+    REQUIRE(listening);
+    CHECK(congestion_control_of(listening->descriptor) == "reno");
+    const auto dialling = open_loopback(listening->bound);
+    REQUIRE(dialling);
+    CHECK(congestion_control_of(dialling->descriptor) == "reno");
+    REQUIRE(dialling->address.ss_family == AF_INET);
+    const auto& to = reinterpret_cast<const sockaddr_in&>(dialling->address);
+    CHECK(ntohs(to.sin_port) == listening->bound.port);
+  }
+}
+
+TEST_CASE("elsewhere the system chooses the congestion control") {
+  const auto listening = open_listening({"0.0.0.0", 0});
+  REQUIRE(listening);
+  const kj::AutoCloseFd plain(socket(AF_INET, SOCK_STREAM, 0));
+  CHECK(congestion_control_of(listening->descriptor) == congestion_control_of(plain));
+  CHECK_FALSE(open_loopback({"192.0.2.1", 7700}));
+  CHECK_FALSE(open_loopback({"name.invalid", 7700}));
+}
+
+} // namespace
+} // namespace gradmesh::env
