@@ -246,6 +246,19 @@ TEST_CASE("nodes started by hand form a mesh that takes jobs and shows itself") 
   for (const auto* name : {"coordinator", "server", "data-server", "worker"})
     CHECK_MESSAGE(contains(status.out(), "\"" + std::string(name) + "\""), status.out());
 
+  const std::vector<std::string> cancel{GRADMESH_PROGRAM, "cancel", "--coordinator", at};
+  process too_early(cancel);
+  CHECK(too_early.wait_end(patience) == 7);
+  CHECK_MESSAGE(contains(too_early.err(), "no job is running"), too_early.err());
+  process endless({GRADMESH_PROGRAM, "submit", here.path("job.ini"), "--coordinator", at, "--set",
+                   "job.epochs=100000", "-o", "json"});
+  int cancelled = 1;
+  for (int tries = 0; tries < 100 && cancelled != 0; ++tries)
+    cancelled = process(cancel).wait_end(patience);
+  CHECK(cancelled == 0);
+  CHECK(endless.wait_end(patience) == 1);
+  CHECK_MESSAGE(contains(endless.all(), "cancelled"), endless.all());
+
   worker.signal(SIGTERM);
   CHECK(worker.wait_end(patience) == 130);
 }
