@@ -33,6 +33,12 @@ error ends_before(const std::string& path, std::uint64_t offset, std::uint64_t b
                                std::to_string(size)};
 }
 
+error cannot_list(const std::string& folder, const std::error_code& code) {
+  const bool missing = code == std::errc::no_such_file_or_directory;
+  return {missing ? errc::not_found : errc::io_failed,
+          "cannot list folder '" + folder + "': " + code.message()};
+}
+
 result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
@@ -205,7 +211,7 @@ public:
   result<std::vector<file_info>> list(const std::string& directory) override {
     std::error_code code;
     fs::directory_iterator entry(directory, code);
-    if (code) return {errc::not_found, "cannot list folder '" + directory + "': " + code.message()};
+    if (code) return cannot_list(directory, code);
     std::vector<file_info> files;
     for (; entry != fs::directory_iterator(); entry.increment(code)) {
       struct stat status {};
@@ -213,7 +219,7 @@ public:
       files.push_back({entry->path().filename().string(),
                        static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim)});
     }
-    if (code) return {errc::io_failed, "cannot list folder '" + directory + "': " + code.message()};
+    if (code) return cannot_list(directory, code);
     std::sort(files.begin(), files.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     return files;
@@ -222,13 +228,13 @@ public:
   result<std::vector<std::string>> list_folders(const std::string& directory) override {
     std::error_code code;
     fs::directory_iterator entry(directory, code);
-    if (code) return {errc::not_found, "cannot list folder '" + directory + "': " + code.message()};
+    if (code) return cannot_list(directory, code);
     std::vector<std::string> names;
     for (; entry != fs::directory_iterator(); entry.increment(code)) {
       std::error_code ignored;
       if (entry->is_directory(ignored)) names.push_back(entry->path().filename().string());
     }
-    if (code) return {errc::io_failed, "cannot list folder '" + directory + "': " + code.message()};
+    if (code) return cannot_list(directory, code);
     std::sort(names.begin(), names.end());
     return names;
   }
