@@ -39,12 +39,12 @@ result<void> check_absent(const certificate_files& files, env::disk& disk) {
 
 /// The key first: a certificate that can be seen can be used.
 result<certificate_files> write(certificate_files files, const env::certificate_and_key& made,
-                                std::int64_t valid_until_s) {
+                                std::int64_t valid_until_s, env::disk& disk) {
   if (auto done = env::write_new_file(files.key, made.key, env::file_access::owner); !done)
     return done.failure();
   auto done = env::write_new_file(files.certificate, made.certificate, env::file_access::everybody);
   if (!done) {
-    auto removed = env::remove_file(files.key);
+    auto removed = disk.remove(files.key);
     return removed ? done.failure()
                    : error{done.failure().code, done.failure().text +
                                                     "; and the key that goes "
@@ -80,7 +80,7 @@ result<certificate_files> make_authority_files(const std::string& folder,
   const auto made = env::make_authority(cluster, valid);
   if (!made) return made.failure();
   if (auto there = disk->create_directories(folder); !there) return there.failure();
-  return write(files, *made, valid.until_s);
+  return write(files, *made, valid.until_s, *disk);
 }
 
 result<certificate_files> issue_node_files(const std::string& folder,
@@ -95,7 +95,7 @@ result<certificate_files> issue_node_files(const std::string& folder,
   if (!made) return made.failure();
   const auto files = files_of(folder, wanted.name);
   if (auto absent = check_absent(files, *disk); !absent) return absent.failure();
-  return write(files, *made, valid.until_s);
+  return write(files, *made, valid.until_s, *disk);
 }
 
 } // namespace gradmesh::tools

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
@@ -23,6 +24,19 @@ error failed(std::string_view what, const std::string& path) {
 error too_long(const std::string& path, std::uint64_t bytes_max) {
   return {errc::limit_exceeded, "cannot read '" + path + "': it is longer than the limit of " +
                                     std::to_string(bytes_max) + " bytes"};
+}
+
+error ends_before(const std::string& path, std::uint64_t offset, std::uint64_t bytes,
+                  std::uint64_t size) {
+  return {errc::io_failed, "cannot read " + std::to_string(bytes) + " bytes at " +
+                               std::to_string(offset) + " of '" + path + "': it has " +
+                               std::to_string(size)};
+}
+
+error cannot_list(const std::string& folder, const std::error_code& code) {
+  const bool missing = code == std::errc::no_such_file_or_directory;
+  return {missing ? errc::not_found : errc::io_failed,
+          "cannot list folder '" + folder + "': " + code.message()};
 }
 
 result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
@@ -98,6 +112,27 @@ public:
     return bytes;
   }
 
+  result<std::string> read_part(const std::string& path, std::uint64_t offset,
+                                std::uint64_t bytes) override {
+    const descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return {errc::not_found, "cannot open '" + path + "': " + errno_text()};
+    // The size first: a length that the file does not have must not be allocated.
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) return failed("read", path);
+    const auto size = S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+    if (offset > size || bytes > size - offset) return ends_before(path, offset, bytes, size);
+    std::string part(bytes, '\0');
+    for (std::size_t used = 0; used < part.size();) {
+      const ssize_t count = ::pread(fd.get(), part.data() + used, part.size() - used,
+                                    static_cast<off_t>(offset + used));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return failed("read", path);
+      if (count == 0) return ends_before(path, offset, bytes, offset + used);
+      used += static_cast<std::size_t>(count);
+    }
+    return part;
+  }
+
   result<void> write(const std::string& name, std::string_view bytes) override {
     // A link goes on pointing to its file, and a device or pipe is written to, not replaced.
     std::error_code ignored;
@@ -126,6 +161,31 @@ public:
     return std::unique_ptr<growing_file>(std::make_unique<system_file>(std::move(fd), path));
   }
 
+  result<std::unique_ptr<growing_file>> reopen(const std::string& path,
+                                               std::uint64_t keep) override {
+    descriptor fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK));
+    if (!fd)
+      return {errno == ENOENT ? errc::not_found : errc::io_failed,
+              "cannot open '" + path + "': " + errno_text()};
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) return failed("read", path);
+    const auto size = S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+    if (keep > size) return ends_before(path, 0, keep, size);
+    if (::ftruncate(fd.get(), static_cast<off_t>(keep)) != 0) return failed("shorten", path);
+    auto file = std::make_unique<system_file>(std::move(fd), path);
+    if (auto synced = file->sync(); !synced) return synced.failure();
+    return std::unique_ptr<growing_file>(std::move(file));
+  }
+
+  result<void> remove(const std::string& path) override {
+    if (std::remove(path.c_str()) != 0) {
+      auto why = failed("remove", path);
+      if (!exists(path)) why.code = errc::not_found;
+      return why;
+    }
+    return sync_folder(folder_of(path));
+  }
+
   bool exists(const std::string& path) override {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0;
@@ -133,18 +193,25 @@ public:
 
   result<void> create_directories(const std::string& path) override {
     std::error_code code;
+    std::vector<fs::path> missing;
+    for (fs::path folder = path; !folder.empty() && !fs::exists(folder, code);
+         folder = folder.parent_path())
+      missing.push_back(folder);
+    code.clear();
     fs::create_directories(path, code);
     // A file of that name is no error to the standard library.
     if (!code && !fs::is_directory(path, code) && !code)
       code = std::make_error_code(std::errc::not_a_directory);
     if (code) return {errc::io_failed, "cannot create folder '" + path + "': " + code.message()};
+    for (const auto& folder : missing)
+      if (auto synced = sync_folder(folder_of(folder)); !synced) return synced;
     return {};
   }
 
   result<std::vector<file_info>> list(const std::string& directory) override {
     std::error_code code;
     fs::directory_iterator entry(directory, code);
-    if (code) return {errc::not_found, "cannot list folder '" + directory + "': " + code.message()};
+    if (code) return cannot_list(directory, code);
     std::vector<file_info> files;
     for (; entry != fs::directory_iterator(); entry.increment(code)) {
       struct stat status {};
@@ -152,10 +219,24 @@ public:
       files.push_back({entry->path().filename().string(),
                        static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim)});
     }
-    if (code) return {errc::io_failed, "cannot list folder '" + directory + "': " + code.message()};
+    if (code) return cannot_list(directory, code);
     std::sort(files.begin(), files.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     return files;
+  }
+
+  result<std::vector<std::string>> list_folders(const std::string& directory) override {
+    std::error_code code;
+    fs::directory_iterator entry(directory, code);
+    if (code) return cannot_list(directory, code);
+    std::vector<std::string> names;
+    for (; entry != fs::directory_iterator(); entry.increment(code)) {
+      std::error_code ignored;
+      if (entry->is_directory(ignored)) names.push_back(entry->path().filename().string());
+    }
+    if (code) return cannot_list(directory, code);
+    std::sort(names.begin(), names.end());
+    return names;
   }
 
 private:

@@ -47,6 +47,11 @@ public:
   /// `bytes_max`), `io_failed`.
   virtual result<std::string> read(const std::string& path, std::uint64_t bytes_max) = 0;
 
+  /// `bytes` bytes from `offset` on. Errors: `not_found`, `io_failed`, also if the file ends
+  /// before.
+  virtual result<std::string> read_part(const std::string& path, std::uint64_t offset,
+                                        std::uint64_t bytes) = 0;
+
   /// Replaces or creates the file; on return its bytes and its name are on the medium. The folder
   /// must exist. Errors: `io_failed`.
   virtual result<void> write(const std::string& path, std::string_view bytes) = 0;
@@ -54,14 +59,28 @@ public:
   /// An empty file in the place of what was there. The folder must exist. Errors: `io_failed`.
   virtual result<std::unique_ptr<growing_file>> create(const std::string& path) = 0;
 
+  /// The file that is there, to be continued behind its first `keep` bytes; on return the rest of
+  /// it is gone from the medium (the torn end of a log). Errors: `not_found`, `io_failed`, also if
+  /// the file is shorter.
+  virtual result<std::unique_ptr<growing_file>> reopen(const std::string& path,
+                                                       std::uint64_t keep) = 0;
+
+  /// Takes away a file, or a folder with nothing in it; on return its name is gone from the medium.
+  /// Errors: `not_found`, `io_failed`.
+  virtual result<void> remove(const std::string& path) = 0;
+
   /// Whether something of this name is there.
   virtual bool exists(const std::string& path) = 0;
 
-  /// Makes the folder and its parents; no error if it is there already. Errors: `io_failed`.
+  /// Makes the folder and its parents; no error if it is there already. On return the names of
+  /// those that were made are on the medium. Errors: `io_failed`.
   virtual result<void> create_directories(const std::string& path) = 0;
 
   /// The regular files in a folder (not below it), by name. Errors: `not_found`, `io_failed`.
   virtual result<std::vector<file_info>> list(const std::string& directory) = 0;
+
+  /// The names of the folders in a folder, in order. Errors: `not_found`, `io_failed`.
+  virtual result<std::vector<std::string>> list_folders(const std::string& directory) = 0;
 };
 
 std::unique_ptr<disk> make_disk();

@@ -12,6 +12,22 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+error no_such(const char* what, const std::string& path) {
+  return {errc::not_found,
+          "cannot " + std::string(what) + " '" + path + "': No such file or directory"};
+}
+
+error ends_before(const std::string& path, std::uint64_t offset, std::uint64_t bytes,
+                  std::uint64_t size) {
+  return {errc::io_failed, "cannot read " + std::to_string(bytes) + " bytes at " +
+                               std::to_string(offset) + " of '" + path + "': it has " +
+                               std::to_string(size)};
+}
+
 } // namespace
 
 class memory_disk::appender final : public growing_file {
@@ -38,12 +54,22 @@ private:
 result<std::string> memory_disk::read(const std::string& path, std::uint64_t bytes_max) {
   const std::lock_guard lock(mutex_);
   const auto found = files_.find(path);
-  if (found == files_.end())
-    return {errc::not_found, "cannot open '" + path + "': No such file or directory"};
+  if (found == files_.end()) return no_such("open", path);
   if (found->second.bytes.size() > bytes_max)
     return {errc::limit_exceeded, "cannot read '" + path + "': it is longer than the limit of " +
                                       std::to_string(bytes_max) + " bytes"};
   return found->second.bytes;
+}
+
+result<std::string> memory_disk::read_part(const std::string& path, std::uint64_t offset,
+                                           std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto found = files_.find(path);
+  if (found == files_.end()) return no_such("open", path);
+  const auto& all = found->second.bytes;
+  if (offset > all.size() || bytes > all.size() - offset)
+    return ends_before(path, offset, bytes, all.size());
+  return all.substr(offset, bytes);
 }
 
 result<void> memory_disk::write(const std::string& path, std::string_view bytes) {
@@ -58,6 +84,30 @@ result<void> memory_disk::write(const std::string& path, std::string_view bytes)
 result<std::unique_ptr<growing_file>> memory_disk::create(const std::string& path) {
   if (auto emptied = write(path, ""); !emptied) return emptied.failure();
   return std::unique_ptr<growing_file>(std::make_unique<appender>(*this, path));
+}
+
+result<std::unique_ptr<growing_file>> memory_disk::reopen(const std::string& path,
+                                                          std::uint64_t keep) {
+  const std::lock_guard lock(mutex_);
+  const auto found = files_.find(path);
+  if (found == files_.end()) return no_such("open", path);
+  auto& file = found->second;
+  if (keep > file.bytes.size()) return ends_before(path, 0, keep, file.bytes.size());
+  file.bytes.resize(keep);
+  file.modified_ns = ++writes_;
+  return std::unique_ptr<growing_file>(std::make_unique<appender>(*this, path));
+}
+
+result<void> memory_disk::remove(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (files_.erase(path) > 0) return {};
+  if (!directories_.contains(path)) return no_such("remove", path);
+  const auto inside = [&](const std::string& name) { return folder_of(name) == path; };
+  if (std::ranges::any_of(directories_, inside) ||
+      std::ranges::any_of(files_, [&](const auto& file) { return inside(file.first); }))
+    return {errc::io_failed, "cannot remove '" + path + "': Directory not empty"};
+  directories_.erase(path);
+  return {};
 }
 
 void memory_disk::set_space_left(std::uint64_t bytes) {
@@ -83,13 +133,22 @@ result<void> memory_disk::create_directories(const std::string& path) {
 result<std::vector<file_info>> memory_disk::list(const std::string& directory) {
   const std::lock_guard lock(mutex_);
   if (directory != "." && directory != "/" && !directories_.contains(directory))
-    return {errc::not_found, "cannot list folder '" + directory + "': No such file or directory"};
+    return no_such("list folder", directory);
   std::vector<file_info> files;
   for (const auto& [path, content] : files_)
     if (folder_of(path) == directory)
-      files.push_back(
-          {path.substr(path.rfind('/') + 1), content.bytes.size(), content.modified_ns});
+      files.push_back({name_of(path), content.bytes.size(), content.modified_ns});
   return files;
+}
+
+result<std::vector<std::string>> memory_disk::list_folders(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
+  if (directory != "." && directory != "/" && !directories_.contains(directory))
+    return no_such("list folder", directory);
+  std::vector<std::string> names;
+  for (const auto& path : directories_)
+    if (folder_of(path) == directory) names.push_back(name_of(path));
+  return names;
 }
 
 } // namespace gradmesh::env

@@ -52,9 +52,4 @@ result<void> write_new_file(const std::string& path, std::string_view bytes, fil
   return sync_folder_of(path);
 }
 
-result<void> remove_file(const std::string& path) {
-  if (::unlink(path.c_str()) != 0) return failed("remove", path);
-  return sync_folder_of(path);
-}
-
 } // namespace gradmesh::env

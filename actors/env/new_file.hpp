@@ -17,7 +17,4 @@ enum class file_access { owner, everybody };
 /// which stays as it is), `io_failed`.
 result<void> write_new_file(const std::string& path, std::string_view bytes, file_access access);
 
-/// For one that was written a moment ago and is of no use without another. Errors: `io_failed`.
-result<void> remove_file(const std::string& path);
-
 } // namespace gradmesh::env

@@ -1,5 +1,7 @@
 #include "actors/env/memory_disk.hpp"
 
+#include "tests/support/disk_contract.hpp"
+
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -18,62 +20,16 @@ struct folder {
   ~folder() { fs::remove_all(path); }
 };
 
-/// What both disks must do, under a root that exists.
-void check_disk(env::disk& disk, const std::string& root) {
-  const std::string directory = root + "/a/b";
-  const std::string path = directory + "/file";
-  CHECK_FALSE(disk.exists(path));
-  CHECK(disk.read(path, 10).failure() ==
-        error{errc::not_found, "cannot open '" + path + "': No such file or directory"});
-  CHECK(disk.write(path, "x").failure().code == errc::io_failed);
-  CHECK(disk.list(directory).failure().code == errc::not_found);
-
-  REQUIRE(disk.create_directories(directory));
-  REQUIRE(disk.create_directories(directory));
-  const std::string bytes("\0one\n\xff", 6);
-  REQUIRE(disk.write(path, "the file before, which is longer"));
-  REQUIRE(disk.write(path, bytes));
-  CHECK(disk.exists(path));
-  CHECK(disk.exists(directory));
-  CHECK(*disk.read(path, 6) == bytes);
-  CHECK(disk.read(path, 5).failure() ==
-        error{errc::limit_exceeded,
-              "cannot read '" + path + "': it is longer than the limit of 5 bytes"});
-  CHECK(disk.create_directories(path).failure().code == errc::io_failed);
-
-  REQUIRE(disk.write(directory + "/another", ""));
-  CHECK(*disk.read(directory + "/another", 0) == "");
-  const auto files = disk.list(directory);
-  REQUIRE(files);
-  REQUIRE(files->size() == 2); // and no temporary file
-  CHECK(files->at(0).name == "another");
-  CHECK(files->at(1).name == "file");
-  CHECK(files->at(1).bytes == 6);
-  CHECK(disk.list(root + "/a")->empty());
-
-  CHECK(disk.create(root + "/nowhere/log").failure().code == errc::io_failed);
-  REQUIRE(disk.write(root + "/log", "what was there"));
-  {
-    const auto log = disk.create(root + "/log");
-    REQUIRE(log);
-    CHECK(*disk.read(root + "/log", 10) == "");
-    REQUIRE((*log)->append("one "));
-    REQUIRE((*log)->append("two"));
-    REQUIRE((*log)->sync());
-  }
-  CHECK(*disk.read(root + "/log", 10) == "one two");
-}
-
 } // namespace
 
 TEST_CASE("the real disk reads, replaces and lists whole files") {
   const folder root;
-  check_disk(*env::make_disk(), root.path);
+  testing::check_disk(*env::make_disk(), root.path);
 }
 
 TEST_CASE("the disk in memory does the same as the real one") {
   env::memory_disk disk;
-  check_disk(disk, "/root");
+  testing::check_disk(disk, "/root");
 }
 
 TEST_CASE("rewriting a file in memory changes its time") {
