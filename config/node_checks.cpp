@@ -30,6 +30,9 @@ void check_addresses(const node_config& c, std::vector<finding>& found) {
                                                 "everybody who can reach the port may control the "
                                                 "mesh",
                                                 to_string(*n.listen))});
+  if (n.advertise && !n.listen)
+    found.push_back({"node.advertise", "nobody can dial a node that does not listen; set "
+                                       "node.listen too, or remove this"});
   if (!c.has(role::coordinator) && !n.coordinator)
     found.push_back({"node.coordinator", "required unless node.roles have coordinator; give the "
                                          "address that the coordinator listens at"});

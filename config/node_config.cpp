@@ -26,6 +26,9 @@ void add_identity(node_options& node) {
       "its jobs do without (data.served_by), data servers, in one process or in many.");
   node.option("cluster", &node_section::cluster, name_text(false), "gradmesh",
               "Name of the mesh; nodes of another one are turned away.");
+  node.option("state_folder", &node_section::state_folder, free_text("a path"), "",
+              "What this node is to know after a restart: who it is, and how often it began. One "
+              "folder for each node. Empty: each start is another node.");
   node.option("log_level", &node_section::log_level, one_of<log_level>(), "info",
               "The least important messages that are logged.");
 }
@@ -34,6 +37,9 @@ void add_network(node_options& node) {
   node.option("listen", &node_section::listen, optional_address(true), "",
               "Where other nodes reach this one. Required for coordinator, server and data-server. "
               "An IPv6 address stands in brackets, as in [::1]:7700.");
+  node.option("advertise", &node_section::advertise, optional_address(false), "",
+              "Where other nodes dial this one, if that is not node.listen: behind a port that is "
+              "forwarded, or a proxy.");
   node.option(
       "coordinator", &node_section::coordinator, optional_address(false), "",
       "Where the coordinator of the mesh listens. Required, but for the coordinator itself.");

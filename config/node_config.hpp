@@ -32,6 +32,7 @@ struct node_section {
   std::string name; // never empty once loaded: the roles joined by '+' unless the file names it
   std::vector<config::role> roles; // at least one, without repeats, in the order of the file
   std::optional<endpoint> listen;
+  std::optional<endpoint> advertise; // where others dial, if that is not `listen`
   std::optional<endpoint> coordinator;
   std::string cluster;
   std::chrono::seconds join_timeout{0};
@@ -42,6 +43,7 @@ struct node_section {
   bool shared_memory = false;
   std::uint64_t queue_mib = 0;  // to a peer
   std::uint64_t window_mib = 0; // from a peer
+  std::string state_folder;     // empty: none
 
   bool operator==(const node_section&) const = default;
 };

@@ -15,7 +15,8 @@ environment real_environment(log_sink log, std::string cache_folder) {
           .make_team = make_thread_team,
           .entropy = entropy,
           .cache_folder = std::move(cache_folder),
-          .place = placement::hosted};
+          .place = placement::hosted,
+          .lock_folder = lock_folder};
 }
 
 } // namespace gradmesh::env

@@ -5,6 +5,7 @@
 
 #include "actors/env/command.hpp"
 #include "actors/env/disk.hpp"
+#include "actors/env/folder_lock.hpp"
 #include "actors/env/log.hpp"
 #include "actors/env/network/network.hpp"
 #include "actors/env/thread_team.hpp"
@@ -42,6 +43,8 @@ struct environment {
   rule_set rules{};
   /// The update rules of the application; null: none but the built-in ones.
   std::shared_ptr<const parameters::rule_registry> update_rules = {};
+  /// Keeps other processes out of a node's state folder; null where there are none.
+  folder_locker lock_folder = {};
 };
 
 /// Sockets, the file system, the operating system's entropy.

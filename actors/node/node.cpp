@@ -4,6 +4,7 @@
 #include "actors/data_server/data_server.hpp"
 #include "actors/env/network/handshake.hpp"
 #include "actors/env/network/tls/tls_context.hpp"
+#include "actors/mesh/stored_identity.hpp"
 #include "actors/node/node_agent.hpp"
 #include "actors/node/slow_links.hpp"
 #include "actors/node/spawn.hpp"
@@ -14,19 +15,10 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <cstring>
 #include <map>
 
 namespace gradmesh::node {
 namespace {
-
-mesh::node_identity draw_identity(const std::function<std::uint64_t()>& entropy) {
-  mesh::node_identity identity;
-  const std::uint64_t halves[2] = {entropy(), entropy()};
-  std::memcpy(identity.uuid.data(), halves, sizeof halves);
-  identity.incarnation = 1;
-  return identity;
-}
 
 mesh::role_set roles_of(const config::node_config& config) {
   mesh::role_set roles;
@@ -38,6 +30,26 @@ mesh::role_set roles_of(const config::node_config& config) {
   add(config::role::worker, mesh::role::worker);
   add(config::role::data_server, mesh::role::data_server);
   return roles;
+}
+
+/// Refuses addresses that would be open to anybody, or that nobody can dial.
+result<void> check_address(const config::node_config& config) {
+  const auto& settings = config.node;
+  if (!settings.listen) return {};
+  const auto at = to_string(*settings.listen);
+  const bool protected_links = config.tls.enabled() || settings.insecure;
+  if (!config::is_loopback(*settings.listen) && !protected_links)
+    return error{errc::refused, "node.listen = " + at +
+                                    " is open to other machines, and without the files of [tls] "
+                                    "links are neither encrypted nor authenticated. Name them "
+                                    "(gradmesh tls init makes them), listen on 127.0.0.1, or set "
+                                    "node.insecure = true in a network that you trust"};
+  const auto& host = settings.listen->host;
+  if ((host == "0.0.0.0" || host == "::") && !settings.advertise)
+    return error{errc::refused, "node.listen = " + at +
+                                    " is no address that other nodes can dial; name the one by "
+                                    "which they reach this machine, there or as node.advertise"};
+  return {};
 }
 
 /// Gives the links the node's certificate, if it has one.
@@ -63,6 +75,8 @@ result<void> secure(env::network_options& links, const config::node_config& conf
 } // namespace
 
 struct node::parts {
+  std::unique_ptr<env::held_folder> state; // where the node has one
+  mesh::node_identity identity;
   context_ptr context;
   std::shared_ptr<env::network> network;
   std::shared_ptr<mesh::router> router;
@@ -70,6 +84,25 @@ struct node::parts {
   std::map<mesh::service_id, caf::actor> services;
   timer_actor timer; // where links are slowed down
   bool stopped = false;
+
+  /// Who the node is in the life that begins now.
+  result<void> begin(const std::string& folder, const env::environment& environment) {
+    if (folder.empty()) {
+      identity = mesh::draw_identity(environment.entropy);
+      return {};
+    }
+    if (auto made = environment.disk->create_directories(folder); !made) return made.failure();
+    if (environment.lock_folder) {
+      auto locked = environment.lock_folder(folder);
+      if (!locked)
+        return error{locked.failure().code, "node.state_folder: " + locked.failure().text};
+      state = std::move(*locked);
+    }
+    auto begun = mesh::begin_life(*environment.disk, folder, environment.entropy);
+    if (!begun) return error{begun.failure().code, "node.state_folder: " + begun.failure().text};
+    identity = *begun;
+    return {};
+  }
 
   template <class Handle>
   void offer(mesh::service_id service, const Handle& handle) {
@@ -97,21 +130,10 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                                           const env::environment& environment,
                                           std::function<void(error)> on_end) {
   const auto& settings = config.node;
-  const bool protected_links = config.tls.enabled() || settings.insecure;
-  if (settings.listen && !config::is_loopback(*settings.listen) && !protected_links)
-    return error{errc::refused, "node.listen = " + to_string(*settings.listen) +
-                                    " is open to other machines, and without the files of [tls] "
-                                    "links are neither encrypted nor authenticated. Name them "
-                                    "(gradmesh tls init makes them), listen on 127.0.0.1, or set "
-                                    "node.insecure = true in a network that you trust"};
-
-  if (settings.listen && (settings.listen->host == "0.0.0.0" || settings.listen->host == "::"))
-    return error{errc::refused, "node.listen = " + to_string(*settings.listen) +
-                                    " is no address that other nodes can dial; name the one by "
-                                    "which they reach this machine"};
-
+  if (auto checked = check_address(config); !checked) return checked.failure();
   auto p = std::make_unique<parts>();
-  const auto identity = draw_identity(environment.entropy);
+  if (auto begun = p->begin(settings.state_folder, environment); !begun) return begun.failure();
+  const auto identity = p->identity;
   env::network_options links;
   links.self = identity;
   links.node_name = settings.name;
@@ -215,7 +237,8 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
     if (!bound) return bound.failure();
     made->endpoint_ = *bound;
   }
-  caf::anon_send(agent, join_mesh{settings.listen ? to_string(made->endpoint_) : std::string()});
+  const auto dialled = settings.advertise.value_or(made->endpoint_);
+  caf::anon_send(agent, join_mesh{settings.listen ? to_string(dialled) : std::string()});
   return made;
 }
 

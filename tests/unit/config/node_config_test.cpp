@@ -32,6 +32,8 @@ TEST_CASE("a worker needs its role and its coordinator, the rest has defaults") 
   CHECK(c.node.shared_memory);
   CHECK(c.node.queue_mib == 64);
   CHECK(c.node.window_mib == 64);
+  CHECK(c.node.state_folder.empty());
+  CHECK_FALSE(c.node.advertise.has_value());
   CHECK(c.server.shards == 1);
   CHECK(c.worker.prefetch == 2);
   CHECK(c.worker.pushes_in_flight == 2);
@@ -44,6 +46,7 @@ TEST_CASE("every option of a node file reaches its member") {
       parse_node("[node]\nname = n\nroles = server, worker\nlisten = [::1]:0\n"
                  "coordinator = head:7700\ncluster = c\njoin_timeout = 1\n"
                  "node_timeout = 2\nheartbeat_ms = 50\ninsecure = true\n"
+                 "advertise = proxy:7711\nstate_folder = state/n\n"
                  "log_level = trace\nqueue_mib = 3\nwindow_mib = 5\nshared_memory = false\n"
                  "[tls]\nca = a/ca.crt\ncertificate = n.crt\nkey = n.key\n"
                  "[server]\nshards = 4\n"
@@ -57,6 +60,7 @@ TEST_CASE("every option of a node file reaches its member") {
   expected.node = {.name = "n",
                    .roles = {role::server, role::worker},
                    .listen = endpoint{"::1", 0},
+                   .advertise = endpoint{"proxy", 7711},
                    .coordinator = endpoint{"head", 7700},
                    .cluster = "c",
                    .join_timeout = std::chrono::seconds(1),
@@ -66,7 +70,8 @@ TEST_CASE("every option of a node file reaches its member") {
                    .log_level = log_level::trace,
                    .shared_memory = false,
                    .queue_mib = 3,
-                   .window_mib = 5};
+                   .window_mib = 5,
+                   .state_folder = "state/n"};
   expected.tls = {.ca = "a/ca.crt", .certificate = "n.crt", .key = "n.key"};
   expected.server = {.shards = 4};
   expected.worker = {.prefetch = 5, .pushes_in_flight = 6, .device = device_choice::cpu};
@@ -131,6 +136,15 @@ TEST_CASE("listening beyond loopback is refused unless insecure is set by name")
   CHECK(refused.find("node.insecure = true") != std::string::npos);
   CHECK(faults(worker + "listen = 0.0.0.0:7710\ninsecure = true\n") == "");
   CHECK(faults(worker + "listen = [::1]:7710\n") == "");
+}
+
+TEST_CASE("a node that does not listen advertises nothing") {
+  CHECK(faults(worker + "advertise = localhost:7711\n")
+            .starts_with("node.ini:4: error: node.advertise: nobody can dial a node that does not "
+                         "listen"));
+  CHECK(faults(worker + "listen = localhost:0\nadvertise = localhost:7711\n") == "");
+  CHECK(faults(worker + "listen = localhost:0\nadvertise = localhost:0\n")
+            .starts_with("node.ini:5: error: node.advertise: 'localhost:0' is not "));
 }
 
 TEST_CASE("with the three files of [tls] a node may listen anywhere") {
