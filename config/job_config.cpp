@@ -221,6 +221,11 @@ void add_mesh(table& t) {
               "or TCP with TLS and certificates made for this run.");
   mesh.option("log_dir", &mesh_section::log_dir, free_text("a path"), ".gradmesh",
               "Folder for the logs of the started processes.");
+  mesh.option("restarts", &mesh_section::restarts, whole_number<std::uint32_t>(0, 1000), "5",
+              "How often a process that dies is started again within mesh.restart_window; one "
+              "that dies more often is left dead, and said to be. 0: never.");
+  mesh.option("restart_window", &mesh_section::restart_window,
+              whole_number<seconds>(1, 86'400, "seconds"), "60", "See restarts.");
 }
 
 void add_emulation(table& t) {

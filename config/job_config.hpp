@@ -125,6 +125,8 @@ struct mesh_section {
   std::uint32_t partitions = 0;
   lane_kind lane{};
   std::string log_dir;
+  std::uint32_t restarts = 0; // of a process within restart_window; 0: none
+  std::chrono::seconds restart_window{0};
 
   bool operator==(const mesh_section&) const = default;
 };

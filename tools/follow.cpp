@@ -30,26 +30,34 @@ void cancel_job(mesh_client& client, std::uint64_t job_id) {
   }
 }
 
-std::optional<std::string>
-late_casualty(const std::function<std::optional<std::string>()>& casualty) {
-  const auto deadline = std::chrono::steady_clock::now() + casualty_limit;
-  auto found = casualty();
-  while (!found && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    found = casualty();
-  }
-  return found;
+/// Starts processes again that have died, and says so.
+void look_after(local_mesh* local, job_view& view) {
+  if (!local) return;
+  for (const auto& line : local->look_after())
+    view.note(line);
 }
 
-exit_code finish(schema::JobUpdate::Reader update, const follow_options& options) {
-  const auto json = summary_json(update) + "\n";
+std::optional<std::string> late_casualty(local_mesh* local, job_view& view) {
+  if (!local) return std::nullopt;
+  const auto deadline = std::chrono::steady_clock::now() + casualty_limit;
+  while (true) {
+    look_after(local, view);
+    auto found = local->casualty();
+    if (found || std::chrono::steady_clock::now() >= deadline) return found;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+exit_code finish(schema::JobUpdate::Reader update, const follow_options& options,
+                 std::uint32_t restarts) {
+  const auto json = summary_json(update, restarts) + "\n";
   if (options.json) std::cout << json;
   if (!options.report_file.empty())
     if (auto written = env::make_disk()->write(options.report_file, json); !written)
       return report_failure(options.verb, written.failure());
   if (update.getPhase() != schema::JobPhase::DONE)
-    return report_failure(options.verb, {errc::node_lost, summary_text(update)});
-  if (!options.json) std::cout << summary_text(update);
+    return report_failure(options.verb, {errc::node_lost, summary_text(update, restarts)});
+  if (!options.json) std::cout << summary_text(update, restarts);
   return exit_ok;
 }
 
@@ -77,7 +85,7 @@ result<follow_options> parse_follow_options(const std::string& verb,
 }
 
 exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_options& options,
-                     const std::function<std::optional<std::string>()>& casualty) {
+                     local_mesh* local) {
   const auto view = make_job_view(stderr);
   auto last_heard = std::chrono::steady_clock::now();
   while (true) {
@@ -87,7 +95,8 @@ exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_opt
       cancel_job(client, job_id);
       return exit_interrupted;
     }
-    const auto dead = casualty();
+    look_after(local, *view);
+    const auto dead = local ? local->end() : std::nullopt;
     const auto update = client.next_update(look_around);
     // What a lost node was the cause of is less interesting than the node.
     if (dead) {
@@ -97,7 +106,7 @@ exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_opt
     if (!update) {
       view->close();
       // Without its process the coordinator's link is gone too; the process tells more.
-      const auto found = late_casualty(casualty);
+      const auto found = late_casualty(local, *view);
       return report_failure(options.verb,
                             found ? error{errc::node_lost, *found} : update.failure());
     }
@@ -117,9 +126,11 @@ exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_opt
       view->update(job);
       if (has_ended(job.getPhase())) {
         view->close();
-        ended = finish(job, options);
-        if (job.getPhase() == schema::JobPhase::FAILED)
-          if (const auto found = late_casualty(casualty)) std::cerr << *found;
+        // Before the summary, because it tells of restarts.
+        const auto found =
+            job.getPhase() == schema::JobPhase::FAILED ? late_casualty(local, *view) : std::nullopt;
+        ended = finish(job, options, local ? local->restarts() : 0);
+        if (found) std::cerr << *found;
       }
       return result<void>();
     });

@@ -3,11 +3,10 @@
 /// Following a submitted job to its end.
 
 #include "tools/exit_code.hpp"
+#include "tools/local_mesh.hpp"
 #include "tools/mesh_client.hpp"
 #include "tools/options.hpp"
 
-#include <functional>
-#include <optional>
 #include <string>
 
 namespace gradmesh::tools {
@@ -25,8 +24,8 @@ result<follow_options> parse_follow_options(const std::string& verb,
                                             const po::variables_map& values);
 
 /// Shows the job's progress on standard error and its summary on standard output. Ctrl-C cancels
-/// the job. `casualty`: asked now and then; an answer ends the wait with its text.
+/// the job. `local`: the mesh that is to be looked after meanwhile; null if it is not ours.
 exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_options& options,
-                     const std::function<std::optional<std::string>()>& casualty);
+                     local_mesh* local);
 
 } // namespace gradmesh::tools

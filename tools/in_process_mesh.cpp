@@ -13,6 +13,7 @@ namespace {
 /// Memory is what the nodes are linked by, whatever the job says.
 config::job_config in_memory(config::job_config job) {
   job.mesh.lane = config::lane_kind::shm;
+  job.mesh.listen = {"127.0.0.1", 7700};
   return job;
 }
 
@@ -31,7 +32,7 @@ public:
   ~in_process_mesh() override { stop(); }
 
   result<void> start(const config::job_config& job) {
-    for (const auto& planned : plan_nodes(in_memory(job), "127.0.0.1:7700", {})) {
+    for (const auto& planned : plan_nodes(in_memory(job), {.coordinator_at = "127.0.0.1:7700"})) {
       const auto loaded = config::parse_node(planned.config, planned.name);
       if (!loaded) return error{errc::invalid_config, to_string(loaded.diagnostics)};
       auto started = node::node::start(*system_, *loaded.value, environment_,
@@ -52,6 +53,10 @@ public:
     return {.coordinator = nodes_.front()->endpoint(), .tls = {}};
   }
   std::string description() const override { return "all in this process"; }
+  /// They live and die with this process.
+  std::vector<std::string> look_after() override { return {}; }
+  std::uint32_t restarts() const override { return 0; }
+  std::optional<std::string> end() override { return casualty(); }
   std::optional<std::string> casualty() override {
     const std::lock_guard lock(mutex_);
     return casualty_;

@@ -108,8 +108,10 @@ std::string to_line(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string summary_json(schema::JobUpdate::Reader update) {
-  return to_line(job_json(update));
+std::string summary_json(schema::JobUpdate::Reader update, std::uint32_t restarts) {
+  auto summary = job_json(update);
+  summary["restarts"] = restarts;
+  return to_line(summary);
 }
 
 } // namespace gradmesh::tools

@@ -100,7 +100,7 @@ std::string next_steps(schema::JobUpdate::Reader update) {
   return steps + step("gradmesh config sample job", "documents every option of a job");
 }
 
-std::string summary_text(schema::JobUpdate::Reader update) {
+std::string summary_text(schema::JobUpdate::Reader update, std::uint32_t restarts) {
   const auto phase = update.getPhase();
   auto text = fmt::format("{}: {}\n", shown(update.getName()), phase_name(phase));
   if (phase == schema::JobPhase::CANCELLED) return text;
@@ -109,6 +109,7 @@ std::string summary_text(schema::JobUpdate::Reader update) {
   else
     text += test_lines(update) + training_lines(update) + overlap_line(update) + data_line(update) +
             model_lines(update);
+  if (restarts > 0) text += line("restarts", std::to_string(restarts) + " of processes that died");
   return text + "\nnext:\n" + next_steps(update);
 }
 

@@ -14,6 +14,7 @@ public:
   explicit job_view_lines(std::FILE* out) : out_(out) {}
 
   void update(schema::JobUpdate::Reader update) override;
+  void note(const std::string& line) override { print(line); }
   void close() override {}
 
 private:

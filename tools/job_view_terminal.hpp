@@ -15,8 +15,9 @@ public:
   explicit job_view_terminal(std::FILE* out) : out_(out), block_(out) {}
 
   void update(schema::JobUpdate::Reader update) override;
+  void note(const std::string& line) override { block_.print_above(line); }
   /// The last picture stays; the cursor is below it.
-  void close() override {}
+  void close() override { block_.leave(); }
 
 private:
   std::FILE* out_;

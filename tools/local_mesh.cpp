@@ -65,23 +65,24 @@ result<void> make_certificates(const std::string& folder, const std::vector<std:
   return {};
 }
 
-std::vector<planned_node> plan_nodes(const config::job_config& job,
-                                     const std::string& coordinator_at,
-                                     const std::string& certificates) {
-  const auto common = [](const std::string& name, const char* role) {
-    return "[node]\nname = " + name + "\nroles = " + role + "\n";
+std::vector<planned_node> plan_nodes(const config::job_config& job, const mesh_plan& plan) {
+  const auto common = [&](const std::string& name, const char* role) {
+    return "[node]\nname = " + name + "\nroles = " + role + "\n" +
+           (plan.state_folder.empty() ? ""
+                                      : "state_folder = " + plan.state_folder + "/" + name + "\n") +
+           (plan.node_lines ? plan.node_lines(name) : "");
   };
   const auto lane = [&](const std::string& name) {
-    return lane_lines(job.mesh.lane, certificates + "/" + name);
+    return lane_lines(job.mesh.lane, plan.certificates + "/" + name);
   };
   std::vector<planned_node> nodes;
   nodes.push_back({"coordinator", common("coordinator", "coordinator") +
-                                      "listen = " + coordinator_at + "\n" + lane("coordinator") +
-                                      emulation_lines(job, {})});
+                                      "listen = " + to_string(job.mesh.listen) + "\n" +
+                                      lane("coordinator") + emulation_lines(job, {})});
   const auto add = [&](const char* role, std::uint32_t count, bool listens) {
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto name = std::string(role) + "-" + std::to_string(i);
-      nodes.push_back({name, common(name, role) + "coordinator = " + coordinator_at + "\n" +
+      nodes.push_back({name, common(name, role) + "coordinator = " + plan.coordinator_at + "\n" +
                                  (listens ? "listen = 127.0.0.1:0\n" : "") + lane(name) +
                                  emulation_lines(job, name)});
     }

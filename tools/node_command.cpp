@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <csignal>
 #include <iostream>
 #include <mutex>
 #include <optional>
@@ -51,6 +52,8 @@ exit_code serve(const config::node_config& config, int ready_fd) {
   std::optional<error> end;
 
   catch_interrupts();
+  // A file at its limit is an error of the write, as on a disk that is full.
+  std::signal(SIGXFSZ, SIG_IGN);
   actor_system system;
   auto node = node::node::start(*system, config, env::real_environment(log, cache_folder()),
                                 [&](const error& why) {

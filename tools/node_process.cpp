@@ -1,5 +1,6 @@
 #include "tools/node_process.hpp"
 
+#include "tools/exit_code.hpp"
 #include "tools/signals.hpp"
 
 #include <fcntl.h>
@@ -26,7 +27,8 @@ error system_error(const std::string& what) {
 
 /// What the child does between fork and exec: only what is allowed there.
 [[noreturn]] void become_node(const char* const* arguments, int log_fd, pid_t parent) {
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // Not SIGTERM, which a process that is stopped does not see.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The parent may have died before the line above.
   if (getppid() != parent) _exit(127);
   // A group of its own, so that Ctrl-C reaches the parent alone, which ends its nodes in order.
@@ -40,7 +42,8 @@ error system_error(const std::string& what) {
 } // namespace
 
 result<node_process> node_process::start(const node_process_options& options) {
-  const int log_fd = open(options.log_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const int start = options.again ? O_APPEND : O_TRUNC;
+  const int log_fd = open(options.log_file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | start, 0644);
   if (log_fd < 0) return system_error("cannot write " + options.log_file);
   int ready[2];
   if (pipe2(ready, O_CLOEXEC) != 0) {
@@ -118,6 +121,11 @@ std::optional<std::string> node_process::ended() {
     return "killed by signal " + std::to_string(WTERMSIG(*status_)) + " (" +
            strsignal(WTERMSIG(*status_)) + ")";
   return "exit status " + std::to_string(WEXITSTATUS(*status_));
+}
+
+bool node_process::ended_as_told() const {
+  return status_ && WIFEXITED(*status_) &&
+         (WEXITSTATUS(*status_) == exit_ok || WEXITSTATUS(*status_) == exit_interrupted);
 }
 
 bool node_process::wait_end(std::chrono::milliseconds limit) {

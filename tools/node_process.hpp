@@ -17,6 +17,7 @@ struct node_process_options {
   std::string name;
   std::string config_file; // of the node
   std::string log_file;    // standard output and error go there
+  bool again = false;      // the log goes on where it ends
 };
 
 class node_process {
@@ -35,7 +36,8 @@ public:
   result<std::string> wait_ready(std::chrono::milliseconds limit);
   /// How it ended, in words, if it has ended: "exit status 3", "killed by signal 9 (Killed)".
   std::optional<std::string> ended();
-  bool ended_well() const { return status_ == 0; }
+  /// It was told to end, by the mesh or by SIGTERM, and did; once `ended` has said that it has.
+  bool ended_as_told() const;
   /// Waits for its end. False if it has not ended by then.
   bool wait_end(std::chrono::milliseconds limit);
   void signal(int number) const;

@@ -30,8 +30,7 @@ exit_code run(const config::job_config& job, bool in_process, const follow_optio
                                        .min_workers = job.mesh.workers,
                                        .min_data_servers = job.mesh.data_servers,
                                        .wait = member_limit});
-    outcome = id ? follow_job(**client, *id, follow, [&] { return local.casualty(); })
-                 : report_failure("run", id.failure());
+    outcome = id ? follow_job(**client, *id, follow, &local) : report_failure("run", id.failure());
     (*client)->shut_down("the job of `gradmesh run` has ended");
   }
   // After a failure nobody waits for nodes that may not have heard of it.

@@ -22,7 +22,7 @@ exit_code submit(const config::job_config& job, const po::variables_map& values,
                                      .min_data_servers = values["data-servers"].as<std::uint32_t>(),
                                      .wait = std::chrono::seconds(values["wait"].as<unsigned>())});
   if (!id) return report_failure("submit", id.failure());
-  return follow_job(**client, *id, follow, [] { return std::nullopt; });
+  return follow_job(**client, *id, follow, nullptr);
 }
 
 } // namespace

@@ -106,4 +106,12 @@ void redrawn_block::draw(const std::vector<std::string>& lines, const terminal& 
   std::fflush(out_);
 }
 
+void redrawn_block::print_above(const std::string& line) {
+  std::string text;
+  if (drawn_ > 0) text = "\x1b[" + std::to_string(drawn_) + "A\r\x1b[J";
+  drawn_ = 0;
+  std::fputs((text + line + "\n").c_str(), out_);
+  std::fflush(out_);
+}
+
 } // namespace gradmesh::tools

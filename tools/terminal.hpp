@@ -44,6 +44,12 @@ public:
   /// rows: a line that wraps or scrolls away could not be redrawn.
   void draw(const std::vector<std::string>& lines, const terminal& where);
 
+  /// A line that stays, in the place of the block, which is drawn below it next time.
+  void print_above(const std::string& line);
+
+  /// What is drawn stays; what is drawn next comes below it.
+  void leave() { drawn_ = 0; }
+
 private:
   std::FILE* out_;
   std::size_t drawn_ = 0;

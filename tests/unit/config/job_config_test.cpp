@@ -58,6 +58,8 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.job.push_as == value_format::float32);
   CHECK(c.job.pull_as == value_format::float32);
   CHECK(c.mesh.log_dir == ".gradmesh");
+  CHECK(c.mesh.restarts == 5);
+  CHECK(c.mesh.restart_window == std::chrono::seconds(60));
   CHECK(c.emulation == mesh_emulation_section{});
 }
 
@@ -80,7 +82,8 @@ TEST_CASE("every option of a job file reaches its member") {
       "weight_decay = 0.375\nftrl_beta = 2\nftrl_l1 = 3\nftrl_l2 = 4\n"
       "[mesh]\nservers = 3\nworkers = 1\ndata_servers = 0\n"
       "listen = [::1]:7700\n"
-      "partitions = 16\nlane = tls\nlog_dir = f\n"
+      "partitions = 16\nlane = tls\nlog_dir = f\nrestarts = 2\n"
+      "restart_window = 9\n"
       "[emulation]\nlink_delay_ms = 17\nstep_time_ms = 18\nslow_workers = 0:2.5\n"
       "slow_part = 0.25\n",
       "job.ini");
@@ -142,7 +145,9 @@ TEST_CASE("every option of a job file reaches its member") {
                    .listen = {"::1", 7700},
                    .partitions = 16,
                    .lane = lane_kind::tls,
-                   .log_dir = "f"};
+                   .log_dir = "f",
+                   .restarts = 2,
+                   .restart_window = std::chrono::seconds(9)};
   expected.emulation = {.link_delay = std::chrono::milliseconds(17),
                         .step_time = std::chrono::milliseconds(18),
                         .slow_workers = {{0, 2.5}},
@@ -208,7 +213,9 @@ TEST_CASE("each limit of a job is held at both ends") {
                         limit{"mesh.data_servers", "1024", "1025"},
                         limit{"data.label_column", "-1000000", "0"},
                         limit{"data.label_column", "1000000", "1000001"},
-                        limit{"mesh.partitions", "65536", "65537"}}) {
+                        limit{"mesh.partitions", "65536", "65537"},
+                        limit{"mesh.restarts", "0", "1001"},
+                        limit{"mesh.restart_window", "1", "0"}}) {
     CAPTURE(l.name);
     CHECK(parse_job("", "job.ini", {{}, {l.name + '=' + l.inside}}));
     const auto refused = parse_job("", "job.ini", {{}, {l.name + '=' + l.outside}});

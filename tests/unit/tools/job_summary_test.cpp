@@ -69,6 +69,13 @@ TEST_CASE("the summary of a failed job names the first failing node and the reas
   CHECK_FALSE(contains(text, "accuracy"));
 }
 
+TEST_CASE("the summary tells how often processes were started again, if they were") {
+  CHECK_FALSE(contains(summary_text(job_update().done()), "restarts"));
+  CHECK(contains(summary_text(job_update().done(), 3), "restarts       3 of processes"));
+  CHECK(json::parse(summary_json(job_update().done()))["restarts"] == 0);
+  CHECK(json::parse(summary_json(job_update().done(), 3))["restarts"] == 3);
+}
+
 TEST_CASE("the summary for machines has every figure under a stable name") {
   const auto object = json::parse(summary_json(job_update().done()));
   CHECK(object["job"] == "quick");

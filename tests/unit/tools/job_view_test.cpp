@@ -33,6 +33,15 @@ TEST_CASE("in a pipe a job is a line for each phase and each tenth of the traini
         "quick: done\n");
 }
 
+TEST_CASE("what happens to nodes is a line among those of the job") {
+  const text_stream out;
+  const auto view = make_job_view(out.file());
+  view->update(job_update().phase(JobPhase::LOADING));
+  view->note("node 'worker-0' started again");
+  view->update(job_update().phase(JobPhase::PREPARING));
+  CHECK(out.text() == "quick: loading\nnode 'worker-0' started again\nquick: preparing\n");
+}
+
 TEST_CASE("what is waited for is a line whenever it changes") {
   const text_stream out;
   const auto view = make_job_view(out.file());

@@ -45,6 +45,23 @@ TEST_CASE("a block is drawn over the one before") {
   CHECK(stream.text().substr(before) == "\x1b[2A\rthree\x1b[K\n\x1b[J");
 }
 
+TEST_CASE("a line above a block stays, and the block is drawn anew below it") {
+  const text_stream stream;
+  redrawn_block block(stream.file());
+  const terminal where{.interactive = true, .columns = 80, .rows = 24};
+  block.draw({"one", "two"}, where);
+  auto before = stream.text().size();
+  block.print_above("news");
+  CHECK(stream.text().substr(before) == "\x1b[2A\r\x1b[Jnews\n");
+  before = stream.text().size();
+  block.draw({"one"}, where);
+  CHECK(stream.text().substr(before) == "\rone\x1b[K\n\x1b[J");
+  before = stream.text().size();
+  block.leave();
+  block.print_above("late news");
+  CHECK(stream.text().substr(before) == "late news\n");
+}
+
 TEST_CASE("a block stays inside the window") {
   const text_stream stream;
   redrawn_block block(stream.file());
