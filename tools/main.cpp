@@ -23,6 +23,7 @@ constexpr command commands[] = {
     {"verify", "check what the shards of a job wrote down", verify_command},
     {"replay", "do a recorded job again, bit by bit", replay_command},
     {"bench", "measure links, pushes and pulls", bench_command},
+    {"chaos", "train a job while its processes are killed, stopped and cut off", chaos_command},
     {"config", "check, print and explain configuration files", config_command},
     {"tls", "make and inspect the certificates of a mesh", tls_command},
 };

@@ -18,8 +18,12 @@
 namespace gradmesh::tools::lab {
 
 inline constexpr std::size_t counted_batch = 64;
+inline constexpr double counted_rate = 1e-3;
 
-/// The data is `examples` of them, a multiple of the batch; the options are added to the job's.
+/// So many examples, a multiple of the batch.
+learning::dataset counted_examples(std::size_t examples);
+
+/// The data is `examples` of them; the options are added to the job's.
 void count_examples(experiment& e, std::size_t examples);
 
 /// How often each example was applied. `share`: what a push weighs more than its part of the batch.

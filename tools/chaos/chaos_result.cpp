@@ -1,0 +1,141 @@
+#include "tools/chaos/chaos_result.hpp"
+
+#include "tools/bench/statistics.hpp"
+#include "tools/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gradmesh::tools::chaos {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// Recovery times of a kind; the faults without one are those at the end of a job.
+struct kind_times {
+  std::string kind;
+  std::size_t faults = 0;
+  std::vector<double> seconds;
+};
+
+std::vector<kind_times> times_by_kind(const chaos_result& result) {
+  std::vector<kind_times> times;
+  for (const auto kind : all_fault_kinds) {
+    kind_times of{std::string(to_string(kind)), 0, {}};
+    for (const auto& f : result.faults) {
+      if (f.what.kind != kind) continue;
+      ++of.faults;
+      if (f.recovery_seconds) of.seconds.push_back(*f.recovery_seconds);
+    }
+    if (of.faults > 0) times.push_back(std::move(of));
+  }
+  return times;
+}
+
+std::string seconds_text(const std::vector<double>& values, double q) {
+  return values.empty() ? "-" : fmt::format("{:.2f}s", bench::quantile(values, q));
+}
+
+table times_table(const chaos_result& result) {
+  table t{{{"KIND"}, {"FAULTS", true}, {"RECOVERY_MEDIAN", true}, {"P99", true}, {"MAX", true}},
+          {}};
+  for (const auto& of : times_by_kind(result))
+    t.rows.push_back({of.kind, std::to_string(of.faults), seconds_text(of.seconds, 0.5),
+                      seconds_text(of.seconds, 0.99), seconds_text(of.seconds, 1)});
+  return t;
+}
+
+std::string checks_text(const chaos_result& result) {
+  auto text = fmt::format("{} job(s) done under faults, {} restart(s) of processes, {:.1f} s\n",
+                          result.jobs_done, result.restarts, result.seconds);
+  for (const auto& counts : result.counts)
+    text += fmt::format("counting model: {} examples, {} lost, {} doubled\n", counts.examples,
+                        counts.lost, counts.doubled);
+  if (!result.sha256.empty()) text += "undisturbed parameters: sha256 " + result.sha256 + "\n";
+  for (const auto& violation : result.violations)
+    text += "violation: " + violation + "\n";
+  return text;
+}
+
+json optional_number(const std::optional<double>& value) {
+  return value ? json(*value) : json();
+}
+
+json fault_json(const fault_outcome& f) {
+  return {{"at_seconds", f.at_seconds},
+          {"kind", to_string(f.what.kind)},
+          {"shape", f.what.kind == fault_kind::partition ? json(to_string(f.what.shape)) : json()},
+          {"lasts_seconds", static_cast<double>(f.what.lasts.count()) / 1000},
+          {"node", f.what.node},
+          {"process_id", f.process_id},
+          {"recovery_seconds", optional_number(f.recovery_seconds)},
+          {"back_seconds", optional_number(f.back_seconds)}};
+}
+
+const char* verdict_word(const chaos_result& result) {
+  if (result.interrupted) return "INTERRUPTED";
+  if (!result.violations.empty()) return "VIOLATED";
+  return result.failure.empty() ? "PASS" : "FAILED";
+}
+
+} // namespace
+
+std::string fault_line(const fault_outcome& f) {
+  auto line = fmt::format("{:8.2f}s  {} (process {}): {}", f.at_seconds, f.what.node, f.process_id,
+                          describe(f.what));
+  line += f.recovery_seconds ? fmt::format("; steps went on after {:.2f}s", *f.recovery_seconds)
+                             : "; no step was seen after it";
+  if (f.back_seconds) line += fmt::format(", member again after {:.2f}s", *f.back_seconds);
+  return line;
+}
+
+std::string verdict_line(const chaos_result& result) {
+  auto line = fmt::format("verdict: {}: {} fault(s), {} violation(s)", verdict_word(result),
+                          result.faults.size(), result.violations.size());
+  if (!result.failure.empty()) line += "; the job was not finished: " + result.failure;
+  return line;
+}
+
+std::string report_text(const chaos_result& result) {
+  std::string text;
+  if (!result.faults.empty()) text = join_lines(render(times_table(result)));
+  return text + checks_text(result) + verdict_line(result) + "\n";
+}
+
+nlohmann::ordered_json report_json(const chaos_result& result) {
+  auto faults = json::array();
+  for (const auto& f : result.faults)
+    faults.push_back(fault_json(f));
+  auto recovery = json::array();
+  for (const auto& of : times_by_kind(result)) {
+    const auto at = [&](double q) {
+      return of.seconds.empty() ? json() : json(bench::quantile(of.seconds, q));
+    };
+    recovery.push_back({{"kind", of.kind},
+                        {"faults", of.faults},
+                        {"median_seconds", at(0.5)},
+                        {"p99_seconds", at(0.99)},
+                        {"max_seconds", at(1)}});
+  }
+  auto counts = json::array();
+  for (const auto& c : result.counts)
+    counts.push_back({{"examples", c.examples},
+                      {"lost", c.lost},
+                      {"doubled", c.doubled},
+                      {"worst_distance", c.worst}});
+  return {{"seed", result.seed},
+          {"heartbeat_seconds", result.heartbeat_seconds},
+          {"faults", std::move(faults)},
+          {"recovery", std::move(recovery)},
+          {"jobs_done", result.jobs_done},
+          {"restarts", result.restarts},
+          {"seconds", result.seconds},
+          {"counts", std::move(counts)},
+          {"undisturbed_sha256", result.sha256.empty() ? json() : json(result.sha256)},
+          {"violations", result.violations},
+          {"failure", result.failure.empty() ? json() : json(result.failure)},
+          {"verdict", verdict_word(result)}};
+}
+
+} // namespace gradmesh::tools::chaos

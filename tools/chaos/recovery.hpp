@@ -1,0 +1,51 @@
+#pragma once
+
+/// When a mesh goes on after a fault, told from what its workers report. Plain code: time comes in.
+///
+/// A worker's report says how many steps it has done. With a shard, a data server or the
+/// coordinator's word missing, a worker comes `steps_ahead` further at most, by what is prefetched
+/// and on its way. So the mesh goes on when a report shows more steps than that beyond the first
+/// report that was made after the fault. Both reports are a heartbeat apart at least: recovery
+/// times are too long by up to two heartbeats, never too short.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gradmesh::tools::chaos {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+struct worker_report {
+  std::string worker;
+  std::uint64_t incarnation = 0;
+  std::uint64_t steps = 0;
+  time_point made; // at the worker
+};
+
+/// Steps that a worker does without an answer of anybody: two pushes on their way (the default of
+/// worker.pushes_in_flight) and the step that is computed.
+inline constexpr std::uint64_t steps_ahead = 3;
+
+class recovery {
+public:
+  explicit recovery(time_point fault) : fault_(fault) {}
+
+  void take(const std::vector<worker_report>& reports);
+  /// When the report was made that shows it.
+  std::optional<time_point> seen() const { return seen_; }
+
+private:
+  struct baseline {
+    std::uint64_t incarnation = 0;
+    std::uint64_t steps = 0;
+  };
+  time_point fault_;
+  std::map<std::string, baseline> first_; // made after the fault
+  std::optional<time_point> seen_;
+};
+
+} // namespace gradmesh::tools::chaos
