@@ -53,7 +53,8 @@ TEST_CASE("an option with which nothing can be counted is refused by name") {
         "model.l2=0.1", "job.epochs=201", "data.features=100", "job.steps=7", "job.threads=2"}) {
     CAPTURE(option);
     env::memory_disk disk;
-    const auto written = write_counting_data(disk, counting_job({option}));
+    const auto written =
+        write_counting_data(disk, counting_job({"job.deterministic=false", option}));
     REQUIRE_FALSE(written);
     CHECK(written.failure().code == errc::invalid_config);
   }
