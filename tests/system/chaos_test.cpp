@@ -91,9 +91,9 @@ TEST_CASE("a chaos run without faults passes, and counts each example once an ep
 
 TEST_CASE("through the proxy, and with another strategy, examples count as well") {
   const workplace here;
-  process chaos(here.command("chaos", {"--faults", "0", "--kinds", "partition", "--set",
-                                       "job.strategy=async", "--set", "job.deterministic=false",
-                                       "-o", "json"}));
+  process chaos(
+      here.command("chaos", {"--faults", "0", "--kinds", "partition", "--set", "job.strategy=async",
+                             "--set", "job.deterministic=false", "-o", "json"}));
   REQUIRE_MESSAGE(chaos.wait_end(patience) == 0, chaos.all());
   const auto report = nlohmann::json::parse(chaos.out());
   CHECK(report["verdict"] == "PASS");
@@ -125,7 +125,8 @@ TEST_CASE("a chaos run's verdict is its exit status") {
 TEST_CASE("Ctrl-C ends a chaos run and all its processes, those that are stopped too") {
   const workplace here;
   process chaos(here.command("chaos", {"--faults", "1000", "--kinds", "stop", "--interval", "0",
-                                       "--longest", "100", "--set", "job.epochs=200"}));
+                                       "--longest", "100", "--set", "job.epochs=200", "--set",
+                                       "job.deterministic=false"})); // no run without faults first
   REQUIRE_MESSAGE(chaos.wait_for(": stop for ", patience), chaos.all());
   const auto nodes = testing::children_of(chaos.pid());
   CHECK(nodes.size() == 6);
