@@ -6,28 +6,28 @@
 #include <cmath>
 
 namespace gradmesh::tools::lab {
-namespace {
 
-constexpr double learning_rate = 1e-3;
-
-} // namespace
-
-void count_examples(experiment& e, std::size_t examples) {
+learning::dataset counting_examples(std::size_t examples) {
   const auto features = static_cast<std::uint32_t>(examples);
-  e.data = {{learning::layout::sparse, features, 2}, {}, {0}, {}, {}};
+  learning::dataset data{{learning::layout::sparse, features, 2}, {}, {0}, {}, {}};
   for (std::uint32_t i = 0; i < features; ++i) {
-    e.data.indices.push_back(i);
-    e.data.values.push_back(1);
-    e.data.offsets.push_back(i + 1);
-    e.data.labels.push_back(static_cast<std::int32_t>(i % 2));
+    data.indices.push_back(i);
+    data.values.push_back(1);
+    data.offsets.push_back(i + 1);
+    data.labels.push_back(static_cast<std::int32_t>(i % 2));
   }
-  e.options.push_back(fmt::format("job.batch_size={}", counted_batch));
-  e.options.push_back(fmt::format("optimizer.learning_rate={}", learning_rate));
+  return data;
 }
 
-std::vector<double> applied_counts(const store::model_content& model, double share) {
+void count_examples(experiment& e, std::size_t examples) {
+  e.data = counting_examples(examples);
+  e.options.push_back(fmt::format("job.batch_size={}", counted_batch));
+  e.options.push_back(fmt::format("optimizer.learning_rate={}", counted_steps().learning_rate));
+}
+
+std::vector<double> applied_counts(const store::model_content& model, const counted_steps& steps) {
   std::vector<double> counts(model.shape.features, 0.0);
-  const double one = learning_rate * 0.5 * share / static_cast<double>(counted_batch);
+  const double one = steps.learning_rate * 0.5 * steps.share / static_cast<double>(steps.batch);
   const auto& table = model.sparse.at(0);
   for (std::size_t r = 0; r < table.keys.size(); ++r) {
     const auto example = table.keys[r];

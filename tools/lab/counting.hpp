@@ -19,11 +19,22 @@ namespace gradmesh::tools::lab {
 
 inline constexpr std::size_t counted_batch = 64;
 
+/// So many examples.
+learning::dataset counting_examples(std::size_t examples);
+
 /// The data is `examples` of them, a multiple of the batch; the options are added to the job's.
 void count_examples(experiment& e, std::size_t examples);
 
-/// How often each example was applied. `share`: what a push weighs more than its part of the batch.
-std::vector<double> applied_counts(const store::model_content& model, double share = 1);
+/// What an update of one example weighs.
+struct counted_steps {
+  double learning_rate = 1e-3;
+  std::size_t batch = counted_batch;
+  double share = 1; // what a push weighs more than its part of the batch
+};
+
+/// How often each example was applied.
+std::vector<double> applied_counts(const store::model_content& model,
+                                   const counted_steps& steps = {});
 
 /// Two epochs in which every push comes twice, and each example is to be applied twice all the
 /// same.
