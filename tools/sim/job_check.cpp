@@ -3,6 +3,7 @@
 #include "actors/record/verify.hpp"
 #include "actors/store/model_file.hpp"
 #include "tools/lab/counting.hpp"
+#include "tools/sim/fault_driver.hpp"
 
 #include <fmt/format.h>
 
@@ -69,6 +70,9 @@ std::string fault_of_job(const seed_plan& plan, const simulation::job_outcome& o
       return fmt::format("the parameters have SHA-256 {}, those of an undisturbed run {}",
                          outcome.parameters_sha256, *bits);
   }
+  // A server that was lost as the job ended did not come to the end of its log.
+  for (std::size_t i = 0; i < plan.servers; ++i)
+    if (excuses(plan, fmt::format("server-{}", i))) return {};
   return fault_of_logs(disks, plan.servers, record);
 }
 
