@@ -36,8 +36,8 @@ std::string fault_of_counts(const seed_plan& plan, const std::string& file, env:
   return {};
 }
 
-std::string fault_of_logs(const std::vector<std::shared_ptr<env::disk>>& disks, std::size_t shards,
-                          const std::string& record) {
+std::string fault_of_logs(const std::vector<std::shared_ptr<simulation::faulty_disk>>& disks,
+                          std::size_t shards, const std::string& record) {
   std::vector<std::string> texts;
   std::vector<record::named_log> logs;
   for (std::size_t shard = 0; shard < shards; ++shard) {
@@ -58,7 +58,7 @@ std::string fault_of_logs(const std::vector<std::shared_ptr<env::disk>>& disks, 
 } // namespace
 
 std::string fault_of_job(const seed_plan& plan, const simulation::job_outcome& outcome,
-                         const std::vector<std::shared_ptr<env::disk>>& disks,
+                         const std::vector<std::shared_ptr<simulation::faulty_disk>>& disks,
                          const std::string& record, sim_store* store) {
   if (plan.data == data_kind::counted) {
     if (auto wrong = fault_of_counts(plan, outcome.model_file, *disks.front()); !wrong.empty())

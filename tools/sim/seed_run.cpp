@@ -1,12 +1,12 @@
 #include "tools/sim/seed_run.hpp"
 
-#include "actors/env/memory_disk.hpp"
 #include "tools/lab/counting.hpp"
 #include "tools/lab/lab_data.hpp"
 #include "tools/sim/fault_driver.hpp"
 #include "tools/sim/job_check.hpp"
 #include "tools/sim/job_follower.hpp"
 #include "tools/sim/wire_watch.hpp"
+#include "tools/simulation/faulty_disk.hpp"
 
 #include <fmt/format.h>
 
@@ -56,7 +56,7 @@ private:
   sim_store& store_;
   seed_report report_;
   wire_watch watch_;
-  std::vector<std::shared_ptr<env::disk>> disks_;
+  std::vector<std::shared_ptr<simulation::faulty_disk>> disks_;
   std::optional<faulty_mesh> mesh_;
   std::unique_ptr<simulation::job_client> client_;
 };
@@ -68,18 +68,19 @@ void seed_run::note(const std::string& who, const std::string& what) {
 }
 
 std::string seed_run::begin() {
-  simulation::faulty_mesh_options options{.seed = plan_.seed,
-                                          .rules = options_.rules,
-                                          .wire = plan_.wire,
-                                          .disk_of = [this](host_id) -> std::shared_ptr<env::disk> {
-                                            auto disk = std::make_shared<env::memory_disk>();
-                                            (void)disk->create_directories(".");
-                                            (void)disk->write("train.data", store_.data_of(plan_));
-                                            disks_.push_back(disk);
-                                            return disk;
-                                          },
-                                          .power_lost = [](host_id) {},
-                                          .note = {}};
+  simulation::faulty_mesh_options options{
+      .seed = plan_.seed,
+      .rules = options_.rules,
+      .wire = plan_.wire,
+      .disk_of = [this](host_id host) -> std::shared_ptr<env::disk> {
+        auto disk = std::make_shared<simulation::faulty_disk>(plan_.seed ^ host << 32);
+        (void)disk->create_directories(".");
+        (void)disk->write("train.data", store_.data_of(plan_));
+        disks_.push_back(disk);
+        return disk;
+      },
+      .power_lost = [this](host_id host) { disks_[host]->crash(); },
+      .note = {}};
   if (options_.trace)
     options.note = [this](host_id host, const std::string& what) { note(plan_.names[host], what); };
   mesh_.emplace(std::move(options), store_.hosts);
@@ -90,8 +91,8 @@ std::string seed_run::begin() {
       return host < plan_.names.size() ? plan_.names[host] : std::string("client");
     };
     note(name(d.from),
-         fmt::format("-> {}: {} #{}, {} bytes", name(d.to), kind_name(d.frame.header.kind),
-                     d.frame.header.message_id, d.frame.wire_bytes()));
+         fmt::format("-> {}: {} #{}, {} bytes", name(d.to), kind_name(d.frame->header.kind),
+                     d.frame->header.message_id, d.frame->wire_bytes()));
   };
   for (const auto& file : plan_.node_files)
     if (auto added = mesh_->add_machine(file); !added) return added.failure().text;

@@ -29,18 +29,19 @@ void trace_hash::add(const std::string& text) {
 
 void wire_watch::see(const simulation::delivery& d) {
   ++frames_;
-  const auto& h = d.frame.header;
+  const auto& h = d.frame->header;
   hash_.add(static_cast<std::uint64_t>(d.when.time_since_epoch().count()));
   hash_.add(std::uint64_t{d.from} << 32 | d.to);
-  hash_.add(std::uint64_t{h.kind} << 48 | d.frame.wire_bytes());
-  // Frames are alive as long as they are looked at, so that no pointer has to own them here.
-  const auto f = mesh::frame_ptr(std::shared_ptr<const void>(), &d.frame);
+  hash_.add(std::uint64_t{h.kind} << 48 | d.frame->wire_bytes());
+  layouts_.see(d.frame);
+  layouts_.see_answer(h, d.receiver);
+  if (violation_.empty()) violation_ = layouts_.violation();
   if (h.kind == mesh::message_traits<schema::JobPlan>::kind) {
-    if (const auto plan = mesh::message<schema::JobPlan>::decode(f))
-      said({h.kind, h.from, (**plan).getJobId(), (**plan).getRevision()}, d.frame);
+    if (const auto plan = mesh::message<schema::JobPlan>::decode(d.frame))
+      said({h.kind, h.from, (**plan).getJobId(), (**plan).getRevision()}, *d.frame);
   } else if (h.kind == mesh::message_traits<schema::View>::kind) {
-    if (const auto view = mesh::message<schema::View>::decode(f))
-      said({h.kind, h.from, 0, (**view).getEpoch()}, d.frame);
+    if (const auto view = mesh::message<schema::View>::decode(d.frame))
+      said({h.kind, h.from, 0, (**view).getEpoch()}, *d.frame);
   }
 }
 

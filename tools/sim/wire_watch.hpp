@@ -4,6 +4,7 @@
 /// coordinator that must not be made twice in different words (who is in the mesh in an epoch, who
 /// has which part in a revision of a job's plan).
 
+#include "tools/sim/layout_watch.hpp"
 #include "tools/simulation/simulated_wire.hpp"
 
 #include <cstdint>
@@ -42,6 +43,7 @@ private:
   void said(const statement& what, const mesh::frame& f);
 
   trace_hash hash_;
+  layout_watch layouts_;
   std::uint64_t frames_ = 0;
   std::map<statement, std::uint64_t> said_; // the hash of the words
   std::string violation_;

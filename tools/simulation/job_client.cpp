@@ -9,8 +9,7 @@ namespace {
 constexpr mesh::service_id client_service{mesh::service_kind::client, 0};
 constexpr mesh::service_id coordinator_service{mesh::service_kind::coordinator, 0};
 
-job_outcome outcome_of(const mesh::message<schema::JobUpdate>& update) {
-  const auto in = *update;
+job_outcome outcome_of(schema::JobUpdate::Reader in) {
   job_outcome outcome{.phase = in.getPhase(),
                       .text = mesh::text(in.getText()),
                       .failed_node = mesh::text(in.getFailedNode()),
@@ -21,7 +20,7 @@ job_outcome outcome_of(const mesh::message<schema::JobUpdate>& update) {
                       .strategy = mesh::text(in.getStrategy()),
                       .examples_done = in.getExamplesDone(),
                       .loss = in.getLoss(),
-                      .update = update};
+                      .update = {}};
   for (const auto worker : in.getWorkers())
     outcome.staleness_max = std::max(outcome.staleness_max, worker.getStalenessMax());
   return outcome;
@@ -117,7 +116,8 @@ result<void> job_client::ask_status() {
 
 result<void> job_client::on_frame(const mesh::frame_ptr& f) {
   if (auto update = mesh::message<schema::JobUpdate>::decode(f)) {
-    outcome_ = outcome_of(*update);
+    outcome_ = outcome_of(**update);
+    outcome_.update = *update;
   } else if (auto accepted = mesh::message<schema::JobAccepted>::decode(f)) {
     job_id_ = (**accepted).getJobId();
   } else if (auto changed = mesh::message<schema::JobChanged>::decode(f)) {
@@ -126,6 +126,12 @@ result<void> job_client::on_frame(const mesh::frame_ptr& f) {
     refusal_ = mesh::to_error(**refused);
   } else if (auto status = mesh::message<schema::Status>::decode(f)) {
     members_ = (**status).getMembers().size();
+    // What it missed while it had no link.
+    if (const auto job = (**status).getJob(); job_id_ != 0 && job.getJobId() == job_id_) {
+      auto known = std::move(outcome_.update);
+      outcome_ = outcome_of(job);
+      outcome_.update = std::move(known);
+    }
   }
   return {};
 }

@@ -96,7 +96,8 @@ void simulated_wire::hand_over(const wire_link_ptr& link, std::size_t receiver,
   waiting -= std::min(waiting, bytes); // a repeated one does not count
   ++node->counters.frames_received;
   node->counters.bytes_received += bytes;
-  if (on_delivery) on_delivery({time_.now, sender.node->host, node->host, *f});
+  if (on_delivery)
+    on_delivery({time_.now, sender.node->host, node->host, node->own.identity.uuid, f});
   if (options_.repeat_one_in > 0 && may_repeat(f->header.kind) &&
       time_.once_in(options_.repeat_one_in))
     time_.after(time_.up_to(repeated_after_max),

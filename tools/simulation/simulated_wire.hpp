@@ -43,7 +43,8 @@ struct delivery {
   env::time_point when;
   host_id from = 0;
   host_id to = 0;
-  const mesh::frame& frame;
+  mesh::node_uuid receiver;
+  mesh::frame_ptr frame;
 };
 
 struct wire_node; // a node on a host; internal
