@@ -26,6 +26,7 @@ exit_code status_command(const std::vector<std::string>& arguments);
 exit_code eval_command(const std::vector<std::string>& arguments);
 exit_code data_command(const std::vector<std::string>& arguments);
 exit_code lab_command(const std::vector<std::string>& arguments);
+exit_code sim_command(const std::vector<std::string>& arguments);
 exit_code verify_command(const std::vector<std::string>& arguments);
 exit_code replay_command(const std::vector<std::string>& arguments);
 exit_code bench_command(const std::vector<std::string>& arguments);

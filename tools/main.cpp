@@ -20,6 +20,7 @@ constexpr command commands[] = {
     {"eval", "score a saved model on data", eval_command},
     {"data", "make and inspect data files", data_command},
     {"lab", "check what each method promises, in virtual time", lab_command},
+    {"sim", "let nodes, links and machines fail, in virtual time", sim_command},
     {"verify", "check what the shards of a job wrote down", verify_command},
     {"replay", "do a recorded job again, bit by bit", replay_command},
     {"bench", "measure links, pushes and pulls", bench_command},

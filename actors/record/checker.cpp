@@ -64,12 +64,25 @@ result<void> log_checker::check_rank(std::uint32_t rank, std::uint64_t clock) co
   return {};
 }
 
+bool log_checker::is_whole(std::uint32_t rank, std::uint64_t sequence) const {
+  if (sequence < completed_[rank]) return true;
+  // A step that was summed has all pushes whole, but for backup workers.
+  if (contract_.sums_steps() && sequence < clock_) return contract_.backups() == 0;
+  const auto found = open_[rank].find(sequence);
+  return found != open_[rank].end() && !found->second.taken.empty() && found->second.missing == 0;
+}
+
 // --- reads --------------------------------------------------------------------------------------
 
 result<void> log_checker::check(const read_record& read) {
   if (auto ok = check_rank(read.rank, read.clock); !ok) return ok;
   if (read.for_push == 0) {
     ++found_.others;
+    return {};
+  }
+  // Asked for again by a worker that had its answer, as the push shows.
+  if (is_whole(read.rank, read.for_push - 1)) {
+    ++found_.repeated_reads;
     return {};
   }
   if (found_.finished)

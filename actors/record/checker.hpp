@@ -19,11 +19,12 @@ namespace gradmesh::record {
 
 /// What was checked.
 struct shard_findings {
-  std::uint64_t reads = 0;  // for training
-  std::uint64_t others = 0; // reads for evaluation
-  std::uint64_t parts = 0;  // applied, or held for their step
-  std::uint64_t pushes = 0; // whole
-  std::uint64_t steps = 0;  // summed
+  std::uint64_t reads = 0;          // for training
+  std::uint64_t others = 0;         // reads for evaluation
+  std::uint64_t repeated_reads = 0; // for a push that was whole by then; nobody used them
+  std::uint64_t parts = 0;          // applied, or held for their step
+  std::uint64_t pushes = 0;         // whole
+  std::uint64_t steps = 0;          // summed
   std::uint64_t repeated_parts = 0;
   std::uint64_t late_parts = 0;
   std::uint64_t staleness_max = 0;      // updates between a read and its push
@@ -69,6 +70,8 @@ private:
   result<void> check(const export_record& exported);
   result<void> check(const end_record& end);
 
+  /// Whether the shard has all parts of a push.
+  bool is_whole(std::uint32_t rank, std::uint64_t sequence) const;
   result<void> check_rank(std::uint32_t rank, std::uint64_t clock) const;
   result<void> check_taken(const push_record& push);
   result<void> check_first_part(const push_record& push) const;

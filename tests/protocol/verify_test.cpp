@@ -101,6 +101,15 @@ TEST_CASE("what a shard does by the rules is found to be so") {
     }
     CHECK(shard.verdict() == "");
   }
+  for (const auto s : {strategy::bsp, strategy::ssp}) {
+    recorded_shard shard(s, 2);
+    shard.step(0, 0);
+    shard.step(1, 0);
+    shard.read(0, 0); // a request that comes again, of a worker that has pushed
+    shard.read(0, 1);
+    shard.push(0, 1);
+    CHECK(shard.verdict() == "");
+  }
   recorded_shard delayed(strategy::bounded_delay, 2, delay(1));
   delayed.read(0, 0);
   delayed.step(1, 0);

@@ -24,7 +24,7 @@ result<checks> backup_workers(const rule_set& rules) {
   if (!done) return done.failure();
   const auto needed = static_cast<double>(e.workers - 1);
   const auto workers = static_cast<double>(e.workers);
-  const auto counts = applied_counts(done->model, workers / needed);
+  const auto counts = applied_counts(done->model, {.share = workers / needed});
   const double applied = std::accumulate(counts.begin(), counts.end(), 0.0);
   double computed = 0;
   double skipped = 0;

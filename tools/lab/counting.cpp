@@ -25,9 +25,9 @@ void count_examples(experiment& e, std::size_t examples) {
   e.options.push_back(fmt::format("optimizer.learning_rate={}", counted_rate));
 }
 
-std::vector<double> applied_counts(const store::model_content& model, double share) {
+std::vector<double> applied_counts(const store::model_content& model, const counted_steps& steps) {
   std::vector<double> counts(model.shape.features, 0.0);
-  const double one = counted_rate * 0.5 * share / static_cast<double>(counted_batch);
+  const double one = steps.learning_rate * 0.5 * steps.share / static_cast<double>(steps.batch);
   const auto& table = model.sparse.at(0);
   for (std::size_t r = 0; r < table.keys.size(); ++r) {
     const auto example = table.keys[r];

@@ -20,14 +20,22 @@ namespace gradmesh::tools::lab {
 inline constexpr std::size_t counted_batch = 64;
 inline constexpr double counted_rate = 1e-3;
 
-/// So many examples, a multiple of the batch.
+/// So many examples.
 learning::dataset counted_examples(std::size_t examples);
 
-/// The data is `examples` of them; the options are added to the job's.
+/// The data is `examples` of them, a multiple of the batch; the options are added to the job's.
 void count_examples(experiment& e, std::size_t examples);
 
-/// How often each example was applied. `share`: what a push weighs more than its part of the batch.
-std::vector<double> applied_counts(const store::model_content& model, double share = 1);
+/// What an update of one example weighs.
+struct counted_steps {
+  double learning_rate = counted_rate;
+  std::size_t batch = counted_batch;
+  double share = 1; // what a push weighs more than its part of the batch
+};
+
+/// How often each example was applied.
+std::vector<double> applied_counts(const store::model_content& model,
+                                   const counted_steps& steps = {});
 
 /// Two epochs in which every push comes twice, and each example is to be applied twice all the
 /// same.

@@ -18,8 +18,6 @@ namespace {
 constexpr std::uint16_t coordinator_port = 7700;
 constexpr std::size_t first_server_port = 7710;
 constexpr std::size_t first_data_server_port = 9710;
-constexpr mesh::service_id client_service{mesh::service_kind::client, 0};
-constexpr mesh::service_id coordinator_service{mesh::service_kind::coordinator, 0};
 /// Messages handled between two looks at what is waited for.
 constexpr std::size_t messages_between_looks = 200;
 /// For an answer of the coordinator, in virtual time.
@@ -68,7 +66,7 @@ virtual_mesh::virtual_mesh(const mesh_options& options)
 }
 
 virtual_mesh::~virtual_mesh() {
-  if (client_network_) client_network_->stop(std::chrono::milliseconds(0));
+  client_.reset();
   for (auto& running : nodes_)
     if (running.node) running.node->stop();
   settle();
@@ -148,119 +146,53 @@ bool virtual_mesh::run_until(const std::function<bool()>& holds, std::chrono::mi
 
 result<void> virtual_mesh::start_client() {
   if (client_) return {};
-  mesh::node_identity identity{.uuid = {}, .incarnation = 1};
+  mesh::node_uuid uuid{};
   const std::uint64_t half = environment_.entropy();
-  std::memcpy(identity.uuid.data(), &half, sizeof half);
-  env::network_options links;
-  links.self = identity;
-  links.node_name = "client";
-  links.roles = {mesh::role::client};
-  client_network_ = environment_.make_network(std::move(links));
-  client_ = std::make_shared<mesh::router>(identity, client_network_);
-  client_->bind(client_service, [this](const mesh::frame_ptr& f) { return on_client_frame(f); });
-  error why;
-  auto started = client_->start(
-      {.up =
-           [this](const env::peer& who) {
-             coordinator_ = {who.identity.uuid, coordinator_service};
-           },
-       .down = [](const env::peer&, const error&) {},
-       .connect_failed = [&](const config::endpoint&, const error& failure) { why = failure; }});
-  if (!started) return started;
+  std::memcpy(uuid.data(), &half, sizeof half);
+  client_ = std::make_unique<job_client>(environment_.make_network, uuid);
+  if (auto started = client_->start(); !started) return started;
   // Memory says how it went before this returns.
-  client_network_->connect({.host = "127.0.0.1", .port = coordinator_port});
-  return why ? result<void>(why) : result<void>();
-}
-
-result<void> virtual_mesh::on_client_frame(const mesh::frame_ptr& f) {
-  if (auto update = mesh::message<schema::JobUpdate>::decode(f)) {
-    const auto in = **update;
-    outcome_ = {.phase = in.getPhase(),
-                .text = mesh::text(in.getText()),
-                .failed_node = mesh::text(in.getFailedNode()),
-                .parameters_sha256 = mesh::text(in.getParametersSha256()),
-                .model_file = mesh::text(in.getModelFile()),
-                .test_correct = in.getTestCorrect(),
-                .test_done = in.getTestDone(),
-                .strategy = mesh::text(in.getStrategy()),
-                .examples_done = in.getExamplesDone(),
-                .loss = in.getLoss(),
-                .update = *update};
-    for (const auto worker : in.getWorkers())
-      outcome_.staleness_max = std::max(outcome_.staleness_max, worker.getStalenessMax());
-  } else if (auto accepted = mesh::message<schema::JobAccepted>::decode(f)) {
-    job_id_ = (**accepted).getJobId();
-  } else if (auto changed = mesh::message<schema::JobChanged>::decode(f)) {
-    changed_from_ = (**changed).getEpoch();
-  } else if (auto refused = mesh::message<schema::Refusal>::decode(f)) {
-    refusal_ = mesh::to_error(**refused);
-  } else if (auto status = mesh::message<schema::Status>::decode(f)) {
-    members_ = (**status).getMembers().size();
-  }
-  return {};
+  client_->dial({.host = "127.0.0.1", .port = coordinator_port});
+  return client_->linked() ? result<void>() : client_->failure();
 }
 
 result<void> virtual_mesh::submit(const std::string& job, std::chrono::seconds wait) {
   if (auto started = start_client(); !started) return started;
-  outcome_ = {};
-  refusal_ = {};
-  mesh::draft<schema::SubmitJob> submit;
-  submit->setConfig(job);
-  submit->setMinServers(1);
-  submit->setMinWorkers(1);
-  submit->setMinDataServers(1);
-  submit->setWaitSeconds(static_cast<std::uint32_t>(wait.count()));
-  job_id_ = 0;
-  if (auto sent = client_->send(coordinator_, client_service, submit); !sent) return sent.failure();
-  if (!run_until([&] { return job_id_ != 0 || refusal_; }, answer_limit))
+  if (auto sent = client_->submit(job, wait); !sent) return sent;
+  if (!run_until([&] { return client_->job_id() != 0 || client_->refusal(); }, answer_limit))
     return error{errc::timed_out, "the coordinator does not answer to a job"};
-  return refusal_ ? result<void>(refusal_) : result<void>();
+  return refusal() ? result<void>(refusal()) : result<void>();
 }
 
 result<void> virtual_mesh::cancel(std::uint64_t job_id) {
-  mesh::draft<schema::CancelJob> cancel;
-  cancel->setJobId(job_id);
-  const auto sent = client_->send(coordinator_, client_service, cancel);
-  return sent ? result<void>() : sent.failure();
+  return client_->cancel(job_id);
 }
 
 result<std::uint32_t> virtual_mesh::change(const std::vector<std::string>& options) {
-  mesh::draft<schema::ChangeJob> change;
-  auto out = change->initOptions(static_cast<unsigned>(options.size()));
-  for (unsigned i = 0; i < out.size(); ++i)
-    out.set(i, options[i]);
-  changed_from_.reset();
-  refusal_ = {};
-  if (auto sent = client_->send(coordinator_, client_service, change); !sent) return sent.failure();
-  if (!run_until([&] { return changed_from_ || refusal_; }, answer_limit))
+  if (auto sent = client_->change(options); !sent) return sent.failure();
+  if (!run_until([&] { return client_->changed_from() || client_->refusal(); }, answer_limit))
     return error{errc::timed_out, "the coordinator does not answer to a change of the job"};
-  if (refusal_) return refusal_;
-  return *changed_from_;
+  if (refusal()) return refusal();
+  return *client_->changed_from();
 }
 
 result<job_outcome> virtual_mesh::finish(std::chrono::minutes limit) {
-  if (!run_until([&] { return outcome_.ended(); }, limit))
+  if (!run_until([&] { return outcome().ended(); }, limit))
     return error{errc::timed_out, "the job has not ended after " + std::to_string(limit.count()) +
-                                      " virtual minutes: " + outcome_.text};
-  return outcome_;
+                                      " virtual minutes: " + outcome().text};
+  return outcome();
 }
 
 void virtual_mesh::forget_client() {
-  client_network_->stop(std::chrono::milliseconds(0));
   client_.reset();
-  client_network_.reset();
-  coordinator_ = {};
 }
 
 result<std::size_t> virtual_mesh::members() {
   if (auto started = start_client(); !started) return started.failure();
-  const mesh::draft<schema::StatusRequest> request;
-  members_.reset();
-  if (auto sent = client_->send(coordinator_, client_service, request); !sent)
-    return sent.failure();
-  if (!run_until([&] { return members_.has_value(); }, answer_limit))
+  if (auto sent = client_->ask_status(); !sent) return sent.failure();
+  if (!run_until([&] { return client_->members().has_value(); }, answer_limit))
     return error{errc::timed_out, "the coordinator does not tell its status"};
-  return *members_;
+  return *client_->members();
 }
 
 result<store::model_content> virtual_mesh::read_model(const std::string& path) {

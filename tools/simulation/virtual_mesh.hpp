@@ -10,42 +10,18 @@
 #include "actors/env/clock.hpp"
 #include "actors/env/memory_disk.hpp"
 #include "actors/env/network/memory_network.hpp"
-#include "actors/mesh/message.hpp"
-#include "actors/mesh/router.hpp"
 #include "actors/node/node.hpp"
 #include "actors/store/model_content.hpp"
+#include "tools/simulation/job_client.hpp"
 #include "tools/simulation/tapped_network.hpp"
 
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace gradmesh::simulation {
-
-/// What a client of the mesh was told last of its job.
-struct job_outcome {
-  schema::JobPhase phase = schema::JobPhase::NONE;
-  std::string text;
-  std::string failed_node;
-  std::string parameters_sha256;
-  std::string model_file;
-  std::uint64_t test_correct = 0;
-  std::uint64_t test_done = 0;
-  std::string strategy;
-  std::uint64_t examples_done = 0;
-  std::uint64_t staleness_max = 0;
-  double loss = 0;
-  /// All of it, once there was one.
-  std::optional<mesh::message<schema::JobUpdate>> update;
-
-  bool ended() const {
-    return phase == schema::JobPhase::DONE || phase == schema::JobPhase::FAILED ||
-           phase == schema::JobPhase::CANCELLED;
-  }
-};
 
 struct mesh_options {
   rule_set rules{}; // that the nodes keep
@@ -89,9 +65,9 @@ public:
   result<std::uint32_t> change(const std::vector<std::string>& options);
   /// Runs until the submitted job has ended. Errors: `timed_out` after so much virtual time.
   result<job_outcome> finish(std::chrono::minutes limit = std::chrono::minutes(10));
-  const job_outcome& outcome() const { return outcome_; }
+  const job_outcome& outcome() const { return client_ ? client_->outcome() : no_outcome_; }
   /// The refusal that the client got last.
-  const error& refusal() const { return refusal_; }
+  const error& refusal() const { return client_ ? client_->refusal() : no_refusal_; }
   result<std::size_t> members();
   /// The next request goes to the coordinator that listens then.
   void forget_client();
@@ -108,7 +84,6 @@ private:
   struct scheduler; // CAF's, kept out of this header
 
   result<void> start_client();
-  result<void> on_client_frame(const mesh::frame_ptr& f);
 
   std::unique_ptr<scheduler> scheduler_;
   std::shared_ptr<env::memory_hub> hub_;
@@ -116,14 +91,9 @@ private:
   env::environment environment_;
   std::vector<running_node> nodes_;
 
-  std::shared_ptr<env::network> client_network_;
-  std::shared_ptr<mesh::router> client_;
-  mesh::address coordinator_;
-  std::uint64_t job_id_ = 0;
-  job_outcome outcome_;
-  error refusal_;
-  std::optional<std::size_t> members_;
-  std::optional<std::uint32_t> changed_from_;
+  std::unique_ptr<job_client> client_;
+  const job_outcome no_outcome_;
+  const error no_refusal_;
 };
 
 } // namespace gradmesh::simulation

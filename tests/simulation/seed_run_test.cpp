@@ -1,0 +1,119 @@
+/// Seeds: the same one gives the same run, and what is wrong with a node is noticed.
+
+#include "tools/sim/fault_driver.hpp"
+#include "tools/sim/seed_run.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using namespace gradmesh;
+using namespace gradmesh::tools::sim;
+using namespace std::chrono_literals;
+
+namespace {
+
+seed_options with_all_faults() {
+  seed_options options;
+  for (const auto& f : all_faults())
+    options.faults.push_back(f.kind);
+  return options;
+}
+
+/// So that a test shows what it is about; the seeds have more.
+seed_plan planned(std::vector<fault> faults) {
+  seed_plan plan;
+  plan.names = {"coordinator", "server-0", "data-server-0", "worker-0"};
+  plan.faults = std::move(faults);
+  return plan;
+}
+
+} // namespace
+
+TEST_CASE("a seed gives the same trace whatever ran before it") {
+  const auto options = with_all_faults();
+  sim_store used;
+  std::set<std::uint64_t> hashes;
+  constexpr std::uint64_t seeds = 60;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    INFO("seed " << seed);
+    const auto plan = plan_of(seed, options);
+    const auto first = run_seed(plan, {}, used);
+    CHECK(first.violation == "");
+    sim_store fresh;
+    const auto second = run_seed(plan, {}, fresh);
+    CHECK(first.hash == second.hash);
+    CHECK(first.frames == second.frames);
+    hashes.insert(first.hash);
+  }
+  CHECK(hashes.size() == seeds);
+}
+
+TEST_CASE("seeds choose every strategy, data, and fault") {
+  const auto options = with_all_faults();
+  std::set<std::string> strategies;
+  std::set<data_kind> data;
+  std::set<fault_kind> faults;
+  bool repeats = false, loses = false;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const auto plan = plan_of(seed, options);
+    const auto at = plan.job.find("strategy = ");
+    strategies.insert(plan.job.substr(at, plan.job.find('\n', at) - at));
+    data.insert(plan.data);
+    repeats |= plan.wire.repeat_one_in > 0;
+    loses |= plan.loses_some;
+    for (const auto& f : plan.faults) {
+      faults.insert(f.kind);
+      CHECK(f.a != f.b);
+      CHECK(std::max(f.a, f.b) < plan.names.size());
+    }
+  }
+  CHECK(strategies.size() == 4);
+  CHECK(data.size() == 3);
+  CHECK(faults.size() + 1 == all_faults().size()); // repeats are no event
+  CHECK(repeats);
+  CHECK(loses);
+}
+
+TEST_CASE("sizes that are given are kept, and none but the chosen faults happen") {
+  const seed_options options{{.servers = 3, .workers = 4, .data_servers = 2}, {fault_kind::hang}};
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    const auto plan = plan_of(seed, options);
+    CHECK(plan.node_files.size() == 10);
+    for (const auto& f : plan.faults)
+      CHECK(f.kind == fault_kind::hang);
+  }
+}
+
+TEST_CASE("what is over before anybody gives up excuses no failure") {
+  const auto hang = [](std::chrono::milliseconds lasts, simulation::host_id who) {
+    return planned({{.kind = fault_kind::hang, .lasts = lasts, .a = who, .b = 2}});
+  };
+  CHECK_FALSE(excuses(planned({}), "worker-0"));
+  CHECK_FALSE(excuses(hang(300ms, 3), "worker-0"));
+  CHECK(excuses(hang(1500ms, 3), "worker-0"));
+  CHECK_FALSE(excuses(hang(1500ms, 3), "server-0"));
+  CHECK(excuses(hang(1500ms, 0), "server-0"));
+  const auto link = planned({{.kind = fault_kind::link, .a = 1, .b = 3}});
+  CHECK(excuses(link, "server-0"));
+  CHECK(excuses(link, "worker-0"));
+  CHECK_FALSE(excuses(link, "data-server-0"));
+  CHECK_FALSE(
+      excuses(planned({{.kind = fault_kind::delay, .lasts = 1500ms, .a = 0, .b = 3}}), "worker-0"));
+}
+
+TEST_CASE("nodes that break a rule are found out") {
+  const auto options = with_all_faults();
+  sim_store store;
+  constexpr std::uint64_t seeds_max = 2000;
+  for (const auto broken : {rule::step_complete, rule::read_waits, rule::rank_order,
+                            rule::late_dropped, rule::staleness_bound, rule::read_my_writes,
+                            rule::delay_bound, rule::push_once, rule::snapshot_added}) {
+    run_options run;
+    run.rules.break_rule(broken);
+    std::uint64_t seed = 1;
+    while (seed <= seeds_max && run_seed(plan_of(seed, options), run, store).violation.empty())
+      ++seed;
+    CHECK_MESSAGE(seed <= seeds_max, "not found: " << to_string(broken));
+  }
+}

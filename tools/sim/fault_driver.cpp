@@ -1,0 +1,73 @@
+#include "tools/sim/fault_driver.hpp"
+
+namespace gradmesh::tools::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr simulation::host_id coordinator_host = 0;
+constexpr milliseconds slower_max{150};
+/// Silence that a coordinator does not take for death: its limit less a heartbeat, and what frames
+/// may take.
+constexpr milliseconds silence_max = node_timeout - milliseconds(200 + 2 * 150 + 20);
+
+void begin(const fault& f, simulation::faulty_mesh& mesh) {
+  auto& time = mesh.time();
+  auto& wire = mesh.wire();
+  const auto over = [&](std::function<void()> end) { time.after(f.lasts, std::move(end)); };
+  switch (f.kind) {
+  case fault_kind::crash:
+  case fault_kind::power:
+    mesh.crash(f.a, f.kind == fault_kind::power);
+    return over([&mesh, f] { mesh.restart(f.a); });
+  case fault_kind::hang:
+    mesh.hang(f.a);
+    return over([&mesh, f] { mesh.resume(f.a); });
+  case fault_kind::partition:
+    wire.block(f.b, f.a);
+    wire.block(f.a, f.b);
+    return over([&wire, f] {
+      wire.unblock(f.a, f.b);
+      wire.unblock(f.b, f.a);
+    });
+  case fault_kind::one_way:
+    wire.block(f.a, f.b);
+    return over([&wire, f] { wire.unblock(f.a, f.b); });
+  case fault_kind::link:
+    return wire.break_links(f.a, f.b);
+  case fault_kind::delay:
+    return wire.slow_down(f.a, f.b, time.up_to(slower_max), time.now + f.lasts);
+  case fault_kind::repeat: // a property of the wire
+    return;
+  }
+}
+
+bool takes_time(fault_kind kind) {
+  return kind == fault_kind::hang || kind == fault_kind::partition || kind == fault_kind::one_way;
+}
+
+} // namespace
+
+void schedule_faults(const seed_plan& plan, simulation::faulty_mesh& mesh) {
+  for (const auto& f : plan.faults)
+    mesh.time().after(f.at, [&mesh, f] { begin(f, mesh); });
+}
+
+bool excuses(const seed_plan& plan, const std::string& node) {
+  milliseconds silent{0};
+  for (const auto& f : plan.faults)
+    if (takes_time(f.kind)) silent += f.lasts;
+  for (const auto& f : plan.faults) {
+    const bool ends_something = f.kind == fault_kind::crash || f.kind == fault_kind::power ||
+                                f.kind == fault_kind::link ||
+                                (takes_time(f.kind) && silent > silence_max);
+    if (!ends_something) continue;
+    const bool pair = f.kind == fault_kind::link || f.kind == fault_kind::partition ||
+                      f.kind == fault_kind::one_way;
+    if (f.a == coordinator_host || node == plan.names[f.a]) return true;
+    if (pair && (f.b == coordinator_host || node == plan.names[f.b])) return true;
+  }
+  return false;
+}
+
+} // namespace gradmesh::tools::sim

@@ -1,0 +1,41 @@
+#include "tools/sim/job_follower.hpp"
+
+#include "tools/sim/seed_run.hpp"
+
+#include <utility>
+
+namespace gradmesh::tools::sim {
+namespace {
+
+constexpr std::chrono::milliseconds look_interval{100};
+/// How long a job waits for its members.
+constexpr std::chrono::seconds members_wait{30};
+const config::endpoint coordinator{.host = "127.0.0.1", .port = 7700};
+
+} // namespace
+
+job_follower::job_follower(simulation::faulty_mesh& mesh, simulation::job_client& client,
+                           std::string job, const simulation::job_members& least)
+    : mesh_(mesh), client_(client), job_(std::move(job)), least_(least) {
+  client_.forget();
+  tick();
+}
+
+void job_follower::tick() {
+  if (ended()) return;
+  if (!client_.linked()) {
+    submitted_ = false;
+    lost_ = accepted() && !recovery_expected;
+    if (!lost_ && !client_.dialling()) client_.dial(coordinator);
+  } else if (accepted()) {
+    // Whoever sends nothing does not notice that a machine has vanished.
+    (void)client_.ask_status();
+  } else if (!std::exchange(submitted_, true)) {
+    (void)client_.submit(job_, members_wait, least_);
+  }
+  mesh_.time().after(look_interval, [this, alive = alive_] {
+    if (*alive) tick();
+  });
+}
+
+} // namespace gradmesh::tools::sim

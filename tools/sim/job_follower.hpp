@@ -1,0 +1,41 @@
+#pragma once
+
+/// A client that sees its job through: dials until the coordinator answers, submits, and hears of
+/// the job until it has ended.
+
+#include "tools/simulation/faulty_mesh.hpp"
+#include "tools/simulation/job_client.hpp"
+
+#include <memory>
+#include <string>
+
+namespace gradmesh::tools::sim {
+
+class job_follower {
+public:
+  job_follower(simulation::faulty_mesh& mesh, simulation::job_client& client, std::string job,
+               const simulation::job_members& least);
+  ~job_follower() { *alive_ = false; }
+  job_follower(const job_follower&) = delete;
+  job_follower& operator=(const job_follower&) = delete;
+
+  bool accepted() const { return client_.job_id() != 0; }
+  bool ended() const { return lost_ || refused() || client_.outcome().ended(); }
+  /// The coordinator that had the job is gone, and the job with it.
+  bool lost() const { return lost_; }
+  bool refused() const { return !accepted() && client_.refusal(); }
+  const simulation::job_outcome& outcome() const { return client_.outcome(); }
+
+private:
+  void tick();
+
+  simulation::faulty_mesh& mesh_;
+  simulation::job_client& client_;
+  const std::string job_;
+  const simulation::job_members least_;
+  bool submitted_ = false; // on the present link
+  bool lost_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+} // namespace gradmesh::tools::sim
