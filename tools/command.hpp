@@ -28,6 +28,7 @@ exit_code data_command(const std::vector<std::string>& arguments);
 exit_code lab_command(const std::vector<std::string>& arguments);
 exit_code verify_command(const std::vector<std::string>& arguments);
 exit_code replay_command(const std::vector<std::string>& arguments);
+exit_code checkpoint_command(const std::vector<std::string>& arguments);
 exit_code bench_command(const std::vector<std::string>& arguments);
 exit_code chaos_command(const std::vector<std::string>& arguments);
 exit_code config_command(const std::vector<std::string>& arguments);
