@@ -38,7 +38,7 @@ struct running_writer {
         });
   }
   ~running_writer() {
-    writer = {};
+    writer = nullptr;
     settle();
   }
 

@@ -1,10 +1,16 @@
 #include "tools/checkpoint_report.hpp"
 
 #include "tests/unit/store/checkpoint_support.hpp"
+#include "tools/command.hpp"
 #include "tools/simulation/faulty_disk.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
 
 using namespace gradmesh;
 using namespace gradmesh::testing;
@@ -40,11 +46,11 @@ TEST_CASE("checkpoints are listed with what they share") {
   const auto survey = job.survey(store::check_depth::files);
   CHECK_FALSE(survey.any_damage());
   CHECK(survey_text(survey, now_ms) ==
-        "NAME    STATE        JOB          STEP  SHARDS  CHUNKS  SHARED   SIZE  WRITTEN  AGE\n"
-        "000001  chunks-only  -               -       -       -       -      -        -    -\n"
-        "000003  complete     quickstart  3/100       2       6       4  110_B     40_B  1m05s\n"
-        "000004  complete     quickstart  4/100       2       6       4  110_B     40_B  1m05s\n"
-        "000005  unfinished   -               -       -       -       -      -        -    -\n"
+        "NAME    STATE        JOB          STEP  SHARDS  CHUNKS  SHARED  SIZE  WRITTEN    AGE\n"
+        "000001  chunks-only  -               -       -       -       -     -        -      -\n"
+        "000003  complete     quickstart  3/100       2       6       4  106B      40B  1m05s\n"
+        "000004  complete     quickstart  4/100       2       6       4  106B      40B  1m05s\n"
+        "000005  unfinished   -               -       -       -       -     -        -      -\n"
         "/checkpoints/job: a job goes on from 000004\n");
 }
 
@@ -101,4 +107,42 @@ TEST_CASE("the chunks of a checkpoint are listed with the files that they lie in
   CHECK(json["chunks"].size() == 6);
   CHECK(json["chunks"][1]["shared"] == true);
   CHECK(json["chunks"][1]["offset"] == 60);
+}
+
+TEST_CASE("the command ends with the exit status that its help promises") {
+  namespace fs = std::filesystem;
+  auto root = (fs::temp_directory_path() / "gradmesh-checkpoint-XXXXXX").string();
+  REQUIRE(::mkdtemp(root.data()) != nullptr);
+  const std::shared_ptr<env::disk> disk(env::make_disk());
+  std::stringstream out;
+  std::stringstream err;
+  auto* const out_before = std::cout.rdbuf(out.rdbuf());
+  auto* const err_before = std::cerr.rdbuf(err.rdbuf());
+  const auto run = [&](const char* noun, const std::string& folder) {
+    out.str("");
+    return checkpoint_command({noun, folder});
+  };
+  CHECK(run("list", root) == exit_not_found);
+  CHECK(run("list", root + "/no") == exit_not_found);
+  CHECK(err.str().find("it holds no folder like 000001") != std::string::npos);
+
+  auto writer = store::checkpoint_writer::begin(disk, root + "/job");
+  REQUIRE(writer);
+  REQUIRE(writer->add({0, 0, 1, "bytes"}));
+  REQUIRE(writer->commit(summary_at(7), 1));
+  CHECK(run("list", root + "/job") == exit_ok);
+  CHECK(out.str().find("000001  complete  quickstart  7/100") != std::string::npos);
+  CHECK(run("verify", root) == exit_ok); // the folder above
+  const auto file = root + "/job/000001/shard-00000.chunks";
+  auto bytes = *disk->read(file, 1000);
+  bytes.back() ^= 1;
+  REQUIRE(disk->write(file, bytes));
+  CHECK(run("verify", root) == exit_failed);
+  CHECK(out.str().find("shard-00000.chunks, bytes 40..44: chunk 0 is damaged") !=
+        std::string::npos);
+  CHECK(checkpoint_command({"list", root + "/job", "--chunks", "2"}) == exit_not_found);
+  CHECK(checkpoint_command({"list", root, "-o", "xml"}) == exit_usage);
+  std::cout.rdbuf(out_before);
+  std::cerr.rdbuf(err_before);
+  fs::remove_all(root);
 }
