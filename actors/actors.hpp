@@ -71,6 +71,40 @@ struct log_block {
   bool last = false;
 };
 
+namespace store {
+struct checkpoint_chunk;
+struct checkpoint_summary;
+} // namespace store
+
+/// What a checkpoint comes to its writer as: begin, chunks, end or drop. `ticket`: from whoever has
+/// it made, greater each time; what is of an older one is dropped.
+struct checkpoint_begin {
+  std::uint64_t ticket = 0;
+};
+struct checkpoint_part {
+  std::uint64_t ticket = 0;
+  std::shared_ptr<const store::checkpoint_chunk> chunk;
+};
+struct checkpoint_end {
+  std::uint64_t ticket = 0;
+  std::shared_ptr<const store::checkpoint_summary> summary;
+  std::uint32_t shards = 0; // 0..shards-1 have given chunks
+};
+struct checkpoint_drop {
+  std::uint64_t ticket = 0;
+};
+
+/// Writes the checkpoints of a job to the disk, one at a time, and takes old ones away.
+using checkpoint_writer_actor = caf::typed_actor<
+    // INTERNAL: a new one; what is left of the one before is given up.
+    caf::reacts_to<checkpoint_begin>,
+    // INTERNAL: a chunk of it.
+    caf::reacts_to<checkpoint_part>,
+    // INTERNAL: all chunks have come.
+    caf::reacts_to<checkpoint_end>,
+    // INTERNAL: it is not wanted any more.
+    caf::reacts_to<checkpoint_drop>>;
+
 /// Writes the clock log of a shard to the disk.
 using log_writer_actor = caf::typed_actor<
     // INTERNAL: the next block.
@@ -194,3 +228,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::timed_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::log_block)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_begin)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_part)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_end)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_drop)

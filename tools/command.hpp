@@ -29,6 +29,7 @@ exit_code lab_command(const std::vector<std::string>& arguments);
 exit_code sim_command(const std::vector<std::string>& arguments);
 exit_code verify_command(const std::vector<std::string>& arguments);
 exit_code replay_command(const std::vector<std::string>& arguments);
+exit_code checkpoint_command(const std::vector<std::string>& arguments);
 exit_code bench_command(const std::vector<std::string>& arguments);
 exit_code chaos_command(const std::vector<std::string>& arguments);
 exit_code config_command(const std::vector<std::string>& arguments);

@@ -23,6 +23,7 @@ constexpr command commands[] = {
     {"sim", "let nodes, links and machines fail, in virtual time", sim_command},
     {"verify", "check what the shards of a job wrote down", verify_command},
     {"replay", "do a recorded job again, bit by bit", replay_command},
+    {"checkpoint", "list and verify the checkpoints of a job", checkpoint_command},
     {"bench", "measure links, pushes and pulls", bench_command},
     {"chaos", "train a job while its processes are killed, stopped and cut off", chaos_command},
     {"config", "check, print and explain configuration files", config_command},
@@ -34,7 +35,7 @@ void print_help(std::ostream& out) {
       << "usage: gradmesh VERB [arguments]\n\n";
   for (const auto& c : commands) {
     std::string verb = c.verb;
-    verb.resize(10, ' ');
+    verb.resize(12, ' ');
     out << "  " << verb << c.summary << "\n";
   }
   out << "\n`gradmesh VERB --help` explains each. First steps: gradmesh run "

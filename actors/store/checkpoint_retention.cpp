@@ -1,6 +1,7 @@
 #include "actors/store/checkpoint_retention.hpp"
 
 #include <algorithm>
+#include <map>
 #include <ranges>
 #include <set>
 #include <utility>
@@ -10,9 +11,12 @@ namespace {
 
 /// What is in the folder, and what of it is needed.
 struct survey {
-  std::vector<std::uint64_t> whole;   // ascending; their files are there
-  std::set<std::uint64_t> damaged;    // have a manifest, but it or a file is not as it was
-  std::set<std::string> needed_files; // by the kept ones; paths in the job's folder
+  std::vector<std::uint64_t> whole; // ascending; their files are there
+  /// Have a manifest, but it or a file is not as it was: the files that it names, if it can be
+  /// read.
+  std::map<std::uint64_t, std::vector<chunk_file_entry>> damaged;
+  std::uint64_t first_kept = 0;
+  std::set<std::string> needed_files; // by those that stay; paths in the job's folder
 };
 
 /// Whether it cannot be known what such a checkpoint needs.
@@ -26,14 +30,14 @@ result<void> look_at(const checkpoint_store& store, std::uint64_t number, survey
   auto manifest = store.manifest(number);
   if (!manifest) {
     if (is_unknown(manifest.failure().code)) return manifest.failure();
-    if (manifest.failure().code != errc::not_found) into.damaged.insert(number);
+    if (manifest.failure().code != errc::not_found) into.damaged[number] = {};
     return {};
   }
   const auto damages = store.check(*manifest, check_depth::files);
   for (const auto& damage : damages)
     if (is_unknown(damage.why.code)) return {damage.why.code, to_string(damage)};
   if (!damages.empty()) {
-    into.damaged.insert(number);
+    into.damaged[number] = manifest->files;
     return {};
   }
   into.whole.push_back(number);
@@ -49,10 +53,17 @@ result<survey> look_through(const checkpoint_store& store, std::uint64_t keep) {
   for (const auto number : *numbers)
     if (auto ok = look_at(store, number, seen, whole); !ok)
       return error{ok.failure().code, "no checkpoint was deleted: " + ok.failure().text};
+  if (whole.empty()) return seen;
   const auto kept = std::min<std::size_t>(keep, whole.size());
-  for (const auto& manifest : whole | std::views::drop(whole.size() - kept))
-    for (const auto& entry : manifest.files)
+  seen.first_kept = seen.whole[whole.size() - kept];
+  const auto need = [&](const std::vector<chunk_file_entry>& files) {
+    for (const auto& entry : files)
       seen.needed_files.insert(path_of(entry.file));
+  };
+  for (const auto& manifest : whole | std::views::drop(whole.size() - kept))
+    need(manifest.files);
+  for (const auto& [number, files] : seen.damaged)
+    if (number > seen.first_kept) need(files);
   return seen;
 }
 
@@ -89,14 +100,12 @@ result<retention_figures> retain_checkpoints(std::shared_ptr<env::disk> disk,
   if (!seen) return seen.failure();
   retention_figures removed;
   if (seen->whole.empty()) return removed;
-  const auto first_kept =
-      seen->whole[seen->whole.size() - std::min<std::size_t>(keep, seen->whole.size())];
   const auto numbers = store.numbers();
   if (!numbers) return numbers.failure();
   for (const auto number : *numbers) {
     const bool newer = number >= seen->whole.back();
-    const bool kept = number >= first_kept && std::ranges::binary_search(seen->whole, number);
-    if (newer || kept || (number > first_kept && seen->damaged.contains(number))) continue;
+    const bool kept = number >= seen->first_kept && std::ranges::binary_search(seen->whole, number);
+    if (newer || kept || (number > seen->first_kept && seen->damaged.contains(number))) continue;
     if (auto done = clear_folder(folder, number, seen->needed_files, *disk, removed); !done)
       return done.failure();
   }

@@ -22,7 +22,7 @@ struct retention_figures {
 };
 
 /// Keeps the newest `keep` (at least 1) checkpoints whose files are all there, with what they refer
-/// to, and everything newer than the oldest of these that might be mended (a damaged one).
+/// to, and damaged ones that are newer than the oldest of these, for they might be mended.
 /// Deletes nothing, with an error, as long as it cannot know what is needed: `refused` when there
 /// is a checkpoint of a newer format, `io_failed` when one could not be read. Errors while
 /// deleting: `io_failed`.

@@ -56,8 +56,8 @@ std::string to_string(const checkpoint_damage& damage) {
 
 result<std::vector<std::uint64_t>> checkpoint_store::numbers() const {
   std::vector<std::uint64_t> numbers;
-  if (!disk_->exists(folder_)) return numbers;
   const auto folders = disk_->list_folders(folder_);
+  if (!folders && folders.failure().code == errc::not_found) return numbers;
   if (!folders) return folders.failure();
   for (const auto& name : *folders)
     if (const auto number = checkpoint_number(name)) numbers.push_back(*number);

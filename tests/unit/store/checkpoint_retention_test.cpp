@@ -78,10 +78,15 @@ TEST_CASE("more checkpoints than there are, none at all, or zero to keep delete 
 TEST_CASE("a damaged checkpoint does not count as one of those that are kept") {
   six_checkpoints all;
   REQUIRE(all.disk->flip_bit(in_folder("000006/manifest"), 100));
+  const auto missing = *all.disk->read(in_folder("000005/shard-00001.chunks"), 1U << 20);
   REQUIRE(all.disk->remove(in_folder("000005/shard-00001.chunks")));
   REQUIRE(retain_checkpoints(all.disk, checkpoint_folder, 2));
   CHECK(with_manifest(all.store) == numbers{3, 4, 5, 6}); // 5 and 6 might be mended
   CHECK(all.store.latest_good(nullptr)->manifest.number == 4);
+  // Once the missing file is put back, 5 is whole again.
+  REQUIRE(all.disk->write(in_folder("000005/shard-00001.chunks"), missing));
+  CHECK(all.store.check(*all.store.manifest(5), check_depth::chunks).empty());
+  REQUIRE(all.disk->remove(in_folder("000005/shard-00001.chunks")));
   REQUIRE(write_checkpoint(all.disk, 7));
   REQUIRE(write_checkpoint(all.disk, 8));
   REQUIRE(retain_checkpoints(all.disk, checkpoint_folder, 2));
@@ -136,4 +141,26 @@ TEST_CASE("whatever changes between checkpoints, the kept ones stay whole and th
       CHECK(std::set<std::string>(files.begin(), files.end()) == needed);
     }
   }
+}
+
+TEST_CASE("what only a damaged checkpoint refers to stays as long as it might be mended") {
+  const auto disk = std::make_shared<faulty_disk>(1);
+  const checkpoint_store store(disk, checkpoint_folder);
+  auto other = chunks_at(3);
+  for (auto& chunk : other)
+    chunk.bytes += " of another kind";
+  REQUIRE(write_checkpoint(disk, 1));
+  REQUIRE(write_checkpoint(disk, 2, other, {.rewrite_after = 1})); // refers to nothing
+  REQUIRE(write_checkpoint(disk, 3, other));                       // all of it lies in 2
+  other[0].bytes += "!";
+  REQUIRE(write_checkpoint(disk, 4, other));
+  REQUIRE(write_checkpoint(disk, 5, chunks_at(5), {.rewrite_after = 1}));
+  const auto lost = *disk->read(in_folder("000004/shard-00000.chunks"), 1U << 20);
+  REQUIRE(disk->remove(in_folder("000004/shard-00000.chunks")));
+  REQUIRE(disk->remove(in_folder("000003/manifest")));
+  REQUIRE(disk->remove(in_folder("000002/manifest")));
+  REQUIRE(retain_checkpoints(disk, checkpoint_folder, 2));
+  CHECK(with_manifest(store) == numbers{1, 4, 5});
+  REQUIRE(disk->write(in_folder("000004/shard-00000.chunks"), lost));
+  CHECK(store.check(*store.manifest(4), check_depth::chunks).empty());
 }

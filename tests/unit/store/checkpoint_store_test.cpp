@@ -202,3 +202,21 @@ TEST_CASE("what makes no checkpoint is refused, and nothing of it stays") {
   CHECK(refused({{1, 3, 1, "a"}, {1, 3, 1, "b"}}) == "chunk 3 of shard 1 came twice");
   CHECK(refused({{5000, 3, 1, "a"}}).starts_with("a chunk of shard 5000"));
 }
+
+TEST_CASE("what a crash left is cleared away when the next begins, but nothing below a manifest") {
+  const auto disk = std::make_shared<faulty_disk>(1);
+  REQUIRE(write_checkpoint(disk, 1));
+  for (int crash = 0; crash < 5; ++crash) {
+    auto writer = checkpoint_writer::begin(disk, checkpoint_folder);
+    REQUIRE(writer);
+    for (const auto& chunk : chunks_at(2))
+      REQUIRE(writer->add(chunk));
+    REQUIRE(disk->list_folders(checkpoint_folder)->size() == 2); // its own and the first
+  }
+  REQUIRE(write_checkpoint(disk, 3));
+  const auto newest = *checkpoint_store(disk, checkpoint_folder).numbers();
+  REQUIRE(disk->flip_bit(in_folder(checkpoint_name(newest.back()) + "/manifest"), 99));
+  const auto before = files_below(*disk, checkpoint_folder);
+  REQUIRE(checkpoint_writer::begin(disk, checkpoint_folder));
+  CHECK(files_below(*disk, checkpoint_folder) == before);
+}
