@@ -11,7 +11,7 @@ constexpr milliseconds slower_max{150};
 /// may take.
 constexpr milliseconds silence_max = node_timeout - milliseconds(200 + 2 * 150 + 20);
 
-void begin(const fault& f, simulation::faulty_mesh& mesh) {
+void begin(const fault& f, simulation::faulty_mesh& mesh, const disk_list& disks) {
   auto& time = mesh.time();
   auto& wire = mesh.wire();
   const auto over = [&](std::function<void()> end) { time.after(f.lasts, std::move(end)); };
@@ -37,6 +37,12 @@ void begin(const fault& f, simulation::faulty_mesh& mesh) {
     return wire.break_links(f.a, f.b);
   case fault_kind::delay:
     return wire.slow_down(f.a, f.b, time.up_to(slower_max), time.now + f.lasts);
+  case fault_kind::disk_full:
+    disks[f.a]->set_space(0);
+    return over([disk = disks[f.a]] { disk->set_space(~std::uint64_t{0}); });
+  case fault_kind::sync:
+    disks[f.a]->fail_syncs(1);
+    return over([disk = disks[f.a]] { disk->fail_syncs(0); });
   case fault_kind::repeat: // a property of the wire
     return;
   }
@@ -48,9 +54,9 @@ bool takes_time(fault_kind kind) {
 
 } // namespace
 
-void schedule_faults(const seed_plan& plan, simulation::faulty_mesh& mesh) {
+void schedule_faults(const seed_plan& plan, simulation::faulty_mesh& mesh, const disk_list& disks) {
   for (const auto& f : plan.faults)
-    mesh.time().after(f.at, [&mesh, f] { begin(f, mesh); });
+    mesh.time().after(f.at, [&mesh, &disks, f] { begin(f, mesh, disks); });
 }
 
 bool excuses(const seed_plan& plan, const std::string& node) {
@@ -58,14 +64,13 @@ bool excuses(const seed_plan& plan, const std::string& node) {
   for (const auto& f : plan.faults)
     if (takes_time(f.kind)) silent += f.lasts;
   for (const auto& f : plan.faults) {
-    const bool ends_something = f.kind == fault_kind::crash || f.kind == fault_kind::power ||
-                                f.kind == fault_kind::link ||
-                                (takes_time(f.kind) && silent > silence_max);
-    if (!ends_something) continue;
-    const bool pair = f.kind == fault_kind::link || f.kind == fault_kind::partition ||
-                      f.kind == fault_kind::one_way;
-    if (f.a == coordinator_host || node == plan.names[f.a]) return true;
-    if (pair && (f.b == coordinator_host || node == plan.names[f.b])) return true;
+    const bool harmless = f.kind == fault_kind::delay || f.kind == fault_kind::repeat ||
+                          (takes_time(f.kind) && silent <= silence_max);
+    if (harmless) continue;
+    const auto meets = [&](simulation::host_id host) {
+      return host == coordinator_host || node == plan.names[host];
+    };
+    if (meets(f.a) || (meets_two(f.kind) && meets(f.b))) return true;
   }
   return false;
 }

@@ -3,7 +3,6 @@
 #include "actors/record/verify.hpp"
 #include "actors/store/model_file.hpp"
 #include "tools/lab/counting.hpp"
-#include "tools/sim/fault_driver.hpp"
 
 #include <fmt/format.h>
 
@@ -36,8 +35,7 @@ std::string fault_of_counts(const seed_plan& plan, const std::string& file, env:
   return {};
 }
 
-std::string fault_of_logs(const std::vector<std::shared_ptr<simulation::faulty_disk>>& disks,
-                          std::size_t shards, const std::string& record) {
+std::string fault_of_logs(const disk_list& disks, std::size_t shards, const std::string& record) {
   std::vector<std::string> texts;
   std::vector<record::named_log> logs;
   for (std::size_t shard = 0; shard < shards; ++shard) {
@@ -58,8 +56,7 @@ std::string fault_of_logs(const std::vector<std::shared_ptr<simulation::faulty_d
 } // namespace
 
 std::string fault_of_job(const seed_plan& plan, const simulation::job_outcome& outcome,
-                         const std::vector<std::shared_ptr<simulation::faulty_disk>>& disks,
-                         const std::string& record, sim_store* store) {
+                         const disk_list& disks, const std::string& record, sim_store* store) {
   if (plan.data == data_kind::counted) {
     if (auto wrong = fault_of_counts(plan, outcome.model_file, *disks.front()); !wrong.empty())
       return wrong;

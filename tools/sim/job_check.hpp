@@ -2,13 +2,11 @@
 
 /// Whether a job that is done has done what it had to.
 
+#include "tools/sim/fault_driver.hpp"
 #include "tools/sim/seed_run.hpp"
-#include "tools/simulation/faulty_disk.hpp"
 #include "tools/simulation/job_client.hpp"
 
-#include <memory>
 #include <string>
-#include <vector>
 
 namespace gradmesh::tools::sim {
 
@@ -16,7 +14,6 @@ namespace gradmesh::tools::sim {
 /// the coordinator's first. `record`: as in the job file. `store`: null if there are no bits to
 /// compare with.
 std::string fault_of_job(const seed_plan& plan, const simulation::job_outcome& outcome,
-                         const std::vector<std::shared_ptr<simulation::faulty_disk>>& disks,
-                         const std::string& record, sim_store* store);
+                         const disk_list& disks, const std::string& record, sim_store* store);
 
 } // namespace gradmesh::tools::sim

@@ -14,10 +14,11 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr fault_name fault_names[] = {
-    {fault_kind::crash, "crash"},     {fault_kind::power, "power"},
-    {fault_kind::hang, "hang"},       {fault_kind::partition, "partition"},
-    {fault_kind::one_way, "one-way"}, {fault_kind::link, "link"},
-    {fault_kind::delay, "delay"},     {fault_kind::repeat, "repeat"},
+    {fault_kind::crash, "crash"},         {fault_kind::power, "power"},
+    {fault_kind::hang, "hang"},           {fault_kind::partition, "partition"},
+    {fault_kind::one_way, "one-way"},     {fault_kind::link, "link"},
+    {fault_kind::delay, "delay"},         {fault_kind::repeat, "repeat"},
+    {fault_kind::disk_full, "disk-full"}, {fault_kind::sync, "sync"},
 };
 
 constexpr std::size_t faults_max = 3;
@@ -127,6 +128,8 @@ fault draw_fault(fault_kind kind, std::size_t hosts, random_stream& chance) {
         milliseconds(chance.below(2) == 0 ? between(chance, 5, 400) : between(chance, 1000, 2000));
     break;
   case fault_kind::delay:
+  case fault_kind::disk_full:
+  case fault_kind::sync:
     f.lasts = milliseconds(between(chance, 10, 200));
     break;
   case fault_kind::link:
@@ -149,6 +152,11 @@ std::string_view to_string(fault_kind kind) {
 std::optional<fault_kind> fault_named(std::string_view name) {
   const auto* found = std::ranges::find(fault_names, name, &fault_name::name);
   return found == std::end(fault_names) ? std::nullopt : std::optional(found->kind);
+}
+
+bool meets_two(fault_kind kind) {
+  return kind == fault_kind::partition || kind == fault_kind::one_way || kind == fault_kind::link ||
+         kind == fault_kind::delay;
 }
 
 milliseconds seed_plan::faults_end() const {
@@ -190,9 +198,7 @@ std::string describe(const seed_plan& plan) {
   if (plan.wire.repeat_one_in > 0) text += "; requests are repeated";
   for (const auto& f : plan.faults) {
     text += fmt::format("; {} of {}", to_string(f.kind), plan.names[f.a]);
-    const bool alone =
-        f.kind == fault_kind::crash || f.kind == fault_kind::power || f.kind == fault_kind::hang;
-    if (!alone) text += fmt::format(" and {}", plan.names[f.b]);
+    if (meets_two(f.kind)) text += fmt::format(" and {}", plan.names[f.b]);
     text += fmt::format(" at {} ms", f.at.count());
     if (f.lasts.count() > 0) text += fmt::format(" for {} ms", f.lasts.count());
   }

@@ -15,7 +15,6 @@
 
 namespace gradmesh::tools::sim {
 
-/// Of one kind each; the first group ends links or nodes, the second only takes time.
 enum class fault_kind : std::uint8_t {
   crash,     // a process dies and is started again after a while
   power,     // a machine loses its power, so that nobody is told, and comes back after a while
@@ -25,6 +24,8 @@ enum class fault_kind : std::uint8_t {
   link,      // the links between two machines break
   delay,     // frames between two machines take longer for a while
   repeat,    // requests that may be repeated are, now and then
+  disk_full, // a machine has no room on its disk for a while
+  sync,      // the first sync of a machine to its disk in a while fails
 };
 
 struct fault_name {
@@ -88,5 +89,8 @@ seed_plan plan_of(std::uint64_t seed, const seed_options& options);
 
 /// "servers=2,workers=2,data-servers=1; ssp; crash of worker-1 at 12 ms for 340 ms, ..."
 std::string describe(const seed_plan& plan);
+
+/// Whether a fault of the kind is one between two machines.
+bool meets_two(fault_kind kind);
 
 } // namespace gradmesh::tools::sim

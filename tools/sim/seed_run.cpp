@@ -6,7 +6,6 @@
 #include "tools/sim/job_check.hpp"
 #include "tools/sim/job_follower.hpp"
 #include "tools/sim/wire_watch.hpp"
-#include "tools/simulation/faulty_disk.hpp"
 
 #include <fmt/format.h>
 
@@ -56,7 +55,7 @@ private:
   sim_store& store_;
   seed_report report_;
   wire_watch watch_;
-  std::vector<std::shared_ptr<simulation::faulty_disk>> disks_;
+  disk_list disks_;
   std::optional<faulty_mesh> mesh_;
   std::unique_ptr<simulation::job_client> client_;
 };
@@ -125,7 +124,7 @@ std::string seed_run::run_job(const std::string& record, bool with_faults) {
   if (!mesh_->run_until([&] { return job.accepted() || job.refused(); }, end_limit))
     return fmt::format("the coordinator does not take the job within {} s", end_limit.count());
   const auto faults_over = mesh_->time().now + plan_.faults_end();
-  if (with_faults) schedule_faults(plan_, *mesh_);
+  if (with_faults) schedule_faults(plan_, *mesh_, disks_);
   const auto limit = (with_faults ? plan_.faults_end() : std::chrono::milliseconds(0)) + end_limit;
   const bool ended = mesh_->run_until([&] { return job.ended(); }, limit);
   const auto& outcome = job.outcome();
