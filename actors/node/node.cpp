@@ -20,6 +20,9 @@
 namespace gradmesh::node {
 namespace {
 
+/// Where the configuration leaves it to us how long a node may be silent.
+constexpr int heartbeats_missed_max = 10;
+
 mesh::node_identity draw_identity(const std::function<std::uint64_t()>& entropy) {
   mesh::node_identity identity;
   const std::uint64_t halves[2] = {entropy(), entropy()};
@@ -156,8 +159,11 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   if (config.has(config::role::coordinator)) {
     locals.coordinator =
         spawn(system, place, coordinator::coordinator, context,
-              coordinator::coordinator_options{.heartbeat = settings.heartbeat,
-                                               .node_timeout = settings.node_timeout});
+              coordinator::coordinator_options{
+                  .heartbeat = settings.heartbeat,
+                  .node_timeout = settings.node_timeout.count() > 0
+                                      ? std::chrono::milliseconds(settings.node_timeout)
+                                      : heartbeats_missed_max * settings.heartbeat});
     parts.offer({service_kind::coordinator, 0}, locals.coordinator);
   }
   if (config.has(config::role::server))
