@@ -38,6 +38,11 @@ struct connect_failed {
   error why;
 };
 
+/// INTERNAL to a node: it is a member of the mesh that this coordinator keeps.
+struct joined_mesh {
+  mesh::node_uuid coordinator;
+};
+
 /// The node listens (or does not: empty), so it can join the mesh.
 struct join_mesh {
   std::string endpoint;
@@ -137,6 +142,8 @@ using server_shard_actor = caf::typed_actor<
 using worker_actor = caf::typed_actor<
     // Builds the model and waits for links to all shards and data servers; answers PlanReady.
     caf::reacts_to<message<schema::JobPlan>>,
+    // Learns where the shards are now; answers LayoutTaken.
+    caf::reacts_to<message<schema::Layout>>,
     // Begins a pass over the training or test data.
     caf::reacts_to<message<schema::StartPhase>>,
     // Forgets the job.
@@ -151,8 +158,10 @@ using worker_actor = caf::typed_actor<
     caf::reacts_to<message<schema::Refusal>>,
     // INTERNAL: the compute actor is done with a step.
     caf::reacts_to<compute_done>,
-    // The links that a plan waits for; a lost one ends the job.
+    // The links that a plan waits for; what went over a lost one is sent again.
     caf::reacts_to<peer_up>, caf::reacts_to<peer_down>,
+    // INTERNAL: there is a coordinator (again). Another one than that of the job ends the job.
+    caf::reacts_to<joined_mesh>,
     // INTERNAL: report progress, look for requests without an answer.
     caf::reacts_to<tick>>;
 
@@ -191,6 +200,10 @@ using coordinator_actor = caf::typed_actor<
     caf::reacts_to<message<schema::DataLoaded>>, caf::reacts_to<message<schema::PlanReady>>,
     caf::reacts_to<message<schema::PhaseProgress>>,
     caf::reacts_to<message<schema::PartitionContent>>,
+    // A member acts on the layout; a backup has what its primary has.
+    caf::reacts_to<message<schema::LayoutTaken>>, caf::reacts_to<message<schema::BackupSynced>>,
+    // Takes a node out of the running job; answers DrainStarted.
+    caf::reacts_to<message<schema::DrainNode>>,
     // The job cannot go on.
     caf::reacts_to<message<schema::JobFailed>>, caf::reacts_to<message<schema::Refusal>>,
     // Ends the mesh: all members are told, then its own node.
@@ -224,6 +237,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::peer_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::peer_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::connect_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::join_mesh)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::joined_mesh)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::timed_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_done)

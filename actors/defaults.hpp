@@ -12,13 +12,26 @@ namespace gradmesh::defaults {
 namespace node {
 /// Between two attempts to reach a node that a view names.
 inline constexpr std::chrono::milliseconds redial_interval{250};
+/// Between two requests to be admitted, where the first had no answer.
+inline constexpr std::chrono::milliseconds register_interval{1'000};
 /// Between two log lines that say whom the node waits for.
 inline constexpr std::chrono::seconds waiting_notice_interval{5};
+/// The same of a node that was a member and takes part in a job: it looks for its coordinator for
+/// as long as it takes.
+inline constexpr std::chrono::seconds lost_coordinator_notice_interval{10};
 } // namespace node
 
 namespace coordinator {
-/// How often silent members are looked for and followers are told how far the job is.
-inline constexpr std::chrono::milliseconds tick_interval{200};
+/// How often silent members are looked for, and layouts sent again that a host has not taken.
+inline constexpr std::chrono::milliseconds tick_interval{50};
+/// How often followers are told how far the job is.
+inline constexpr std::chrono::milliseconds update_interval{200};
+/// How long a node that was admitted may take to its first sign of life: over its slowest link.
+inline constexpr std::chrono::milliseconds first_heartbeat_max{12'000};
+/// Between two sendings of a control request that has no answer yet.
+inline constexpr std::chrono::milliseconds repeat_interval{1'000};
+/// A running job takes in workers and data servers that have come when none came for so long.
+inline constexpr std::chrono::milliseconds arrival_pause{1'000};
 inline constexpr std::size_t members_max = 4096;
 /// Points of the loss curve that a job update carries.
 inline constexpr std::size_t loss_history_max = 64;
@@ -35,8 +48,8 @@ inline constexpr std::chrono::milliseconds report_interval{100};
 
 namespace worker {
 inline constexpr std::chrono::milliseconds progress_interval{100};
-/// How long a worker tries to reach the shards and data servers of a plan.
-inline constexpr std::chrono::seconds link_timeout{10};
+/// After a refusal that sending again may mend: a receiver that acts on another layout or phase.
+inline constexpr std::chrono::milliseconds pause_when_stale{20};
 /// Steps whose parameters are pulled before the step computed now has ended.
 inline constexpr std::size_t steps_pulled_ahead = 1;
 } // namespace worker

@@ -40,6 +40,8 @@ std::string_view to_string(errc code) {
     return "unknown_keys";
   case errc::stale_layout:
     return "stale_layout";
+  case errc::stale_phase:
+    return "stale_phase";
   }
   return "unknown_error";
 }

@@ -47,6 +47,8 @@ enum class errc : std::uint16_t {
   unknown_keys = 16,
   /// Sender and receiver act on different layouts of the job's shards.
   stale_layout = 17,
+  /// A request belongs to a phase of the job that its receiver is not in (any more, or yet).
+  stale_phase = 18,
 };
 
 /// The name of a code as it stands in logs and JSON, e.g. "malformed_message".

@@ -20,6 +20,16 @@ constexpr rule_description descriptions[] = {
     {rule::push_once, "push-once", "a part of a push that comes again is applied again"},
     {rule::snapshot_added, "snapshot-added",
      "svrg: a step is applied without the gradient of the snapshot"},
+    {rule::promote_synced, "promote-unsynced", "a backup that lacks updates is made the primary"},
+    {rule::generation_fenced, "old-generation-push",
+     "workers or data servers change, and the layout keeps its number"},
+    {rule::pushes_kept, "worker-forgets-push",
+     "a worker takes a push for acknowledged when its shard's primary changes"},
+    {rule::done_not_leased, "done-pieces-leased-again",
+     "async: a new generation hands out pieces that are applied already"},
+    {rule::leased_once, "lease-counted-twice",
+     "a lease that is asked for again gets another batch, and the first one is lost"},
+    {rule::view_order, "stale-view-accepted", "a node takes a view that is older than its own"},
 };
 
 } // namespace

@@ -25,12 +25,18 @@ enum class rule : std::uint8_t {
   delay_bound,
   push_once,
   snapshot_added,
+  promote_synced,
+  generation_fenced,
+  pushes_kept,
+  done_not_leased,
+  leased_once,
+  view_order,
 };
 
 struct rule_description {
   rule id;
   std::string_view name;
-  std::string_view broken; // what a shard does when the rule is broken
+  std::string_view broken; // what an actor does when the rule is broken
 };
 
 /// All rules, in the order of the enum.

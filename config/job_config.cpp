@@ -77,6 +77,13 @@ void add_job(table& t) {
   job.option("request_timeout", &job_section::request_timeout,
              whole_number<seconds>(1, 86'400, "seconds"), "120",
              "How long any request between nodes may take before the job fails.");
+  job.option("replication", &job_section::replication, whole_number<std::uint32_t>(1, 2), "2",
+             "Copies of each shard, on different nodes. 2: what a server has acknowledged outlives "
+             "it; with servers on one node only, there is nowhere to put the second. 1: a server "
+             "that dies takes its part of the model with it (\"unreplicated\").");
+  job.option("wait", &job_section::wait, whole_number<seconds>(0, 86'400, "seconds"), "60",
+             "How long a running job that has lost its last worker or its last data server waits "
+             "for another before it fails.");
 }
 
 void add_data(table& t) {

@@ -63,6 +63,8 @@ struct job_section {
   std::string record;      // empty: do not
   std::uint64_t steps = 0; // 0: as many as the epochs give
   std::chrono::seconds request_timeout{0};
+  std::uint32_t replication = 0; // copies of each shard, 1 or 2
+  std::chrono::seconds wait{0};
 
   bool operator==(const job_section&) const = default;
 };

@@ -61,7 +61,8 @@ std::vector<finding> check_node(const node_config& c) {
     return {{"node.roles", fmt::format("required; name one or more of {}", list_names<role>())}};
   check_addresses(c, found);
   check_tls(c.tls, found);
-  if (c.node.heartbeat * heartbeats_per_timeout_min > c.node.node_timeout)
+  if (c.node.node_timeout.count() > 0 &&
+      c.node.heartbeat * heartbeats_per_timeout_min > c.node.node_timeout)
     found.push_back({"node.heartbeat_ms",
                      fmt::format("{} ms leave no room for {} heartbeats in node.node_timeout "
                                  "({} s); lower the one or raise the other",

@@ -51,11 +51,12 @@ void add_network(node_options& node) {
               whole_number<seconds>(1, 86'400, "seconds"), "30",
               "How long to try to reach the coordinator before giving up.");
   node.option("node_timeout", &node_section::node_timeout,
-              whole_number<seconds>(1, 86'400, "seconds"), "10",
-              "How long the coordinator hears nothing from a node before it gives the node up.");
+              whole_number<seconds>(0, 86'400, "seconds"), "0",
+              "How long the coordinator hears nothing from a node before it gives the node up. 0: "
+              "ten times its node.heartbeat_ms.");
   node.option("heartbeat_ms", &node_section::heartbeat,
-              whole_number<milliseconds>(10, 60'000, "milliseconds"), "200",
-              "Time between two signs of life of this node.");
+              whole_number<milliseconds>(10, 60'000, "milliseconds"), "100",
+              "Time between two signs of life of a node; the coordinator's counts.");
   node.option("shared_memory", &node_section::shared_memory, truth(), "true",
               "Nodes of one user on one host exchange tensors through shared memory instead of TCP "
               "or TLS, unless one of them says false here.");

@@ -36,7 +36,7 @@ struct node_section {
   std::optional<endpoint> coordinator;
   std::string cluster;
   std::chrono::seconds join_timeout{0};
-  std::chrono::seconds node_timeout{0};
+  std::chrono::seconds node_timeout{0};   // 0: by the heartbeat
   std::chrono::milliseconds heartbeat{0}; // key heartbeat_ms
   bool insecure = false;
   config::log_level log_level{};

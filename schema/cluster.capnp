@@ -71,6 +71,7 @@ struct MemberStatus {
   lastHeartbeat @2 :Heartbeat;
   processId @3 :UInt64;
   version @4 :Text;
+  draining @5 :Bool;
 }
 
 struct Status {
@@ -78,6 +79,17 @@ struct Status {
   uptimeMs @1 :UInt64;        # of the coordinator
   members @2 :List(MemberStatus);
   job @3 :import "job.capnp".JobUpdate;  # the latest job; phase "none" before the first
+}
+
+struct DrainNode {
+  # client -> coordinator, control lane. Answer: DrainStarted or Refusal (no such node, the last of its
+  # kind). The node stays a member, but nothing of a job is placed on it any more: its replicas move
+  # to other servers, then its workers and data servers leave the job. Idempotent.
+  node @0 :Text;              # name
+}
+
+struct DrainStarted {
+  replicas @0 :UInt32;        # that have to move
 }
 
 struct Shutdown {

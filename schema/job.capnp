@@ -11,6 +11,11 @@
 #   saving     partitions are collected from the shards and written (ExportPartition)
 #   done | failed | cancelled
 #
+# When a worker or data server is lost or comes while the job runs, or a server is lost, the members
+# *regroup*: a layout with a higher number fences what is on its way, its hosts say how far the shards
+# are (LayoutTaken), and a JobPlan with a higher revision (a *generation*) goes on from there. Control
+# requests without an answer are sent again, so all of them are idempotent.
+#
 # A change of a job's options (ChangeJob) ends training at the end of an epoch and goes through
 # preparing into training again, with the parameters as they are.
 #
@@ -124,6 +129,8 @@ struct JobUpdate {
   servers @26 :UInt32;        # shards, workers and data servers that take part
   dataServers @27 :UInt32;    # 0: each worker reads the data itself
   workerCount @28 :UInt32;
+  generation @29 :UInt32;     # revision of the JobPlan that the members act on
+  layout @30 :Layout;         # where the shards are
 }
 
 struct Table {
@@ -176,8 +183,8 @@ struct PieceSet {
 }
 struct JobPlan {
   # coordinator -> shards, workers, data servers; control lane. Idempotent. Answer: PlanReady or
-  # Refusal. With a higher revision it changes the options of a job that goes on: shards keep their
-  # parameters.
+  # Refusal. With a higher revision the job goes on with other options or members (a new generation):
+  # shards keep their parameters and ledgers, whatever else was under way is forgotten.
   jobId @0 :UInt64;
   config @1 :Text;
   sparse @2 :Bool;            # shape of the data
@@ -191,9 +198,10 @@ struct JobPlan {
   pieces @10 :UInt32;         # pieces of a step; see data.capnp
   stepsPerEpoch @11 :UInt64;
   steps @12 :UInt64;          # steps of the whole job
-  firstStep @13 :UInt64;      # where training begins; below steps
-  revision @14 :UInt32;       # from 0
+  firstStep @13 :UInt64;      # where training begins; steps when it is over
+  revision @14 :UInt32;       # the generation, from 0
   examples @15 :UInt64;       # in the training set
+  done @16 :PieceSet;         # pieces that no data server hands out again (async; otherwise empty)
 }
 
 struct PlanReady {
@@ -207,11 +215,11 @@ enum PhaseKind {
 
 struct StartPhase {
   # coordinator -> workers and data servers, control lane, data servers first. A phase ends when
-  # every worker has sent PhaseProgress with done. Idempotent by (jobId, phase). Data servers answer
-  # PlanReady.
+  # every worker has sent PhaseProgress with done. Idempotent by (jobId, phase). Answer: PlanReady.
   jobId @0 :UInt64;
   phase @1 :UInt32;           # from 1
   kind @2 :PhaseKind;
+  revision @3 :UInt32;        # of the plan that it belongs to; with another one it is ignored
 }
 
 struct LimitPhase {

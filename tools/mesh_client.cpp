@@ -176,6 +176,16 @@ result<job_change> mesh_client::change(const std::vector<std::string>& options) 
   return job_change{in.getJobId(), in.getStep(), in.getEpoch()};
 }
 
+result<std::uint32_t> mesh_client::drain(const std::string& node) {
+  mesh::draft<schema::DrainNode> request;
+  request->setNode(node);
+  auto answer = answer_to(router_->send(coordinator_, service_, request), "the drain");
+  if (!answer) return answer.failure();
+  auto started = mesh::message<schema::DrainStarted>::decode(*answer);
+  if (!started) return started.failure();
+  return (**started).getReplicas();
+}
+
 void mesh_client::cancel(std::uint64_t job_id) {
   mesh::draft<schema::CancelJob> cancel;
   cancel->setJobId(job_id);

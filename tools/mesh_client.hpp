@@ -49,6 +49,9 @@ public:
   next_update(std::chrono::milliseconds limit);
   /// Changes options ("job.strategy=ssp") of the running job. Errors: the coordinator's refusal.
   result<job_change> change(const std::vector<std::string>& options);
+  /// Takes a node out of the running job; how many replicas of shards have to leave it first.
+  /// Errors: the coordinator's refusal.
+  result<std::uint32_t> drain(const std::string& node);
   void cancel(std::uint64_t job_id);
   result<mesh::message<schema::Status>> status();
   /// Asks the coordinator to end the whole mesh.

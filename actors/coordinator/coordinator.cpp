@@ -14,6 +14,10 @@ constexpr mesh::service_id node_service{mesh::service_kind::node, 0};
 } // namespace
 
 result<void> coordinator_state::admit(const message<schema::Register>& request) {
+  const auto& identity = request.header().from;
+  if (const auto* known = members->find(identity.uuid);
+      known && known->identity.incarnation < identity.incarnation)
+    lose(identity.uuid, {errc::node_lost, "it has started again"});
   const auto changed = members->admit(request, now());
   if (!changed) return changed.failure();
   mesh::draft<schema::Registered> registered;
@@ -25,6 +29,7 @@ result<void> coordinator_state::admit(const message<schema::Register>& request) 
                                           "' joined (epoch " + std::to_string(members->epoch()) +
                                           ")");
     publish_view();
+    if (job) job->on_member_joined(*members->find(identity.uuid));
   }
   return {};
 }
@@ -87,11 +92,11 @@ result<void> coordinator_state::submit(const message<schema::SubmitJob>& request
                   .min_data_servers = at_least_one(in.getMinDataServers()),
                   .wait = std::chrono::seconds(in.getWaitSeconds()),
                   .client = request.sender()},
-      context, service, now());
+      context, service, *members, now());
   mesh::draft<schema::JobAccepted> accepted;
   accepted->setJobId(job->id());
   (void)context->router->reply(request, accepted);
-  job->on_tick(*members, now());
+  job->on_tick(now());
   tell_client();
   return {};
 }
@@ -101,6 +106,31 @@ result<void> coordinator_state::change(const message<schema::ChangeJob>& request
     return error{errc::refused,
                  "no job is running; `gradmesh submit` and `gradmesh run` start one"};
   return job->change(request);
+}
+
+result<void> coordinator_state::drain(const message<schema::DrainNode>& request) {
+  const auto name = mesh::text((*request).getNode());
+  const member* found = nullptr;
+  for (const auto& [uuid, m] : members->members()) {
+    if (m.name != name) continue;
+    if (found)
+      return error{errc::invalid_argument, "several nodes are called '" + name +
+                                               "'; node.name gives them names of their own"};
+    found = &m;
+  }
+  if (!found)
+    return error{errc::not_found,
+                 "no node of the mesh is called '" + name + "'; `gradmesh status` lists them"};
+  if (!job || job->ended())
+    return error{errc::refused, "no job is running that '" + name +
+                                    "' could take part in; the node can just be stopped"};
+  const auto replicas = job->drain(*found, now());
+  if (!replicas) return replicas.failure();
+  mesh::draft<schema::DrainStarted> started;
+  started->setReplicas(*replicas);
+  (void)context->router->reply(request, started);
+  tell_client();
+  return {};
 }
 
 result<void> coordinator_state::check_model_file(const std::string& path) const {
@@ -133,6 +163,7 @@ void coordinator_state::refused(const message<schema::Refusal>& refusal) {
 void coordinator_state::tell_client() {
   if (!job) return;
   (void)job->take_changed();
+  told_at = now();
   mesh::draft<schema::JobUpdate> update;
   job->fill_update(*update, now());
   // A client that has gone away does not end its job.
@@ -149,8 +180,9 @@ void coordinator_state::on_tick() {
     context->router->network().disconnect(silent.identity.uuid, why);
   }
   if (!job || job->ended()) return;
-  job->on_tick(*members, now());
-  tell_client();
+  job->on_tick(now());
+  if (job->take_changed() || now() - told_at >= defaults::coordinator::update_interval)
+    tell_client();
 }
 
 void coordinator_state::shut_down(const std::string& reason) {
@@ -240,6 +272,22 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
                                                       return job.on_partition(m, s.now());
                                                     });
                                               }),
+      mesh::receive<schema::LayoutTaken>(router,
+                                         [self](const auto& m) {
+                                           auto& s = self->state;
+                                           return s.for_job((*m).getJobId(), [&](job_run& job) {
+                                             return job.on_layout_taken(m, s.now());
+                                           });
+                                         }),
+      mesh::receive<schema::BackupSynced>(router,
+                                          [self](const auto& m) {
+                                            auto& s = self->state;
+                                            return s.for_job((*m).getJobId(), [&](job_run& job) {
+                                              return job.on_backup_synced(m, s.now());
+                                            });
+                                          }),
+      mesh::receive<schema::DrainNode>(router,
+                                       [self](const auto& m) { return self->state.drain(m); }),
       mesh::receive<schema::JobFailed>(
           router,
           [self](const auto& m) {

@@ -3,9 +3,9 @@
 /// The coordinator: keeps membership and runs one job at a time. Interface and messages:
 /// actors.hpp, schema/cluster.capnp, schema/job.capnp.
 ///
-/// Failure: a member whose link breaks or that is silent for too long is removed, and fails the job
-/// if it takes part; the client that submitted the job is told. If the coordinator itself ends, its
-/// members notice by their links.
+/// Failure: a member whose link breaks or that is silent for too long is removed; a job that it
+/// takes part in regroups (job_run.hpp). If the coordinator itself ends, its members notice by
+/// their links, and go on with what they do.
 
 #include "actors/actors.hpp"
 #include "actors/coordinator/job_run.hpp"
@@ -17,8 +17,8 @@
 namespace gradmesh::coordinator {
 
 struct coordinator_options {
-  std::chrono::milliseconds heartbeat{200};
-  std::chrono::milliseconds node_timeout{10'000};
+  std::chrono::milliseconds heartbeat{100};
+  std::chrono::milliseconds node_timeout{1'000};
 };
 
 struct coordinator_state {
@@ -32,11 +32,13 @@ struct coordinator_state {
   std::unique_ptr<membership> members;
   std::unique_ptr<job_run> job;
   std::uint64_t jobs = 0;
+  env::time_point told_at; // followers, last
 
   result<void> admit(const message<schema::Register>& request);
   result<void> status(const message<schema::StatusRequest>& request) const;
   result<void> change(const message<schema::ChangeJob>& request);
   result<void> submit(const message<schema::SubmitJob>& request);
+  result<void> drain(const message<schema::DrainNode>& request);
   void lose(const mesh::node_uuid& uuid, const error& why);
   void refused(const message<schema::Refusal>& refusal);
   void on_tick();

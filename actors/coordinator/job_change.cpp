@@ -91,6 +91,12 @@ result<void> job_change::on_limit(const message<schema::PhaseLimit>& limit,
   return {};
 }
 
+result<void> job_change::repeat(const job::job_plan& plan, std::uint32_t phase,
+                                mesh::router& router) {
+  phase_ = phase;
+  return tell(plan.data_servers, plan.job_id, latest_, router);
+}
+
 std::optional<std::uint64_t> job_change::step() const {
   return waiting_for_.empty() ? std::optional(latest_) : std::nullopt;
 }

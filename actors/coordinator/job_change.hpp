@@ -27,6 +27,10 @@ public:
   result<void> on_limit(const message<schema::PhaseLimit>& limit, const job::job_plan& plan,
                         mesh::router& router);
 
+  /// Tells the data servers of another phase, which know nothing of it, where training ends. Only
+  /// when that is known. Errors: those of `send`.
+  result<void> repeat(const job::job_plan& plan, std::uint32_t phase, mesh::router& router);
+
   bool asked(std::uint64_t message_id) const { return asked_.contains(message_id); }
   /// Tells who asked for the change that it does not come about.
   void refuse(const error& why, mesh::router& router) const;

@@ -47,11 +47,16 @@ void job_report::begin_phase(schema::JobPhase phase, env::time_point now) {
   }
   phase_ = phase;
   phase_began_ = now;
+  if (phase == schema::JobPhase::TRAINING) {
+    phase_examples_.clear();
+    recent_loss_.clear();
+  }
+  if (phase == schema::JobPhase::EVALUATING) evaluation_.clear();
 }
 
 void job_report::keep_training() {
-  for (const auto& [rank, progress] : training_) {
-    auto& copy = earlier_[rank];
+  for (const auto& [who, progress] : training_) {
+    auto& copy = earlier_[who];
     copy = std::make_unique<capnp::MallocMessageBuilder>();
     copy->setRoot(progress_in(progress));
   }
@@ -67,15 +72,16 @@ void job_report::add(const mesh::message<schema::PhaseProgress>& progress) {
   auto copy = std::make_unique<capnp::MallocMessageBuilder>();
   copy->setRoot(worker);
   if (phase_ != schema::JobPhase::TRAINING) {
-    evaluation_[worker.getRank()] = std::move(copy);
+    evaluation_[progress.sender()] = std::move(copy);
     return;
   }
-  if (const auto before = earlier_.find(worker.getRank()); before != earlier_.end())
+  phase_examples_[progress.sender()] = worker.getExamples() + worker.getSkippedExamples();
+  if (const auto before = earlier_.find(progress.sender()); before != earlier_.end())
     add_totals(copy->getRoot<schema::WorkerProgress>(), progress_in(before->second));
-  training_[worker.getRank()] = std::move(copy);
+  training_[progress.sender()] = std::move(copy);
   const double loss = worker.getRecentLoss();
   if (std::isnan(loss)) return;
-  recent_loss_[worker.getRank()] = loss;
+  recent_loss_[progress.sender()] = loss;
   if (examples_total_ == 0) return;
   constexpr auto buckets = defaults::coordinator::loss_history_max;
   const auto bucket =
@@ -86,16 +92,16 @@ void job_report::add(const mesh::message<schema::PhaseProgress>& progress) {
 }
 
 std::uint64_t job_report::examples_done() const {
-  std::uint64_t done = 0;
-  for (const auto& [rank, progress] : training_)
-    done += progress_in(progress).getExamples() + progress_in(progress).getSkippedExamples();
+  auto done = examples_before_;
+  for (const auto& [who, examples] : phase_examples_)
+    done += examples;
   return done;
 }
 
 double job_report::recent_loss() const {
   if (recent_loss_.empty()) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0;
-  for (const auto& [rank, loss] : recent_loss_)
+  for (const auto& [who, loss] : recent_loss_)
     sum += loss;
   return sum / static_cast<double>(recent_loss_.size());
 }
@@ -125,14 +131,18 @@ void job_report::fill(schema::JobUpdate::Builder out, const job::job_plan& plan,
   out.setFailedNode(failed_node);
 
   auto workers = out.initWorkers(static_cast<unsigned>(training_.size()));
-  unsigned i = 0;
-  for (const auto& [rank, progress] : training_)
-    workers.setWithCaveats(i++, progress_in(progress));
+  // In rank order; who is not there any more stands behind, as it was last.
+  std::vector<std::pair<std::size_t, schema::WorkerProgress::Reader>> ordered;
+  for (const auto& [who, progress] : training_)
+    ordered.emplace_back(job::index_of(plan.workers, who), progress_in(progress));
+  std::ranges::stable_sort(ordered, {}, [](const auto& entry) { return entry.first; });
+  for (unsigned i = 0; i < ordered.size(); ++i)
+    workers.setWithCaveats(i, ordered[i].second);
 
   std::uint64_t tested = 0;
   std::uint64_t correct = 0;
   double loss = 0;
-  for (const auto& [rank, progress] : evaluation_) {
+  for (const auto& [who, progress] : evaluation_) {
     const auto worker = progress_in(progress);
     tested += worker.getExamples();
     correct += worker.getCorrect();

@@ -28,6 +28,9 @@ public:
 
   void begin_phase(schema::JobPhase phase, env::time_point now);
   void set_examples_total(std::uint64_t train) { examples_total_ = train; }
+  /// Of the training examples so many are done for good; what workers report in the phase that
+  /// comes is done beyond them.
+  void set_examples_before(std::uint64_t examples) { examples_before_ = examples; }
   void add(const mesh::message<schema::PhaseProgress>& progress);
   /// Stops the phase's clock; the job has ended.
   void end(env::time_point now);
@@ -57,13 +60,15 @@ private:
   double train_seconds_ = 0;
   std::uint64_t examples_total_ = 0;
   /// What each worker did in the training phases before this one, and up to its latest report; and
-  /// its latest report in evaluation; by rank.
+  /// its latest report in evaluation. By worker, because ranks change with the members of the job.
   /// Copies, because reading a received message is limited and these are read again and again.
   using kept_progress = std::unique_ptr<capnp::MallocMessageBuilder>;
-  std::map<std::uint32_t, kept_progress> earlier_;
-  std::map<std::uint32_t, kept_progress> training_;
-  std::map<std::uint32_t, kept_progress> evaluation_;
-  std::map<std::uint32_t, double> recent_loss_; // by rank
+  std::map<mesh::address, kept_progress> earlier_;
+  std::map<mesh::address, kept_progress> training_;
+  std::map<mesh::address, kept_progress> evaluation_;
+  std::map<mesh::address, std::uint64_t> phase_examples_; // done in this training phase
+  std::map<mesh::address, double> recent_loss_;           // of those that train now
+  std::uint64_t examples_before_ = 0;
   std::vector<loss_bucket> loss_history_;
 };
 

@@ -1,14 +1,8 @@
 #include "actors/coordinator/job_run.hpp"
 
 #include "actors/defaults.hpp"
-#include "actors/job/partition_body.hpp"
 #include "actors/parameters/table_rules.hpp"
-#include "actors/store/fingerprint.hpp"
-#include "actors/store/model_file.hpp"
-#include "actors/version.hpp"
 #include "gpu/cpu_backend.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -16,10 +10,12 @@
 namespace gradmesh::coordinator {
 
 job_run::job_run(job_request request, node::context_ptr context, mesh::service_id service,
-                 env::time_point now)
-    : request_(std::move(request)), context_(std::move(context)), service_(service), report_(now),
+                 const membership& members, env::time_point now)
+    : request_(std::move(request)), context_(std::move(context)), service_(service),
+      members_(members), report_(now), requests_(*context_->router, service),
       wait_until_(now +
-                  std::min<std::chrono::seconds>(request_.wait, defaults::coordinator::wait_max)) {
+                  std::min<std::chrono::seconds>(request_.wait, defaults::coordinator::wait_max)),
+      round_(*context_->router, service) {
   plan_.job_id = request_.id;
   plan_.config = request_.config;
 }
@@ -32,6 +28,8 @@ void job_run::fill_update(schema::JobUpdate::Builder out, env::time_point now) c
   out.setJobId(request_.id);
   out.setName(request_.config.job.name);
   out.setStrategy(std::string(to_string(plan_.config.job.strategy)));
+  out.setGeneration(plan_.revision);
+  if (keeper_) job::encode(keeper_->layout(), request_.id, out.initLayout());
   report_.fill(out, plan_, now);
 }
 
@@ -42,8 +40,9 @@ void job_run::enter(phase next, env::time_point now) {
   report_.begin_phase(next, now);
   report_.text.clear();
   wait_until_ = now + plan_.config.job.request_timeout;
-  waiting_for_.clear();
-  asked_.clear();
+  requests_.clear();
+  still_working_.clear();
+  starting_ = false;
   changed_ = true;
 }
 
@@ -60,34 +59,18 @@ void job_run::finish(phase last, env::time_point now) {
   exported_.clear();
 }
 
-bool job_run::answered(const mesh::address& who) {
-  return waiting_for_.erase(who) == 1 && waiting_for_.empty();
-}
-
 template <class T>
-bool job_run::ask(const job::place& place, const mesh::draft<T>& what, env::time_point now) {
-  waiting_for_.insert(place.where);
-  const auto sent = context_->router->send(place.where, service_, what);
-  if (sent)
-    asked_.insert(sent->message_id);
-  else
-    fail({sent.failure().code, std::string("cannot send ") + mesh::message_traits<T>::name +
-                                   " to '" + place.name + "': " + sent.failure().text},
-         place.name, now);
-  return bool(sent);
-}
-
-template <class T>
-bool job_run::ask(const std::vector<job::place>& places, const mesh::draft<T>& what,
-                  env::time_point now) {
-  return std::all_of(places.begin(), places.end(),
-                     [&](const job::place& place) { return ask(place, what, now); });
+void job_run::ask(const std::vector<job::place>& places, mesh::draft<T> what, env::time_point now) {
+  const auto shared = std::make_shared<const mesh::draft<T>>(std::move(what));
+  for (const auto& place : places)
+    requests_.ask(place.where, shared, now);
 }
 
 std::string job_run::name_of(const mesh::address& who) const {
   for (const auto& place : participants())
     if (place.where == who) return place.name;
-  return mesh::short_name(who.node);
+  const auto* known = members_.find(who.node);
+  return known ? known->name : mesh::short_name(who.node);
 }
 
 std::vector<job::place> job_run::participants() const {
@@ -99,7 +82,9 @@ std::vector<job::place> job_run::participants() const {
 
 std::string job_run::waiting_names() const {
   std::string names;
-  for (const auto& who : waiting_for_)
+  const auto waits =
+      regrouping_ == regrouping::layout ? round_.waiting_for() : requests_.waiting_for();
+  for (const auto& who : waits)
     names += (names.empty() ? "" : ", ") + name_of(who);
   return names;
 }
@@ -122,7 +107,8 @@ void job_run::cancel(env::time_point now) {
 }
 
 void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_point now) {
-  if (change_ && change_->asked(refusal.header().in_reply_to)) {
+  const auto number = refusal.header().in_reply_to;
+  if (change_ && change_->asked(number)) {
     const auto why = mesh::to_error(*refusal);
     change_->refuse({why.code, "'" + name_of(refusal.sender()) + "': " + why.text},
                     *context_->router);
@@ -130,91 +116,105 @@ void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_poin
     return;
   }
   // One of an earlier phase or job comes late and does not matter any more.
-  if (!asked_.contains(refusal.header().in_reply_to)) return;
+  if (!requests_.asked(number) && !round_.asked(number)) return;
   const auto why = mesh::to_error(*refusal);
   const auto name = name_of(refusal.sender());
-  fail({why.code, "'" + name + "': " + why.text}, name, now);
+  const auto text = "'" + name + "': " + why.text;
+  // Who was lost first is what people look for.
+  if (regrouping_ != regrouping::no && !culprit_.empty())
+    fail({why.code, text + " (after " + reason_ + ")"}, culprit_, now);
+  else
+    fail({why.code, text}, name, now);
 }
 
-void job_run::on_member_lost(const member& lost, const error& why, env::time_point now) {
-  if (phase_ == phase::WAITING) return;
-  for (const auto& place : participants())
-    if (place.where.node == lost.identity.uuid)
-      return fail({errc::node_lost, "node '" + lost.name + "' is gone: " + why.text}, lost.name,
-                  now);
+void job_run::on_tick(env::time_point now) {
+  if (ended()) return;
+  if (phase_ == phase::WAITING) return wait_for_members(now);
+  // What a shard sends of the model is large, and another copy of it helps nobody.
+  requests_.repeat(now, phase_ == phase::SAVING ? plan_.config.job.request_timeout / 4
+                                                : defaults::coordinator::repeat_interval);
+  round_.on_tick(now);
+  if (regrouping_ == regrouping::members) gather_members(now);
+  if (phase_ == phase::TRAINING && !starting_) take_in_arrivals(now);
+  check_deadline(now);
 }
 
-std::vector<job::place> job_run::data_places(const membership& members) const {
-  if (!plan_.partitioned()) return members.services(mesh::service_kind::data_server);
-  std::vector<job::place> places;
-  for (const auto& worker : plan_.workers)
-    places.push_back(
-        {{worker.where.node, {mesh::service_kind::local_data, worker.where.service.index}},
-         worker.name});
-  return places;
-}
-
-void job_run::on_tick(const membership& members, env::time_point now) {
-  if (phase_ == phase::WAITING) {
-    plan_.layout = job::unreplicated(members.services(mesh::service_kind::server_shard));
-    plan_.workers = members.services(mesh::service_kind::worker);
-    plan_.data_servers = data_places(members);
-    std::string missing;
-    const auto need = [&](const char* what, std::size_t have, std::size_t wanted) {
-      if (have < wanted)
-        missing += (missing.empty() ? "" : ", ") + std::to_string(wanted - have) + " more " + what;
-    };
-    need("server shard(s)", plan_.layout.size(), request_.min_servers);
-    need("worker(s)", plan_.workers.size(), request_.min_workers);
-    if (!plan_.partitioned())
-      need("data server(s)", plan_.data_servers.size(), request_.min_data_servers);
-    if (missing.empty()) return load(now);
-    report_.text = missing;
-    if (now > wait_until_)
-      fail({errc::timed_out, "gave up waiting for " + report_.text + " after " +
-                                 std::to_string(request_.wait.count()) +
-                                 " s; start them, or ask for fewer"},
-           "", now);
-    return;
-  }
+void job_run::check_deadline(env::time_point now) {
   // Loading takes as long as the data does, and workers report for themselves in training and
   // evaluation; lost members are noticed by membership.
-  const bool timed = phase_ == phase::PREPARING || phase_ == phase::SAVING || starting_;
-  if (!ended() && timed && now > wait_until_)
-    fail({errc::timed_out, "no answer from " + waiting_names() + " within " +
-                               std::to_string(plan_.config.job.request_timeout.count()) +
-                               " s (job.request_timeout)"},
-         waiting_names(), now);
+  const bool patient = regrouping_ == regrouping::members || regrouping_ == regrouping::data;
+  const bool timed =
+      (phase_ == phase::PREPARING && !patient) || phase_ == phase::SAVING || starting_;
+  if (ended() || !timed || now <= wait_until_) return;
+  fail({errc::timed_out, "no answer from " + waiting_names() + " within " +
+                             std::to_string(plan_.config.job.request_timeout.count()) +
+                             " s (job.request_timeout)"},
+       waiting_names(), now);
 }
 
-// --- loading and preparing ----------------------------------------------------------------------
+// --- waiting, loading, preparing ----------------------------------------------------------------
+
+void job_run::wait_for_members(env::time_point now) {
+  const auto servers = members_.services(mesh::service_kind::server_shard);
+  plan_.workers = members_.services(mesh::service_kind::worker);
+  plan_.data_servers = plan_.partitioned() ? own_data_of(plan_.workers)
+                                           : members_.services(mesh::service_kind::data_server);
+  std::string missing;
+  const auto need = [&](const char* what, std::size_t have, std::size_t wanted) {
+    if (have < wanted)
+      missing += (missing.empty() ? "" : ", ") + std::to_string(wanted - have) + " more " + what;
+  };
+  need("server shard(s)", servers.size(), request_.min_servers);
+  need("worker(s)", plan_.workers.size(), request_.min_workers);
+  if (!plan_.partitioned())
+    need("data server(s)", plan_.data_servers.size(), request_.min_data_servers);
+  if (missing.empty()) {
+    // After a beginning that came to nothing the number goes on, so that nothing of it counts.
+    keeper_.emplace(servers, plan_.config.job.replication,
+                    keeper_ ? keeper_->layout().number + 1 : 1, context_->rules);
+    plan_.layout = keeper_->layout();
+    return load(now);
+  }
+  report_.text = missing + (reason_.empty() ? "" : " (" + reason_ + ")");
+  if (now > wait_until_)
+    fail({errc::timed_out, "gave up waiting for " + report_.text + " after " +
+                               std::to_string(request_.wait.count()) +
+                               " s; start them, or ask for fewer"},
+         culprit_, now);
+}
 
 void job_run::load(env::time_point now) {
   enter(phase::LOADING, now);
+  loaded_.clear();
   mesh::draft<schema::LoadData> load;
   load->setJobId(request_.id);
   load->setConfig(config::dump_job(request_.config));
-  if (ask(plan_.data_servers, load, now)) report_.text = "reading data: " + waiting_names();
+  ask(plan_.data_servers, std::move(load), now);
+  report_.text = "reading data: " + waiting_names();
 }
 
 result<void> job_run::on_data_loaded(const message<schema::DataLoaded>& loaded,
                                      env::time_point now) {
   const auto in = *loaded;
-  if (phase_ != phase::LOADING || !waiting_for_.contains(loaded.sender())) return {};
   const learning::data_shape shape{in.getSparse() ? learning::layout::sparse
                                                   : learning::layout::dense,
                                    in.getFeatures(), in.getClasses()};
-  const bool first = waiting_for_.size() == plan_.data_servers.size();
   auto& data = report_.data;
-  if (!first && (shape != plan_.shape || data.train_examples != in.getTrainExamples() ||
-                 data.test_examples != in.getTestExamples())) {
-    fail({errc::malformed_data, "data servers read different data: '" + name_of(loaded.sender()) +
-                                    "' has " + std::to_string(in.getTrainExamples()) +
-                                    " training examples, another has " +
-                                    std::to_string(data.train_examples)},
-         name_of(loaded.sender()), now);
+  const bool awaited = requests_.take(loaded.header());
+  if (!awaited && loading_.erase(loaded.sender()) == 0) return {};
+  if (!loaded_.empty() && (shape != plan_.shape || data.train_examples != in.getTrainExamples() ||
+                           data.test_examples != in.getTestExamples())) {
+    const error why{errc::malformed_data,
+                    "data servers read different data: '" + name_of(loaded.sender()) + "' has " +
+                        std::to_string(in.getTrainExamples()) + " training examples, another has " +
+                        std::to_string(data.train_examples)};
+    if (awaited)
+      fail(why, name_of(loaded.sender()), now);
+    else // a newcomer that the job can do without
+      context_->log(env::severity::warning, why.text);
     return {};
   }
+  loaded_.insert(loaded.sender());
   plan_.shape = shape;
   data.train_examples = in.getTrainExamples();
   data.test_examples = in.getTestExamples();
@@ -222,7 +222,11 @@ result<void> job_run::on_data_loaded(const message<schema::DataLoaded>& loaded,
   data.class_names.clear();
   for (const auto name : in.getClassNames())
     data.class_names.push_back(mesh::text(name));
-  if (answered(loaded.sender())) prepare(now);
+  if (!awaited || !requests_.empty()) return {};
+  if (phase_ == phase::LOADING)
+    prepare(now);
+  else if (regrouping_ == regrouping::data)
+    gather_members(now);
   return {};
 }
 
@@ -259,23 +263,38 @@ void job_run::prepare(env::time_point now) {
   const auto whole_epochs = plan_.steps / plan_.steps_per_epoch;
   report_.set_examples_total(whole_epochs * train +
                              plan_.steps % plan_.steps_per_epoch * job.batch_size);
+  resume_ = phase::TRAINING;
   ask_by_plan(now);
 }
 
 void job_run::ask_by_plan(env::time_point now) {
-  const auto plan = job::encode(plan_);
-  (void)(ask(plan_.layout.primaries(), plan, now) && ask(plan_.data_servers, plan, now) &&
-         ask(plan_.workers, plan, now));
+  const auto hosts = plan_.layout.hosts();
+  planned_.clear();
+  for (const auto& host : hosts)
+    planned_.insert(host.where);
+  ask(hosts, job::encode(plan_), now);
+  ask(plan_.data_servers, job::encode(plan_), now);
+  ask(plan_.workers, job::encode(plan_), now);
 }
 
 result<void> job_run::on_ready(const message<schema::PlanReady>& ready, env::time_point now) {
-  if (phase_ != phase::PREPARING && !starting_) return {};
-  if (!answered(ready.sender())) return {};
+  if (!requests_.take(ready.header()) || !requests_.empty()) return {};
   if (phase_ == phase::PREPARING)
-    start_phase(phase::TRAINING, now);
+    resume(now);
   else if (starting_)
     start_workers(now);
   return {};
+}
+
+void job_run::resume(env::time_point now) {
+  regrouping_ = regrouping::no;
+  begun_ = true;
+  if (resume_ == phase::EVALUATING)
+    start_phase(phase::EVALUATING, now);
+  else if (plan_.first_step < plan_.steps)
+    start_phase(phase::TRAINING, now);
+  else
+    after_training(now);
 }
 
 // --- training and evaluating --------------------------------------------------------------------
@@ -284,42 +303,60 @@ void job_run::start_phase(phase next, env::time_point now) {
   enter(next, now);
   ++phase_number_;
   starting_ = true;
+  arrivals_.clear();
+  ask(plan_.data_servers, start_message(), now);
+}
+
+mesh::draft<schema::StartPhase> job_run::start_message() const {
   mesh::draft<schema::StartPhase> start;
   start->setJobId(request_.id);
   start->setPhase(phase_number_);
-  start->setKind(next == phase::TRAINING ? schema::PhaseKind::TRAIN : schema::PhaseKind::EVALUATE);
-  (void)ask(plan_.data_servers, start, now);
+  start->setRevision(plan_.revision);
+  start->setKind(phase_ == phase::TRAINING ? schema::PhaseKind::TRAIN
+                                           : schema::PhaseKind::EVALUATE);
+  return start;
 }
 
 void job_run::start_workers(env::time_point now) {
   starting_ = false;
-  mesh::draft<schema::StartPhase> start;
-  start->setJobId(request_.id);
-  start->setPhase(phase_number_);
-  start->setKind(phase_ == phase::TRAINING ? schema::PhaseKind::TRAIN
-                                           : schema::PhaseKind::EVALUATE);
-  (void)ask(plan_.workers, start, now);
+  // Where a change was agreed on, these data servers do not know it yet.
+  if (change_ && phase_ == phase::TRAINING)
+    if (auto told = change_->repeat(plan_, phase_number_, *context_->router); !told)
+      return fail(told.failure(), "", now);
+  for (const auto& worker : plan_.workers)
+    still_working_.insert(worker.where);
+  ask(plan_.workers, start_message(), now);
 }
 
 result<void> job_run::on_progress(const message<schema::PhaseProgress>& progress,
                                   env::time_point now) {
   const auto in = *progress;
   const bool running = (phase_ == phase::TRAINING || phase_ == phase::EVALUATING) && !starting_;
-  if (!running || in.getPhase() != phase_number_ || !waiting_for_.contains(progress.sender()))
+  if (!running || in.getPhase() != phase_number_ || !still_working_.contains(progress.sender()))
     return {};
   const auto rank = in.getProgress().getRank();
   if (rank >= plan_.workers.size() || plan_.workers[rank].where != progress.sender())
     return error{errc::refused, "'" + name_of(progress.sender()) + "' is not worker " +
                                     std::to_string(rank) + " of this job"};
   report_.add(progress);
-  if (!in.getDone() || !answered(progress.sender())) return {};
+  if (!in.getDone()) return {};
+  still_working_.erase(progress.sender());
+  if (!still_working_.empty()) return {};
   if (phase_ == phase::TRAINING && change_)
     apply_change(now);
-  else if (phase_ == phase::TRAINING && report_.data.test_examples > 0)
-    start_phase(phase::EVALUATING, now);
+  else if (phase_ == phase::TRAINING)
+    after_training(now);
   else
     save(now);
   return {};
+}
+
+void job_run::after_training(env::time_point now) {
+  plan_.first_step = plan_.steps; // what regroups from here on does not train again
+  if (report_.data.test_examples > 0)
+    start_phase(phase::EVALUATING, now);
+  else
+    save(now);
 }
 
 // --- changing ------------------------------------------------------------------------------------
@@ -348,6 +385,9 @@ result<void> job_run::on_limit(const message<schema::PhaseLimit>& limit) {
 void job_run::apply_change(env::time_point now) {
   plan_.config = change_->options();
   plan_.first_step = *change_->step();
+  plan_.done = {};
+  report_.set_examples_before(job::examples_before(plan_, plan_.first_step));
+  resume_ = phase::TRAINING;
   ++plan_.revision;
   change_.reset();
   context_->log(env::severity::info,
@@ -356,95 +396,6 @@ void job_run::apply_change(env::time_point now) {
                     std::to_string(plan_.first_step / plan_.steps_per_epoch) + " on");
   enter(phase::PREPARING, now);
   ask_by_plan(now);
-}
-
-// --- saving -------------------------------------------------------------------------------------
-
-void job_run::save(env::time_point now) {
-  enter(phase::SAVING, now);
-  exports_asked_ = 0;
-  exporting_.clear();
-  exported_.clear();
-  export_more(now);
-}
-
-void job_run::export_more(env::time_point now) {
-  const auto map = job::make_partition_map(plan_);
-  if (!map) return fail(map.failure(), "", now);
-  while (exports_asked_ < plan_.partitions &&
-         exporting_.size() < defaults::coordinator::exports_in_flight) {
-    mesh::draft<schema::ExportPartition> wanted;
-    wanted->setJobId(request_.id);
-    wanted->setPartition(exports_asked_);
-    exporting_.insert(exports_asked_);
-    if (!ask(plan_.layout.primary(map->owner(exports_asked_++)), wanted, now)) return;
-  }
-}
-
-result<void> job_run::on_partition(const message<schema::PartitionContent>& content,
-                                   env::time_point now) {
-  if (phase_ != phase::SAVING || (*content).getJobId() != request_.id) return {};
-  auto map = job::make_partition_map(plan_);
-  if (!map) return map.failure();
-  const parameters::body_layout layout(plan_.tables);
-  auto partition = job::decode_partition(content, *map, layout.row_widths());
-  if (!partition) {
-    fail(partition.failure(), name_of(content.sender()), now);
-    return {};
-  }
-  if (content.sender() != plan_.layout.primary(map->owner(partition->partition)).where ||
-      exporting_.erase(partition->partition) == 0)
-    return {};
-  wait_until_ = now + plan_.config.job.request_timeout;
-  exported_.push_back(std::move(*partition));
-  if (exported_.size() < plan_.partitions) {
-    export_more(now);
-    return {};
-  }
-  if (auto written = write_model(); !written)
-    fail(written.failure(), context_->node_name, now);
-  else
-    finish(phase::DONE, now);
-  return {};
-}
-
-result<void> job_run::write_model() {
-  const auto& config = plan_.config;
-  auto map = job::make_partition_map(plan_);
-  if (!map) return map.failure();
-  const auto source = job::data_source_of(config);
-  store::model_content model{.created_by = std::string("gradmesh ") + version,
-                             .job_name = config.job.name,
-                             .model_kind = job::model_options_of(config).kind,
-                             .hidden = config.model.hidden,
-                             .l2 = static_cast<float>(config.model.l2),
-                             .seed = config.job.seed,
-                             .shape = plan_.shape,
-                             .class_names = report_.data.class_names,
-                             .data_format = source.format,
-                             .data_scale = fmt::format("{}", source.scale),
-                             .feature_options = {},
-                             .tables = plan_.tables,
-                             .dense = {},
-                             .sparse = {}};
-  if (auto assembled = store::assemble_model(exported_, *map, model); !assembled) return assembled;
-  exported_.clear();
-  report_.parameters = model.dense.size();
-  for (const auto& table : model.sparse)
-    report_.parameters += table.rows.size();
-  auto sha256 = store::parameters_sha256(model);
-  if (!sha256) return sha256.failure();
-  report_.parameters_sha256 = *sha256;
-  if (config.job.model_file.empty()) return {};
-  const auto bytes = store::write_model(model);
-  if (!bytes) return bytes.failure();
-  const std::string_view text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-  if (auto written = context_->disk->write(config.job.model_file, text); !written)
-    return error{written.failure().code,
-                 "the model is trained but cannot be saved: " + written.failure().text +
-                     " (job.model_file says where)"};
-  report_.model_file = config.job.model_file;
-  return {};
 }
 
 } // namespace gradmesh::coordinator

@@ -4,13 +4,22 @@
 /// code: time comes in by argument, messages go out by the router.
 ///
 /// Each phase is a barrier: it begins by asking some members and ends when all have answered. A
-/// refusal by any of them, the loss of a member that takes part, or silence beyond the phase's
-/// deadline fails the job with the name of who it was. An event that does not belong to the present
-/// phase is late and ignored.
+/// request without an answer is sent again. A refusal, or silence beyond the phase's deadline,
+/// fails the job with the name of who it was. An event that does not belong to the present phase is
+/// late and ignored.
+///
+/// When members are lost or come while the job runs, it regroups (job_regroup.cpp): a layout fences
+/// what is under way and tells how far the shards are, and a new generation of members goes on from
+/// there. A server that is lost is replaced by the backups of its shards. Only a shard without a
+/// synced backup, or nobody left to work for longer than job.wait, fails the job.
 
 #include "actors/coordinator/job_change.hpp"
+#include "actors/coordinator/job_members.hpp"
 #include "actors/coordinator/job_report.hpp"
+#include "actors/coordinator/layout_keeper.hpp"
+#include "actors/coordinator/layout_round.hpp"
 #include "actors/coordinator/membership.hpp"
+#include "actors/coordinator/open_requests.hpp"
 #include "actors/node/context.hpp"
 #include "actors/parameters/partition_content.hpp"
 
@@ -30,8 +39,9 @@ struct job_request {
 
 class job_run {
 public:
+  /// `members` outlives the run.
   job_run(job_request request, node::context_ptr context, mesh::service_id service,
-          env::time_point now);
+          const membership& members, env::time_point now);
 
   std::uint64_t id() const { return request_.id; }
   const mesh::address& client() const { return request_.client; }
@@ -40,8 +50,8 @@ public:
   bool take_changed() { return std::exchange(changed_, false); }
   void fill_update(schema::JobUpdate::Builder out, env::time_point now) const;
 
-  /// Starts when enough members are there; looks at deadlines.
-  void on_tick(const membership& members, env::time_point now);
+  /// Starts when enough members are there; takes in who has come; looks at deadlines.
+  void on_tick(env::time_point now);
   result<void> on_data_loaded(const message<schema::DataLoaded>& loaded, env::time_point now);
   result<void> on_ready(const message<schema::PlanReady>& ready, env::time_point now);
   result<void> on_progress(const message<schema::PhaseProgress>& progress, env::time_point now);
@@ -50,35 +60,60 @@ public:
   /// training or changes already, those of job_change.
   result<void> change(const message<schema::ChangeJob>& request);
   result<void> on_limit(const message<schema::PhaseLimit>& limit);
+  result<void> on_layout_taken(const message<schema::LayoutTaken>& taken, env::time_point now);
+  result<void> on_backup_synced(const message<schema::BackupSynced>& synced, env::time_point now);
   void on_refused(const message<schema::Refusal>& refusal, env::time_point now);
+  /// Takes a node out of the job: the replicas that it has, which are told, move to other servers;
+  /// its workers and data servers leave. Errors: `refused` where nobody could take their place.
+  result<std::uint32_t> drain(const member& node, env::time_point now);
+  /// After `members` has forgotten it.
   void on_member_lost(const member& lost, const error& why, env::time_point now);
+  void on_member_joined(const member& joined);
   void fail(const error& why, const std::string& node, env::time_point now);
   void cancel(env::time_point now);
 
 private:
   using phase = schema::JobPhase;
 
+  /// What a regrouping job waits for.
+  enum class regrouping : std::uint8_t { no, layout, members, data, plan };
+
   void enter(phase next, env::time_point now);
   void finish(phase last, env::time_point now);
-  /// True when the last of those that the phase waits for has answered.
-  bool answered(const mesh::address& who);
   template <class T>
-  bool ask(const std::vector<job::place>& places, const mesh::draft<T>& what, env::time_point now);
-  template <class T>
-  bool ask(const job::place& place, const mesh::draft<T>& what, env::time_point now);
+  void ask(const std::vector<job::place>& places, mesh::draft<T> what, env::time_point now);
   /// Whoever takes part, hosts of shards first.
   std::vector<job::place> participants() const;
   std::string name_of(const mesh::address& who) const;
   std::string waiting_names() const;
+  void check_deadline(env::time_point now);
 
-  std::vector<job::place> data_places(const membership& members) const;
+  void wait_for_members(env::time_point now);
   void load(env::time_point now);
   void prepare(env::time_point now);
   void ask_by_plan(env::time_point now);
+  /// Goes on with what the plan was made for.
+  void resume(env::time_point now);
   /// Goes on with the options of a change that was agreed on.
   void apply_change(env::time_point now);
   void start_phase(phase next, env::time_point now);
+  mesh::draft<schema::StartPhase> start_message() const;
   void start_workers(env::time_point now);
+  void after_training(env::time_point now);
+
+  // job_regroup.cpp
+  void begin_again(const std::string& reason, env::time_point now);
+  /// Adapts the layout to the servers that are there; false if that ended the job.
+  bool settle_layout(const error& why, const std::string& node, env::time_point now, bool& changed);
+  void publish_layout(env::time_point now);
+  void introduce(const std::vector<job::place>& hosts);
+  void regroup(const std::string& reason, env::time_point now);
+  void gather_members(env::time_point now);
+  void set_progress();
+  void take_in_arrivals(env::time_point now);
+  void load_newcomers();
+
+  // job_saving.cpp
   void save(env::time_point now);
   void export_more(env::time_point now);
   result<void> write_model();
@@ -86,16 +121,33 @@ private:
   const job_request request_;
   const node::context_ptr context_;
   const mesh::service_id service_;
+  const membership& members_;
   job::job_plan plan_;
   job_report report_;
   phase phase_ = phase::WAITING;
   bool changed_ = true;
-  std::set<mesh::address> waiting_for_;
-  std::set<std::uint64_t> asked_; // message ids of the present phase's requests
+  open_requests requests_;                // of the present phase
+  std::set<mesh::address> still_working_; // workers of a phase
   env::time_point wait_until_;
   std::uint32_t phase_number_ = 0;
   bool starting_ = false; // a phase's data servers have been asked, its workers not yet
   std::optional<job_change> change_;
+
+  std::optional<layout_keeper> keeper_; // once the shards are placed
+  layout_round round_;
+  std::set<mesh::address> planned_; // servers that were sent the plan
+  bool begun_ = false;              // the members have acted on a plan
+  phase resume_ = phase::TRAINING;  // after PREPARING
+  regrouping regrouping_ = regrouping::no;
+  std::string reason_;                         // to regroup
+  std::string culprit_;                        // the node that was lost last
+  std::optional<env::time_point> short_since_; // nobody left to work since then
+  std::set<mesh::address> loaded_;             // data servers that have the data
+  std::set<mesh::address> loading_;            // newcomers that were asked to read it
+  std::set<mesh::address> arrivals_;           // could work for the job, and do not yet
+  env::time_point arrivals_since_{};           // unchanged
+  std::set<mesh::node_uuid> draining_;
+
   std::uint32_t exports_asked_ = 0;
   std::set<std::uint32_t> exporting_; // asked for, not come yet
   std::vector<parameters::partition_content> exported_;

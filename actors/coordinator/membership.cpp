@@ -87,8 +87,13 @@ std::vector<member> membership::silent(env::time_point now) {
       m.last_heard = now;
   last_check_ = now;
   std::vector<member> found;
-  for (const auto& [uuid, m] : members_)
-    if (now - m.last_heard > silence_max_) found.push_back(m);
+  for (const auto& [uuid, m] : members_) {
+    // One that has just been admitted does not know yet that it is to beat.
+    const auto limit = m.has_heartbeat
+                           ? silence_max_
+                           : std::max(silence_max_, defaults::coordinator::first_heartbeat_max);
+    if (now - m.last_heard > limit) found.push_back(m);
+  }
   return found;
 }
 

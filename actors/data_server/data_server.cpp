@@ -62,9 +62,16 @@ result<void> data_server_state::prepare(const message<schema::JobPlan>& request)
     return error{errc::refused, "the plan of job " + std::to_string(decoded->job_id) +
                                     " does not name " + to_string(service) + " of " +
                                     context->node_name};
-  plan = std::move(*decoded);
-  phase = 0;
-  book.reset();
+  const bool known = plan && plan->job_id == decoded->job_id && planner == request.sender().node;
+  if (known && decoded->revision < plan->revision) return {}; // late
+  if (!known || decoded->revision > plan->revision) {
+    plan = std::move(*decoded);
+    planner = request.sender().node;
+    phase = 0;
+    book.reset();
+    hold_from.reset();
+    held.clear();
+  }
   mesh::draft<schema::PlanReady> ready;
   ready->setJobId(plan->job_id);
   (void)context->router->reply(request, ready);
@@ -76,6 +83,7 @@ result<void> data_server_state::start(const message<schema::StartPhase>& request
   if (!plan || plan->job_id != start.getJobId())
     return error{errc::refused,
                  "this data server has no plan of job " + std::to_string(start.getJobId())};
+  if (start.getRevision() != plan->revision) return {}; // of another generation
   if (start.getPhase() != phase) {
     evaluating = start.getKind() == schema::PhaseKind::EVALUATE;
     if (set().size() == 0) return error{errc::refused, "the test set is empty"};
@@ -83,7 +91,7 @@ result<void> data_server_state::start(const message<schema::StartPhase>& request
     hold_from.reset();
     held.clear();
     book.emplace(*plan, job::index_of(plan->data_servers, context->router->local(service)),
-                 evaluating ? pass::evaluate : pass::train, set().size());
+                 evaluating ? pass::evaluate : pass::train, set().size(), context->rules);
     report(evaluating ? "evaluating" : "training");
   }
   mesh::draft<schema::PlanReady> ready;
@@ -124,13 +132,13 @@ result<void> data_server_state::limit(const message<schema::LimitPhase>& request
 result<void> data_server_state::lease(const message<schema::LeaseBatch>& request) {
   const auto lease = *request;
   if (!plan || !book || lease.getJobId() != plan->job_id || lease.getPhase() != phase)
-    return error{errc::refused, "this data server is not in phase " +
-                                    std::to_string(lease.getPhase()) + " of job " +
-                                    std::to_string(lease.getJobId())};
+    return error{errc::stale_phase, "this data server is not in phase " +
+                                        std::to_string(lease.getPhase()) + " of job " +
+                                        std::to_string(lease.getJobId())};
   if (lease.getRank() >= plan->workers.size() ||
       plan->workers[lease.getRank()].where != request.sender())
-    return error{errc::refused, "node " + mesh::short_name(request.sender().node) +
-                                    " is not worker " + std::to_string(lease.getRank())};
+    return error{errc::stale_phase, "node " + mesh::short_name(request.sender().node) +
+                                        " is not worker " + std::to_string(lease.getRank())};
   if (hold_from && book->next_step(lease.getRank()) >= *hold_from) {
     if (held.size() >= held_leases_per_worker * plan->workers.size())
       return error{errc::retry_later, "too many leases wait for the end of the phase"};

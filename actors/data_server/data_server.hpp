@@ -24,6 +24,7 @@ struct data_server_state {
   config::data_section loaded_from; // [data] that `loaded` was read by
   std::uint64_t loaded_seed = 0;
   std::optional<job::job_plan> plan;
+  mesh::node_uuid planner{}; // whose plan it is
   std::uint32_t phase = 0;
   std::optional<lease_book> book;
   bool evaluating = false;

@@ -6,8 +6,9 @@
 namespace gradmesh::data_server {
 
 lease_book::lease_book(const job::job_plan& plan, std::size_t index, pass what,
-                       std::uint64_t examples)
-    : plan_(plan), index_(index), by_rank_(what == pass::train && plan.by_rank()),
+                       std::uint64_t examples, rule_set rules)
+    : plan_(plan), rules_(rules), pass_(what), index_(index),
+      by_rank_(what == pass::train && plan.by_rank()),
       pieces_(what == pass::train ? plan.pieces : 1),
       first_step_(what == pass::train ? plan.first_step : 0),
       next_batch_(first_step_ * pieces_ + index), schedule_({.examples = examples,
@@ -23,8 +24,10 @@ lease_book::lease_book(const job::job_plan& plan, std::size_t index, pass what,
 std::uint64_t lease_book::steps_begun() const {
   if (by_rank_) {
     std::uint64_t most = 0;
-    for (const auto& worker : holders_)
-      most = std::max(most, worker.next_sequence);
+    for (std::uint32_t rank = 0; rank < holders_.size(); ++rank) {
+      const auto each = batches_of(rank);
+      most = std::max(most, (holders_[rank].next_sequence + each - 1) / each);
+    }
     return first_step_ + most;
   }
   const auto servers = plan_.data_servers.size();
@@ -33,7 +36,14 @@ std::uint64_t lease_book::steps_begun() const {
 }
 
 std::uint64_t lease_book::next_step(std::uint32_t rank) const {
-  return by_rank_ ? first_step_ + holders_[rank].next_sequence : next_batch_ / pieces_;
+  return by_rank_ ? first_step_ + holders_[rank].next_sequence / batches_of(rank)
+                  : next_batch_ / pieces_;
+}
+
+std::uint64_t lease_book::batches_of(std::uint32_t rank) const {
+  if (plan_.sums_steps()) return 1;
+  const auto range = job::pieces_of_worker(plan_, rank);
+  return range.last - range.first;
 }
 
 void lease_book::end_after(std::uint64_t steps) {
@@ -44,26 +54,40 @@ result<std::optional<batch_choice>> lease_book::lease(std::uint32_t rank, std::u
   if (rank >= holders_.size())
     return error{errc::refused, "there is no worker " + std::to_string(rank) + " in a job of " +
                                     std::to_string(holders_.size())};
-  auto& latest = holders_[rank];
-  if (sequence + 1 == latest.next_sequence)
-    return latest.batch ? choose(rank, *latest.batch) : std::nullopt;
-  if (sequence != latest.next_sequence)
+  auto& holder = holders_[rank];
+  const auto back = holder.next_sequence - sequence; // 1: the latest
+  if (sequence < holder.next_sequence && back <= holder.latest.size()) {
+    auto& known = holder.latest[holder.latest.size() - back];
+    if (known && !rules_.keeps(rule::leased_once)) known = next_batch(rank, holder.next_sequence);
+    return known ? choose(rank, *known) : std::nullopt;
+  }
+  if (sequence != holder.next_sequence)
     return error{errc::refused, "worker " + std::to_string(rank) + " asks for lease " +
                                     std::to_string(sequence) + ", its next is " +
-                                    std::to_string(latest.next_sequence)};
-  ++latest.next_sequence;
-  latest.batch = next_batch(rank, sequence);
-  if (!latest.batch) return std::optional<batch_choice>();
+                                    std::to_string(holder.next_sequence)};
+  ++holder.next_sequence;
+  const auto batch = next_batch(rank, sequence);
+  holder.latest.push_back(batch);
+  if (holder.latest.size() > kept_leases_max) holder.latest.pop_front();
+  if (!batch) return std::optional<batch_choice>();
   ++leased_;
-  return choose(rank, *latest.batch);
+  return choose(rank, *batch);
 }
 
 std::optional<std::uint64_t> lease_book::next_batch(std::uint32_t rank, std::uint64_t sequence) {
   const auto servers = plan_.data_servers.size();
-  if (by_rank_)
-    return rank % servers == index_ && first_step_ + sequence < batches_
-               ? std::optional(first_step_ + sequence)
-               : std::nullopt;
+  if (by_rank_) {
+    const auto each = batches_of(rank);
+    const auto step = first_step_ + sequence / each;
+    if (rank % servers != index_ || step >= batches_) return std::nullopt;
+    return step * each + sequence % each;
+  }
+  const auto is_done = [&](std::uint64_t batch) {
+    return pass_ == pass::train && rules_.keeps(rule::done_not_leased) &&
+           plan_.done.contains({batch, batch + 1});
+  };
+  while (next_batch_ < batches_ && is_done(next_batch_))
+    next_batch_ += servers;
   if (next_batch_ >= batches_) return std::nullopt;
   const auto batch = next_batch_;
   next_batch_ += servers;
@@ -73,7 +97,10 @@ std::optional<std::uint64_t> lease_book::next_batch(std::uint32_t rank, std::uin
 std::optional<batch_choice> lease_book::choose(std::uint32_t rank, std::uint64_t batch) {
   if (by_rank_) {
     const auto range = job::pieces_of_worker(plan_, rank);
-    return schedule_.choose(batch, range.first, range.last);
+    if (plan_.sums_steps()) return schedule_.choose(batch, range.first, range.last);
+    const auto each = batches_of(rank);
+    const auto piece = range.first + static_cast<std::uint32_t>(batch % each);
+    return schedule_.choose(batch / each, piece, piece + 1);
   }
   const auto piece = static_cast<std::uint32_t>(batch % pieces_);
   return schedule_.choose(batch / pieces_, piece, piece + 1);

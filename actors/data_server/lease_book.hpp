@@ -2,16 +2,22 @@
 
 /// Which batch a worker gets with its next lease, for one phase of a job on one data server.
 ///
-/// Training where workers take steps by rank (all strategies but async): the n-th lease of worker r
-/// is the part of step n that r owns, whoever asks first. Otherwise batches go to whoever asks:
-/// data server d of D hands out the batches d, d + D, d + 2 D, ...; a batch is one piece of a step.
+/// Training where workers take steps by rank (all strategies but async): worker r gets the parts of
+/// the steps that r owns, in order, whoever asks first: as one batch where steps are summed,
+/// otherwise piece by piece, so that pushes name the same pieces whatever the number of workers.
+/// Otherwise batches go to whoever asks: data server d of D hands out the batches d, d + D,
+/// d + 2 D, ... without those that the plan calls done; a batch is one piece of a step.
 ///
-/// A lease asked for again gets the same batch again, so a repeated request loses nothing.
+/// A lease asked for again gets the same batch again, so a repeated request loses nothing; the
+/// latest `kept_leases_max` of each worker are remembered.
 
 #include "actors/data_server/batch_schedule.hpp"
 #include "actors/job/job_plan.hpp"
 
+#include "actors/rules.hpp"
+
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -22,10 +28,14 @@ enum class pass : std::uint8_t { train, evaluate };
 class lease_book {
 public:
   /// `index`: of this data server in the plan. `examples`: in the set that is passed over.
-  lease_book(const job::job_plan& plan, std::size_t index, pass what, std::uint64_t examples);
+  lease_book(const job::job_plan& plan, std::size_t index, pass what, std::uint64_t examples,
+             rule_set rules = {});
+
+  /// More than any pipeline asks for ahead.
+  static constexpr std::size_t kept_leases_max = 128;
 
   /// Nothing when the worker has had its last batch here. Errors: `refused` for a lease that is
-  /// neither the worker's next nor its latest.
+  /// neither the worker's next nor one of its latest.
   result<std::optional<batch_choice>> lease(std::uint32_t rank, std::uint64_t sequence);
 
   std::uint64_t leased() const { return leased_; }
@@ -39,12 +49,16 @@ public:
 private:
   struct holder {
     std::uint64_t next_sequence = 0;
-    std::optional<std::uint64_t> batch; // of the latest lease; nothing: exhausted
+    std::deque<std::optional<std::uint64_t>> latest; // batches; nothing: exhausted
   };
+  /// Batches that a step has for a worker, where they go by rank.
+  std::uint64_t batches_of(std::uint32_t rank) const;
   std::optional<batch_choice> choose(std::uint32_t rank, std::uint64_t batch);
   std::optional<std::uint64_t> next_batch(std::uint32_t rank, std::uint64_t sequence);
 
   job::job_plan plan_;
+  rule_set rules_;
+  pass pass_;
   std::size_t index_;
   bool by_rank_;
   std::uint32_t pieces_;

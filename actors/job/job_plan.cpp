@@ -10,6 +10,22 @@ piece_range pieces_of_worker(const job_plan& plan, std::uint32_t rank) {
           static_cast<std::uint32_t>((rank + 1) * std::uint64_t{plan.pieces} / workers)};
 }
 
+std::uint64_t examples_of_step(const job_plan& plan, std::uint64_t step) {
+  const std::uint64_t batch = plan.config.job.batch_size;
+  return std::min(batch, plan.examples - step % plan.steps_per_epoch * batch);
+}
+
+std::uint64_t examples_before(const job_plan& plan, std::uint64_t step) {
+  return step / plan.steps_per_epoch * plan.examples +
+         step % plan.steps_per_epoch * plan.config.job.batch_size;
+}
+
+std::uint64_t examples_of_piece(const job_plan& plan, std::uint64_t piece) {
+  const auto size = examples_of_step(plan, piece / plan.pieces);
+  const auto number = piece % plan.pieces;
+  return size * (number + 1) / plan.pieces - size * number / plan.pieces;
+}
+
 std::vector<place> data_servers_of_worker(const job_plan& plan, std::uint32_t rank) {
   if (plan.partitioned()) return {plan.data_servers[rank]};
   auto ordered = plan.data_servers;
@@ -43,6 +59,7 @@ mesh::draft<schema::JobPlan> encode(const job_plan& plan) {
   out->setFirstStep(plan.first_step);
   out->setRevision(plan.revision);
   out->setExamples(plan.examples);
+  encode(plan.done, out->initDone());
   return out;
 }
 
@@ -93,13 +110,17 @@ result<job_plan> decode(schema::JobPlan::Reader in) {
   plan.first_step = in.getFirstStep();
   plan.revision = in.getRevision();
   plan.examples = in.getExamples();
-  if (plan.pieces < plan.workers.size() || plan.steps_per_epoch == 0 || plan.steps == 0)
+  auto done = decode(in.getDone());
+  if (!done) return done.failure();
+  plan.done = std::move(*done);
+  if ((plan.by_rank() && plan.pieces < plan.workers.size()) || plan.pieces == 0 ||
+      plan.steps_per_epoch == 0 || plan.steps == 0)
     return error{errc::malformed_message, "a job plan has " + std::to_string(plan.pieces) +
                                               " pieces for " + std::to_string(plan.workers.size()) +
                                               " workers and " + std::to_string(plan.steps) +
                                               " steps"};
   if (plan.examples == 0) return error{errc::malformed_message, "a job plan has no examples"};
-  if (plan.first_step >= plan.steps)
+  if (plan.first_step > plan.steps)
     return error{errc::malformed_message, "a job plan of " + std::to_string(plan.steps) +
                                               " steps begins with step " +
                                               std::to_string(plan.first_step)};

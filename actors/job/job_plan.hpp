@@ -5,6 +5,7 @@
 /// schema::JobPlan.
 
 #include "actors/error.hpp"
+#include "actors/job/piece_set.hpp"
 #include "actors/job/shard_layout.hpp"
 #include "actors/learning/data/load.hpp"
 #include "actors/learning/dataset.hpp"
@@ -37,9 +38,10 @@ struct job_plan {
   std::uint32_t pieces = 0;   // of a step; see schema/data.capnp
   std::uint64_t examples = 1; // in the training set
   std::uint64_t steps_per_epoch = 0;
-  std::uint64_t first_step = 0; // where training begins
+  std::uint64_t first_step = 0; // where training begins; `steps`: it is over
   std::uint64_t steps = 0;      // where it ends
-  std::uint32_t revision = 0;   // counts the changes of the job's options
+  std::uint32_t revision = 0;   // counts the changes of the job's options and members
+  piece_set done;               // async: pieces that are not handed out again
 
   /// Whether each worker has its own part of each step. Otherwise batches go to whoever asks.
   bool by_rank() const { return config.job.strategy != config::strategy::async; }
@@ -66,6 +68,11 @@ struct piece_range {
   std::uint32_t last = 0;
 };
 piece_range pieces_of_worker(const job_plan& plan, std::uint32_t rank);
+
+/// Training examples of a step, of the steps before one, and of a piece by its number in the job.
+std::uint64_t examples_of_step(const job_plan& plan, std::uint64_t step);
+std::uint64_t examples_before(const job_plan& plan, std::uint64_t step);
+std::uint64_t examples_of_piece(const job_plan& plan, std::uint64_t piece);
 
 /// The data servers that a worker leases from, in the order in which it asks them.
 std::vector<place> data_servers_of_worker(const job_plan& plan, std::uint32_t rank);

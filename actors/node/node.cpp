@@ -20,6 +20,9 @@
 namespace gradmesh::node {
 namespace {
 
+/// Where the configuration leaves it to us how long a node may be silent.
+constexpr int heartbeats_missed_max = 10;
+
 mesh::role_set roles_of(const config::node_config& config) {
   mesh::role_set roles;
   const auto add = [&](config::role configured, mesh::role r) {
@@ -178,8 +181,11 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   if (config.has(config::role::coordinator)) {
     locals.coordinator =
         spawn(system, place, coordinator::coordinator, context,
-              coordinator::coordinator_options{.heartbeat = settings.heartbeat,
-                                               .node_timeout = settings.node_timeout});
+              coordinator::coordinator_options{
+                  .heartbeat = settings.heartbeat,
+                  .node_timeout = settings.node_timeout.count() > 0
+                                      ? std::chrono::milliseconds(settings.node_timeout)
+                                      : heartbeats_missed_max * settings.heartbeat});
     parts.offer({service_kind::coordinator, 0}, locals.coordinator);
   }
   if (config.has(config::role::server))

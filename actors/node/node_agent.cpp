@@ -40,28 +40,34 @@ void node_agent_state::join(const std::string& endpoint) {
 
 // --- joining ------------------------------------------------------------------------------------
 
+bool node_agent_state::takes_part_in_job() const {
+  for (const auto& [service, status] : context->board->snapshot())
+    if (service.kind != mesh::service_kind::coordinator && status.state != "idle" &&
+        status.state != "failed")
+      return true;
+  return false;
+}
+
 void node_agent_state::seek_coordinator() {
   const auto now = env::now(*self);
   const auto& node = options.config.node;
-  const auto waited = std::chrono::duration_cast<std::chrono::seconds>(now - *seeking_since_);
-  const auto whom = to_string(*node.coordinator);
-  if (now - *seeking_since_ >= node.join_timeout) {
+  // Members of a job wait for its coordinator; it may have to be started again first.
+  const bool patient = was_member_ && takes_part_in_job();
+  if (!patient && now - *seeking_since_ >= node.join_timeout) {
+    const auto waited = std::chrono::duration_cast<std::chrono::seconds>(now - *seeking_since_);
     const auto tried = attempts_ == 0
                            ? std::string("it was linked to but did not answer")
                            : std::to_string(attempts_) + " attempts; the last: " + last_failure_;
-    return end({errc::unreachable, "no coordinator at " + whom + " after " +
+    return end({errc::unreachable, "no coordinator at " + to_string(*node.coordinator) + " after " +
                                        std::to_string(waited.count()) + " s (" + tried +
                                        "). node.coordinator says where to look, "
                                        "node.join_timeout for how long"});
   }
-  if (now - noticed_at_ >= defaults::node::waiting_notice_interval) {
-    noticed_at_ = now;
-    context->log(env::severity::info,
-                 "waiting for the coordinator at " + whom + " since " +
-                     std::to_string(waited.count()) + " s, at most " +
-                     std::to_string(node.join_timeout.count()) + " s" +
-                     (last_failure_.empty() ? "" : " (" + last_failure_ + ")"));
-  }
+  const auto notice = patient ? defaults::node::lost_coordinator_notice_interval
+                              : defaults::node::waiting_notice_interval;
+  if (now - noticed_at_ >= notice) say_whom_it_waits_for(now);
+  if (coordinator_ && now - asked_at_ >= defaults::node::register_interval)
+    register_at(*coordinator_); // what was sent before may be lost
   if (!coordinator_ && !dialling_coordinator_) {
     dialling_coordinator_ = true;
     ++attempts_;
@@ -69,7 +75,21 @@ void node_agent_state::seek_coordinator() {
   }
 }
 
+void node_agent_state::say_whom_it_waits_for(env::time_point now) {
+  noticed_at_ = now;
+  const auto& node = options.config.node;
+  const auto waited = std::chrono::duration_cast<std::chrono::seconds>(now - *seeking_since_);
+  const bool patient = was_member_ && takes_part_in_job();
+  context->log(env::severity::info,
+               "waiting for the coordinator at " + to_string(*node.coordinator) + " since " +
+                   std::to_string(waited.count()) + " s, " +
+                   (patient ? "for as long as it takes: this node takes part in a job"
+                            : "at most " + std::to_string(node.join_timeout.count()) + " s") +
+                   (last_failure_.empty() ? "" : " (" + last_failure_ + ")"));
+}
+
 void node_agent_state::register_at(const mesh::node_uuid& coordinator) {
+  asked_at_ = env::now(*self);
   mesh::draft<schema::Register> message;
   const auto& node = options.config.node;
   message->setName(node.name);
@@ -89,10 +109,14 @@ void node_agent_state::register_at(const mesh::node_uuid& coordinator) {
 void node_agent_state::on_registered(const mesh::address& by,
                                      schema::Registered::Reader registered) {
   if (coordinator_ != by.node) return; // of a coordinator that is lost again
+  if (registered_) return;             // asked for twice
   registered_ = true;
+  was_member_ = true;
   seeking_since_.reset();
   interval_ = std::chrono::milliseconds(std::max(1U, registered.getHeartbeatMs()));
   context->log(env::severity::info, "joined the mesh");
+  for (const auto& worker : options.locals.workers)
+    self->send(worker, joined_mesh{by.node});
   beat();
 }
 
@@ -105,23 +129,30 @@ void node_agent_state::on_refused(const error& why) {
 
 // --- membership ---------------------------------------------------------------------------------
 
-bool node_agent_state::works_with(schema::Member::Reader member) const {
-  if (options.locals.workers.empty() || member.getEndpoint().size() == 0) return false;
+bool node_agent_state::works_with(schema::Member::Reader member,
+                                  const mesh::node_uuid& uuid) const {
+  if (member.getEndpoint().size() == 0) return false;
+  const bool works = !options.locals.workers.empty();
+  // Two servers need one link, for replication: the one with the lower uuid dials.
+  const bool replicates = options.services.contains({mesh::service_kind::server_shard, 0}) &&
+                          context->router->self().uuid < uuid;
   for (const auto number : member.getServices()) {
     const auto kind = mesh::service_id::from_wire(number).kind;
-    if (kind == mesh::service_kind::server_shard || kind == mesh::service_kind::data_server)
-      return true;
+    if (kind == mesh::service_kind::server_shard && (works || replicates)) return true;
+    if (kind == mesh::service_kind::data_server && works) return true;
   }
   return false;
 }
 
 result<void> node_agent_state::on_view(schema::View::Reader view) {
-  if (view.getEpoch() <= context->router->view_epoch() && !options.locals.coordinator) return {};
+  if (view.getEpoch() <= context->router->view_epoch() && !options.locals.coordinator &&
+      context->rules.keeps(rule::view_order))
+    return {};
   context->router->set_view_epoch(view.getEpoch());
   std::map<mesh::node_uuid, needed_member> needed;
   for (const auto member : view.getMembers()) {
     const auto uuid = mesh::to_uuid(member.getUuid());
-    if (!uuid || *uuid == context->router->self().uuid || !works_with(member)) continue;
+    if (!uuid || *uuid == context->router->self().uuid || !works_with(member, *uuid)) continue;
     const auto at = config::parse_endpoint(mesh::text(member.getEndpoint()));
     if (!at)
       return error{errc::malformed_message,
@@ -149,6 +180,7 @@ void node_agent_state::on_up(const env::peer& who) {
     member->second.dialling = false;
   if (dialling_coordinator_ && who.remote == *options.config.node.coordinator) {
     dialling_coordinator_ = false;
+    attempts_ = 0;
     coordinator_ = who.identity.uuid;
     register_at(*coordinator_);
   }

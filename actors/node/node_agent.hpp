@@ -1,12 +1,13 @@
 #pragma once
 
 /// The actor that keeps its node in the mesh: finds the coordinator, registers, beats, and dials
-/// the members that the node's workers need. Interface and messages: actors.hpp,
+/// the members that the node's workers and server shards need. Interface and messages: actors.hpp,
 /// schema/cluster.capnp.
 ///
 /// Failure: an actor of the node that ends by itself ends the node. Without a coordinator it keeps
 /// dialling, says so, and after `join_timeout` ends the node with an error that names whom it
-/// tried. A coordinator that is lost later is dialled again in the same way.
+/// tried. A coordinator that is lost later is dialled again in the same way, but while the node
+/// takes part in a job it is looked for as long as it takes.
 
 #include "actors/actors.hpp"
 #include "actors/env/clock.hpp"
@@ -62,15 +63,19 @@ private:
   };
 
   void seek_coordinator();
+  bool takes_part_in_job() const;
+  void say_whom_it_waits_for(env::time_point now);
   void register_at(const mesh::node_uuid& coordinator);
   void beat();
   void dial_needed();
-  bool works_with(schema::Member::Reader member) const;
+  bool works_with(schema::Member::Reader member, const mesh::node_uuid& uuid) const;
 
   std::string endpoint_; // where the node listens; empty when it does not
   std::chrono::milliseconds interval_{};
   std::optional<mesh::node_uuid> coordinator_; // linked to
   bool registered_ = false;
+  bool was_member_ = false;
+  env::time_point asked_at_{}; // to be registered, last
   bool dialling_coordinator_ = false;
   std::optional<env::time_point> seeking_since_; // no coordinator since then
   env::time_point noticed_at_{};                 // last time it was said whom the node waits for

@@ -1,5 +1,7 @@
 #include "actors/worker/parameter_client.hpp"
 
+#include "actors/defaults.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -52,9 +54,10 @@ mesh::frame_body join(const std::vector<std::span<const std::byte>>& parts) {
 
 parameter_client::parameter_client(const job::job_plan& plan, std::uint32_t rank,
                                    mesh::service_id self, mesh::router& router,
-                                   const parameters::body_layout& layout)
+                                   const parameters::body_layout& layout, rule_set rules)
     : plan_(plan), rank_(rank), self_(self), router_(router), layout_(layout),
-      pull_format_(job::transfer_format_of(plan.config.job.pull_as)), shards_(plan.layout.size()) {}
+      pull_format_(job::transfer_format_of(plan.config.job.pull_as)), rules_(rules),
+      shards_(plan.layout.size()) {}
 
 void parameter_client::pull(std::size_t shard, pull_purpose purpose,
                             std::shared_ptr<const parameters::slice> slice,
@@ -117,7 +120,8 @@ std::vector<parameter_client::item> parameter_client::take(std::size_t shard, ki
 result<void> parameter_client::advance(env::time_point now) {
   for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
     auto& queue = shards_[shard];
-    if (std::exchange(queue.was_refused, false)) queue.resume_at = now + pause_after_refusal;
+    if (queue.pause.count() > 0)
+      queue.resume_at = now + std::exchange(queue.pause, std::chrono::milliseconds(0));
     if (now < queue.resume_at) continue;
     for (const auto k : {kind::pull, kind::push})
       for (auto items = take(shard, k); !items.empty(); items = take(shard, k)) {
@@ -218,18 +222,23 @@ template <class T>
 result<bool> parameter_client::send(const mesh::draft<T>& draft, std::vector<item> items,
                                     env::time_point now) {
   const auto& r = *items.front().of;
+  for (auto& i : items)
+    if (!i.since) i.since = now;
   const auto sent = router_.send(plan_.layout.primary(r.shard).where, self_, draft);
-  if (!sent && sent.failure().code == errc::retry_later) {
+  // Without a link it waits for the link, or for a layout that names another server.
+  if (!sent &&
+      (sent.failure().code == errc::retry_later || sent.failure().code == errc::unreachable)) {
     put_back(std::move(items));
     return false;
   }
-  // The news that the link is down is on its way, and says whose and why.
-  if (!sent && sent.failure().code == errc::unreachable) return true;
   if (!sent)
     return error{sent.failure().code, "cannot send " + describe(r) + ": " + sent.failure().text};
   traffic_.bytes_sent += sent->wire_bytes;
   const auto count = items.size();
-  on_way_.emplace(sent->message_id, message_parts{std::move(items), count, now});
+  auto since = now;
+  for (const auto& i : items)
+    since = std::min(since, *i.since);
+  on_way_.emplace(sent->message_id, message_parts{std::move(items), count, since});
   return true;
 }
 
@@ -239,6 +248,44 @@ void parameter_client::put_back(std::vector<item> items) {
     on_way(i->of->shard, i->of->what) -= bytes_of(*i);
     waiting(i->of->shard, i->of->what).push_front(std::move(*i));
   }
+}
+
+// --- shards that are lost, or move --------------------------------------------------------------
+
+void parameter_client::put_back_all(std::size_t shard) {
+  // From the last to the first, so that they go out in their order again.
+  for (auto sent = on_way_.end(); sent != on_way_.begin();) {
+    --sent;
+    auto& items = sent->second.items;
+    const auto open = std::find_if(items.begin(), items.end(), [](const item& i) { return i.of; });
+    if (open->of->shard != shard) continue;
+    ++traffic_.resent;
+    put_back(std::move(items));
+    sent = on_way_.erase(sent);
+  }
+  shards_[shard].known_keys.clear();
+}
+
+void parameter_client::on_link_lost(const mesh::node_uuid& node) {
+  for (std::size_t shard = 0; shard < shards_.size(); ++shard)
+    if (plan_.layout.primary(shard).where.node == node) put_back_all(shard);
+}
+
+void parameter_client::on_layout(const job::shard_layout& before) {
+  for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
+    shards_[shard].resume_at = {};
+    shards_[shard].pause = {};
+    if (plan_.layout.primary(shard).where == before.primary(shard).where) continue;
+    put_back_all(shard);
+    if (!rules_.keeps(rule::pushes_kept)) forget_pushes(shard);
+  }
+}
+
+void parameter_client::forget_pushes(std::size_t shard) {
+  std::erase_if(waiting(shard, kind::push), [](const item& i) {
+    if (i.since && --i.of->missing == 0) i.of->on_pushed(0);
+    return i.since.has_value();
+  });
 }
 
 // --- answers ------------------------------------------------------------------------------------
@@ -341,7 +388,9 @@ result<void> parameter_client::on_refused(const message<schema::Refusal>& refusa
   if (why.code == errc::unknown_keys)
     shard.known_keys.clear();
   else if (why.code == errc::retry_later)
-    shard.was_refused = true;
+    shard.pause = pause_after_refusal;
+  else if (why.code == errc::stale_layout) // one of us is about to learn of the other's
+    shard.pause = defaults::worker::pause_when_stale;
   else
     return error{why.code, describe(*open->of) + " refused: " + why.text};
   ++traffic_.retries;
@@ -359,14 +408,22 @@ std::string parameter_client::describe(const request& r) const {
 }
 
 std::optional<parameter_client::oldest_request> parameter_client::oldest() const {
-  const auto first =
-      std::min_element(on_way_.begin(), on_way_.end(), [](const auto& a, const auto& b) {
-        return a.second.since < b.second.since;
-      });
-  if (first == on_way_.end()) return std::nullopt;
-  const auto& items = first->second.items;
-  const auto open = std::find_if(items.begin(), items.end(), [](const item& i) { return i.of; });
-  return oldest_request{first->second.since, describe(*open->of)};
+  std::optional<env::time_point> since;
+  const request* oldest = nullptr;
+  const auto look_at = [&](env::time_point at, const item& i) {
+    if (since && at >= *since) return;
+    since = at;
+    oldest = i.of.get();
+  };
+  for (const auto& [id, sent] : on_way_)
+    look_at(sent.since,
+            *std::ranges::find_if(sent.items, [](const item& i) { return bool(i.of); }));
+  // What was put back stands in front.
+  for (const auto& shard : shards_)
+    for (const auto& queue : shard.waiting)
+      if (!queue.empty() && queue.front().since) look_at(*queue.front().since, queue.front());
+  if (!oldest) return std::nullopt;
+  return oldest_request{*since, describe(*oldest)};
 }
 
 } // namespace gradmesh::worker

@@ -3,7 +3,8 @@
 /// A worker's requests to the shards of a job: pulls and pushes, part by part. Small parts that are
 /// wanted at the same moment share a message; what is on its way to or from a shard is bounded, and
 /// the rest waits here, where it costs nothing. A request that a shard cannot take now is sent
-/// again.
+/// again; so is, where its shard is by then, what has no answer when the link to the shard's
+/// primary breaks or another server becomes the primary. A push is kept until it is acknowledged.
 ///
 /// Plain code, one owner: messages go out by the router, answers are handed in, time comes by
 /// argument. Nothing is sent before `advance`. An error that a function returns cannot be mended by
@@ -13,14 +14,15 @@
 #include "actors/job/job_plan.hpp"
 #include "actors/mesh/router.hpp"
 #include "actors/parameters/slicer.hpp"
+#include "actors/rules.hpp"
 
 #include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 namespace gradmesh::worker {
@@ -31,13 +33,15 @@ struct parameter_traffic {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t retries = 0; // messages that were sent again because a shard said so
+  std::uint64_t resent = 0;  // and because their shard was lost, or moved
 };
 
 class parameter_client {
 public:
   /// `plan`, `router` and `layout` outlive the client.
   parameter_client(const job::job_plan& plan, std::uint32_t rank, mesh::service_id self,
-                   mesh::router& router, const parameters::body_layout& layout);
+                   mesh::router& router, const parameters::body_layout& layout,
+                   rule_set rules = {});
 
   /// What the values of a part are given to; they are gone after the call. `clock`: of the shard.
   using values_handler = std::function<void(const parameters::part& part,
@@ -73,6 +77,11 @@ public:
   /// Sends what the windows allow.
   result<void> advance(env::time_point now);
 
+  /// The plan has got another layout; `before`: what it was.
+  void on_layout(const job::shard_layout& before);
+  /// The link to a node broke.
+  void on_link_lost(const mesh::node_uuid& node);
+
   result<void> on_pulled(const message<schema::Pulled>& pulled);
   result<void> on_pushed(const message<schema::Pushed>& pushed);
   result<void> on_refused(const message<schema::Refusal>& refusal);
@@ -104,6 +113,7 @@ private:
   struct item {
     std::shared_ptr<request> of;
     std::uint32_t part = 0;
+    std::optional<env::time_point> since{}; // first tried to send
     const parameters::part& content() const { return of->slice->parts[part]; }
   };
   struct message_parts {
@@ -115,7 +125,7 @@ private:
     std::array<std::deque<item>, 2> waiting;          // by kind
     std::array<std::size_t, 2> bytes_on_way{};        // by kind: of requests without an answer
     std::deque<parameters::key_list_name> known_keys; // to the shard, as far as we know
-    bool was_refused = false;                         // for now, since the last `advance`
+    std::chrono::milliseconds pause{0};               // before the next, since the last `advance`
     env::time_point resume_at{};
   };
 
@@ -139,6 +149,10 @@ private:
   template <class T>
   result<bool> send(const mesh::draft<T>& draft, std::vector<item> items, env::time_point now);
   void put_back(std::vector<item> items);
+  /// Everything that is on its way to a shard waits to be sent again.
+  void put_back_all(std::size_t shard);
+  /// Breaks the rule pushes_kept: what was sent once counts as acknowledged.
+  void forget_pushes(std::size_t shard);
   /// The message that an answer is for, if the answer is of its kind.
   message_parts* find(const mesh::frame_header& answer, kind k);
   /// The part that an answer names by its number in the message.
@@ -154,9 +168,10 @@ private:
   mesh::router& router_;
   const parameters::body_layout& layout_;
   const parameters::transfer_format pull_format_;
+  const rule_set rules_;
   std::vector<float> decoded_; // values that did not come as float32
   std::vector<shard_queue> shards_;
-  std::unordered_map<std::uint64_t, message_parts> on_way_; // by message id
+  std::map<std::uint64_t, message_parts> on_way_; // by message id, in the order of sending
   parameter_traffic traffic_;
 };
 

@@ -12,7 +12,8 @@ namespace gradmesh::worker {
 pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipeline_options options,
                    env::time_point now)
     : tools_(std::move(tools)), phase_(phase), pass_(what), options_(options), progress_(now),
-      client_(tools_.plan, tools_.rank, tools_.service, tools_.router, tools_.slicer.layout()) {
+      client_(tools_.plan, tools_.rank, tools_.service, tools_.router, tools_.slicer.layout(),
+              tools_.rules) {
   progress_.account(now, {.waiting_for = stall::lease});
   if (pass_ == pass::train && tools_.plan.backup_workers() > 0)
     shard_steps_.assign(tools_.plan.layout.size(), 0);
@@ -28,8 +29,8 @@ void pipeline::skip(std::shared_ptr<step_work> work) {
 }
 
 bool pipeline::done() const {
-  return exhausted_ && leases_.empty() && acks_missing_.empty() && leased_.empty() &&
-         pulled_.empty() && !computing_ && !computed_;
+  return exhausted_ && leases_.empty() && unasked_.empty() && acks_missing_.empty() &&
+         leased_.empty() && pulled_.empty() && !computing_ && !computed_;
 }
 
 result<void> pipeline::advance(env::time_point now) {
@@ -41,7 +42,7 @@ result<void> pipeline::advance(env::time_point now) {
   if (auto sent = client_.advance(now); !sent) return sent;
   compute_next();
   progress_.account(now, {.waiting_for = waiting_for(),
-                          .leasing = !leases_.empty(),
+                          .leasing = !leases_.empty() || !unasked_.empty(),
                           .pulling = std::ranges::any_of(
                               pulled_, [](const auto& work) { return work->pulls_missing > 0; }),
                           .pushing = !acks_missing_.empty()});
@@ -51,7 +52,8 @@ result<void> pipeline::advance(env::time_point now) {
 stall pipeline::waiting_for() const {
   if (computing_ || done()) return stall::none;
   if (!pulled_.empty() && pulled_.front()->pulls_missing > 0) return stall::pull;
-  if (computed_ || !pulled_.empty() || exhausted_ || leases_.empty()) return stall::push;
+  if (computed_ || !pulled_.empty() || exhausted_ || (leases_.empty() && unasked_.empty()))
+    return stall::push;
   return stall::lease;
 }
 
@@ -65,7 +67,24 @@ result<void> pipeline::on_refused(const message<schema::Refusal>& refusal) {
   const auto found = leases_.find(refusal.header().in_reply_to);
   if (found == leases_.end()) return client_.on_refused(refusal);
   const auto why = mesh::to_error(*refusal);
-  return error{why.code, describe(found->second) + " refused: " + why.text};
+  if (why.code != errc::stale_phase)
+    return error{why.code, describe(found->second) + " refused: " + why.text};
+  // The data server is in another phase than we: one of us is about to learn of the other's.
+  unasked_.push_back(found->second);
+  leases_.erase(found);
+  lease_pause_ = defaults::worker::pause_when_stale;
+  return {};
+}
+
+void pipeline::on_link_lost(const mesh::node_uuid& node) {
+  client_.on_link_lost(node);
+  std::deque<lease> lost;
+  std::erase_if(leases_, [&](const auto& entry) {
+    const bool gone = tools_.data_servers[entry.second.data_server].where.node == node;
+    if (gone) lost.push_back(entry.second);
+    return gone;
+  });
+  unasked_.insert(unasked_.begin(), lost.begin(), lost.end());
 }
 
 void pipeline::report(schema::WorkerProgress::Builder out) {
@@ -76,8 +95,13 @@ void pipeline::report(schema::WorkerProgress::Builder out) {
 
 std::optional<error> pipeline::overdue(env::time_point now, std::chrono::seconds limit) const {
   auto oldest = client_.oldest();
-  for (const auto& [id, l] : leases_)
+  const auto look_at = [&](const lease& l) {
     if (!oldest || l.since < oldest->since) oldest = {l.since, describe(l)};
+  };
+  for (const auto& [id, l] : leases_)
+    look_at(l);
+  for (const auto& l : unasked_)
+    look_at(l);
   if (!oldest || now - oldest->since <= limit) return std::nullopt;
   return error{errc::timed_out, "no answer to " + oldest->text + " within " +
                                     std::to_string(limit.count()) + " s (job.request_timeout)"};
@@ -87,7 +111,7 @@ std::optional<error> pipeline::overdue(env::time_point now, std::chrono::seconds
 
 bool pipeline::may_lease() const {
   if (exhausted_) return false;
-  const auto ahead = leased_.size() + pulled_.size() + leases_.size();
+  const auto ahead = leased_.size() + pulled_.size() + leases_.size() + unasked_.size();
   if (tools_.plan.config.job.overlap)
     return ahead < options_.prefetch + defaults::worker::steps_pulled_ahead;
   // The next step begins when the last is over.
@@ -95,27 +119,45 @@ bool pipeline::may_lease() const {
 }
 
 result<void> pipeline::lease_more(env::time_point now) {
+  if (lease_pause_.count() > 0)
+    lease_at_ = now + std::exchange(lease_pause_, std::chrono::milliseconds(0));
+  if (now < lease_at_) return {};
+  while (!unasked_.empty()) {
+    const auto asked = ask_for(unasked_.front());
+    if (!asked) return asked.failure();
+    if (!*asked) return {};
+    unasked_.pop_front();
+  }
   while (may_lease()) {
-    const lease asked{data_server_, now};
-    mesh::draft<schema::LeaseBatch> draft;
-    draft->setJobId(tools_.plan.job_id);
-    draft->setPhase(phase_);
-    draft->setRank(tools_.rank);
-    draft->setSequence(lease_sequence_);
-    const auto& server = tools_.data_servers[data_server_];
-    const auto sent = tools_.router.send(server.where, tools_.service, draft);
-    // Asked for again when there is room; if the link is down, the news of it is on its way.
-    if (!sent &&
-        (sent.failure().code == errc::retry_later || sent.failure().code == errc::unreachable))
-      return {};
-    if (!sent)
-      return error{sent.failure().code,
-                   "cannot send " + describe(asked) + ": " + sent.failure().text};
+    const lease next{data_server_, lease_sequence_, now};
+    const auto asked = ask_for(next);
+    if (!asked) return asked.failure();
     ++lease_sequence_;
-    progress_.add_sent(sent->wire_bytes);
-    leases_.emplace(sent->message_id, asked);
+    // Without a way to ask it waits here, and counts as a request without an answer.
+    if (!*asked) {
+      unasked_.push_back(next);
+      return {};
+    }
   }
   return {};
+}
+
+result<bool> pipeline::ask_for(const lease& what) {
+  mesh::draft<schema::LeaseBatch> draft;
+  draft->setJobId(tools_.plan.job_id);
+  draft->setPhase(phase_);
+  draft->setRank(tools_.rank);
+  draft->setSequence(what.sequence);
+  const auto& server = tools_.data_servers[what.data_server];
+  const auto sent = tools_.router.send(server.where, tools_.service, draft);
+  if (!sent &&
+      (sent.failure().code == errc::retry_later || sent.failure().code == errc::unreachable))
+    return false;
+  if (!sent)
+    return error{sent.failure().code, "cannot send " + describe(what) + ": " + sent.failure().text};
+  progress_.add_sent(sent->wire_bytes);
+  leases_.emplace(sent->message_id, what);
+  return true;
 }
 
 result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
@@ -214,7 +256,9 @@ void pipeline::push_computed() {
   if (!computed_) return;
   const auto work = std::move(computed_);
   const auto sequence = work->sequence;
-  acks_missing_[sequence] = work->slices.size();
+  // A worker with several pieces pushes several times a step where each is applied by itself.
+  const auto number = pushed_steps_++;
+  acks_missing_[number] = work->slices.size();
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard)
     client_.push(shard,
                  {.sequence = sequence,
@@ -223,9 +267,9 @@ void pipeline::push_computed() {
                   .first_piece = work->first_piece,
                   .pieces = static_cast<std::uint32_t>(work->piece_ends.size())},
                  {work, &work->slices[shard]}, std::move(work->pushes[shard]),
-                 [this, work, sequence](std::uint64_t staleness) {
+                 [this, work, number](std::uint64_t staleness) {
                    progress_.add_acknowledged_push(staleness);
-                   const auto found = acks_missing_.find(sequence);
+                   const auto found = acks_missing_.find(number);
                    if (--found->second > 0) return;
                    acks_missing_.erase(found);
                    spare_.push_back(work);

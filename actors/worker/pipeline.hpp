@@ -24,9 +24,9 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 namespace gradmesh::worker {
@@ -47,6 +47,7 @@ struct pipeline_tools {
   mesh::router& router;
   const parameters::slicer& slicer;
   const learning::model& model; // for planning only
+  rule_set rules;
   /// Has a step computed; it comes back by `on_computed`.
   std::function<void(std::shared_ptr<step_work>)> compute;
 };
@@ -66,6 +67,10 @@ public:
   result<void> on_computed(std::shared_ptr<step_work> work);
   result<void> on_pushed(const message<schema::Pushed>& pushed);
   result<void> on_refused(const message<schema::Refusal>& refusal);
+  /// As parameter_client::on_layout.
+  void on_layout(const job::shard_layout& before) { client_.on_layout(before); }
+  /// What a node owes is asked for again when there is a way to ask.
+  void on_link_lost(const mesh::node_uuid& node);
 
   /// Everything was leased, computed and acknowledged.
   bool done() const;
@@ -78,6 +83,7 @@ public:
 private:
   struct lease {
     std::size_t data_server;
+    std::uint64_t sequence; // there
     env::time_point since;
   };
 
@@ -85,6 +91,8 @@ private:
 
   bool may_lease() const;
   result<void> lease_more(env::time_point now);
+  /// False: not now.
+  result<bool> ask_for(const lease& what);
   void pull_more(env::time_point now);
   /// Whether the shards have applied a step without this worker (backup workers).
   bool is_over(const step_work& work) const;
@@ -109,9 +117,12 @@ private:
   std::vector<arrival> arrived_;
 
   parameter_client client_;
-  std::unordered_map<std::uint64_t, lease> leases_; // asked for, by message id
-  std::size_t data_server_ = 0;                     // present one, in `tools_.data_servers`
-  std::uint64_t lease_sequence_ = 0;                // there
+  std::map<std::uint64_t, lease> leases_;    // asked for, by message id
+  std::deque<lease> unasked_;                // to be asked for again, in order
+  std::chrono::milliseconds lease_pause_{0}; // before that, since the last `advance`
+  env::time_point lease_at_{};
+  std::size_t data_server_ = 0;      // present one, in `tools_.data_servers`
+  std::uint64_t lease_sequence_ = 0; // there
   bool exhausted_ = false;
   std::deque<std::shared_ptr<step_work>> leased_; // in lease order; not yet pulled
   std::deque<std::shared_ptr<step_work>> pulled_; // pulls asked for, in lease order
@@ -119,9 +130,9 @@ private:
   std::shared_ptr<step_work> computed_; // to be pushed
   std::uint64_t pulled_steps_ = 0;
   std::vector<std::uint64_t> shard_steps_; // by shard: steps applied; with backup workers only
-  std::unordered_map<std::uint64_t, std::size_t>
-      acks_missing_;                              // by push sequence: of so many shards
-  std::vector<std::shared_ptr<step_work>> spare_; // buffers to use again
+  std::uint64_t pushed_steps_ = 0;
+  std::map<std::uint64_t, std::size_t> acks_missing_; // by number of the push: of so many shards
+  std::vector<std::shared_ptr<step_work>> spare_;     // buffers to use again
 };
 
 } // namespace gradmesh::worker

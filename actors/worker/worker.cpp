@@ -13,6 +13,14 @@ namespace gradmesh::worker {
 result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
   auto plan = job::decode(*request);
   if (!plan) return plan.failure();
+  const bool known =
+      job && job->plan.job_id == plan->job_id && job->coordinator.node == request.sender().node;
+  if (known && plan->revision < job->plan.revision) return {}; // late
+  if (known && plan->revision == job->plan.revision) {         // asked for again
+    job->plan_request = request.header();
+    if (!job->failed) ready_if_linked();
+    return {};
+  }
   const auto rank = job::index_of(plan->workers, context->router->local(service));
   if (rank == plan->workers.size())
     return error{errc::refused, "the plan of job " + std::to_string(plan->job_id) +
@@ -23,14 +31,16 @@ result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
   auto computer = step_computer::make(*plan, context->make_team);
   if (!computer) return computer.failure();
 
+  const auto last_phase = known ? job->last_phase : 0;
   end_job();
   job = std::make_unique<worker_job>();
+  job->last_phase = last_phase;
   job->plan = std::move(*plan);
   job->rank = static_cast<std::uint32_t>(rank);
   job->data_servers = job::data_servers_of_worker(job->plan, job->rank);
   job->coordinator = request.sender();
   job->plan_request = request.header();
-  job->links_needed_by = env::now(*self) + defaults::worker::link_timeout;
+  job->links_needed_by = env::now(*self) + job->plan.config.job.request_timeout;
   job->slicer.emplace(job->plan.tables, std::move(*map));
   job->backend = gpu::make_cpu_backend();
   auto planner =
@@ -76,7 +86,12 @@ result<void> worker_state::start(const message<schema::StartPhase>& request) {
   if (!job || !job->ready || job->plan.job_id != start.getJobId())
     return error{errc::refused,
                  "this worker is not ready for job " + std::to_string(start.getJobId())};
+  if (start.getRevision() != job->plan.revision) return {}; // of another generation
+  mesh::draft<schema::PlanReady> started;
+  started->setJobId(job->plan.job_id);
+  (void)context->router->reply(request, started);
   if (start.getPhase() <= job->last_phase) return {}; // asked for again
+  job->last_word.reset();
   const auto what = start.getKind() == schema::PhaseKind::TRAIN ? pass::train : pass::evaluate;
   job->last_phase = start.getPhase();
   report(what == pass::train ? "training" : "evaluating");
@@ -87,12 +102,36 @@ result<void> worker_state::start(const message<schema::StartPhase>& request) {
                                     .router = *context->router,
                                     .slicer = *job->slicer,
                                     .model = *job->planner,
+                                    .rules = context->rules,
                                     .compute =
                                         [this](std::shared_ptr<step_work> work) {
                                           self->send(job->compute,
                                                      compute_request{std::move(work)});
                                         }},
                      start.getPhase(), what, options.pipeline, env::now(*self));
+  return run([](pipeline&) { return result<void>(); });
+}
+
+result<void> worker_state::take(const message<schema::Layout>& request) {
+  auto layout = job::decode(*request);
+  if (!layout) return layout.failure();
+  if (!job || job->plan.job_id != (*request).getJobId())
+    return error{errc::refused,
+                 "this worker has no plan of job " + std::to_string((*request).getJobId())};
+  auto& plan = job->plan;
+  if (layout->size() != plan.layout.size())
+    return error{errc::malformed_message, "a layout has " + std::to_string(layout->size()) +
+                                              " shards, the job has " +
+                                              std::to_string(plan.layout.size())};
+  if (layout->number > plan.layout.number) {
+    const auto before = std::exchange(plan.layout, *std::move(layout));
+    if (job->phase) job->phase->on_layout(before);
+    if (!job->ready && !job->failed) ready_if_linked();
+  }
+  mesh::draft<schema::LayoutTaken> taken;
+  taken->setJobId(plan.job_id);
+  taken->setNumber((*request).getNumber());
+  (void)context->router->reply(request, taken);
   return run([](pipeline&) { return result<void>(); });
 }
 
@@ -125,10 +164,11 @@ void worker_state::report_progress() {
   progress.setName(context->node_name);
   phase.report(progress);
   (void)context->router->send(job->coordinator, service, message);
+  if (phase.done()) job->last_word = std::move(message);
   report(activity_);
 }
 
-void worker_state::fail(const error& why, const mesh::node_uuid* lost) {
+void worker_state::fail(const error& why) {
   job->failed = true;
   job->phase.reset();
   report("failed");
@@ -138,27 +178,47 @@ void worker_state::fail(const error& why, const mesh::node_uuid* lost) {
   failed->setJobId(job->plan.job_id);
   failed->setCode(static_cast<std::uint16_t>(why.code));
   failed->setText("worker '" + context->node_name + "': " + why.text);
-  if (lost) failed->setLost(mesh::to_data(*lost));
   (void)context->router->send(job->coordinator, service, failed);
 }
 
 void worker_state::peer_came(const env::peer& who) {
   peers.insert(who.identity.uuid);
-  if (job && !job->ready && !job->failed) ready_if_linked();
+  if (const auto back = missed.extract(who.identity.uuid); !back.empty())
+    context->log(env::severity::info,
+                 "there is a link to '" + who.name + "' again, after " +
+                     std::to_string(env::seconds_between(back.mapped().second, env::now(*self))) +
+                     " s");
+  if (!job || job->failed) return;
+  if (!job->ready)
+    ready_if_linked();
+  else
+    (void)run([](pipeline&) { return result<void>(); });
 }
 
 void worker_state::peer_went(const env::peer& who, const error& why) {
-  peers.erase(who.identity.uuid);
-  // Nobody is left to whom the job matters.
-  if (job && who.identity.uuid == job->coordinator.node) return end_job();
-  if (!job || !job->ready || job->failed) return;
+  const auto& node = who.identity.uuid;
+  peers.erase(node);
+  if (!job || job->failed) return;
   const auto concerns = [&](const std::vector<job::place>& places) {
     for (const auto& place : places)
-      if (place.where.node == who.identity.uuid) return true;
+      if (place.where.node == node) return true;
     return false;
   };
-  if (concerns(job->plan.layout.primaries()) || concerns(job->data_servers))
-    fail({errc::node_lost, "lost the link to '" + who.name + "': " + why.text}, &who.identity.uuid);
+  if (!concerns(job->plan.layout.primaries()) && !concerns(job->data_servers)) return;
+  missed.emplace(node, std::pair(who.name, env::now(*self)));
+  context->log(env::severity::warning,
+               "lost the link to '" + who.name + "': " + why.text +
+                   "; waits for it, or for another server in its place, at most " +
+                   std::to_string(job->plan.config.job.request_timeout.count()) +
+                   " s (job.request_timeout)");
+  if (job->phase) job->phase->on_link_lost(node);
+}
+
+void worker_state::joined(const mesh::node_uuid& coordinator) {
+  if (!job) return;
+  // The job of a coordinator that another one has replaced is nobody's.
+  if (coordinator != job->coordinator.node) return end_job();
+  if (job->phase && !job->failed) report_progress();
 }
 
 void worker_state::on_tick() {
@@ -171,9 +231,13 @@ void worker_state::on_tick() {
         mesh::make_refusal(
             {errc::timed_out, "worker '" + context->node_name + "' has no link to " +
                                   missing_links() + " after " +
-                                  std::to_string(defaults::worker::link_timeout.count()) + " s"}));
+                                  std::to_string(job->plan.config.job.request_timeout.count()) +
+                                  " s (job.request_timeout)"}));
     job->failed = true;
   }
+  // Until the next phase begins nobody knows whether the coordinator has heard that this one is
+  // over.
+  if (job->last_word) (void)context->router->send(job->coordinator, service, *job->last_word);
   if (!job->phase) return;
   if (auto late = job->phase->overdue(now, job->plan.config.job.request_timeout))
     fail(*late);
@@ -189,6 +253,7 @@ worker_job::~worker_job() {
 
 void worker_state::end_job() {
   job.reset();
+  missed.clear();
   report("idle");
 }
 
@@ -199,7 +264,8 @@ void worker_state::report(std::string activity) {
     const auto& progress = job->phase->progress();
     status.gauges = {{"steps_total", static_cast<double>(progress.steps())},
                      {"examples_total", static_cast<double>(progress.total().examples)},
-                     {"staleness_max", static_cast<double>(progress.staleness_max())}};
+                     {"staleness_max", static_cast<double>(progress.staleness_max())},
+                     {"links_missed", static_cast<double>(missed.size())}};
   }
   context->board->set(service, std::move(status));
 }
@@ -223,6 +289,7 @@ worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr
   return {
       mesh::receive<schema::JobPlan>(router,
                                      [self](const auto& m) { return self->state.prepare(m); }),
+      mesh::receive<schema::Layout>(router, [self](const auto& m) { return self->state.take(m); }),
       mesh::receive<schema::StartPhase>(router,
                                         [self](const auto& m) { return self->state.start(m); }),
       mesh::receive<schema::EndJob>(router,
@@ -257,6 +324,7 @@ worker_actor::behavior_type worker(worker_state::pointer self, node::context_ptr
       },
       [self](const peer_up& up) { self->state.peer_came(up.who); },
       [self](const peer_down& down) { self->state.peer_went(down.who, down.why); },
+      [self](const joined_mesh& mesh) { self->state.joined(mesh.coordinator); },
       [self](tick) { self->state.on_tick(); },
   };
 }

@@ -3,9 +3,10 @@
 /// A worker: takes part in a job as one rank. Interface and messages: actors.hpp; how a step goes
 /// through it: pipeline.hpp.
 ///
-/// Failure: whatever keeps the job from going on (a lost link, a refusal, a request without an
-/// answer, a compute error) is told to the coordinator as JobFailed, once; the worker then waits
-/// for the next plan.
+/// Failure: whatever keeps the job from going on (a refusal, a request without an answer for too
+/// long, a compute error) is told to the coordinator as JobFailed, once; the worker then waits for
+/// the next plan. A link that breaks is none of it: what went over it is sent again when it is
+/// back, or when a layout names another server. Without its coordinator a worker goes on.
 
 #include "actors/actors.hpp"
 #include "actors/job/job_plan.hpp"
@@ -13,9 +14,12 @@
 #include "actors/worker/compute.hpp"
 #include "actors/worker/pipeline.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
+#include <utility>
 
 namespace gradmesh::worker {
 
@@ -39,6 +43,8 @@ struct worker_job {
   compute_actor compute;
   std::optional<pipeline> phase;
   std::uint32_t last_phase = 0; // the highest that was started
+  /// That the phase started last is done, in case it did not arrive.
+  std::optional<mesh::draft<schema::PhaseProgress>> last_word;
   bool failed = false;
 };
 
@@ -55,19 +61,23 @@ struct worker_state {
   mesh::service_id service;
   worker_options options;
   std::set<mesh::node_uuid> peers;
+  /// Those that the job needs and that there is no link to: names, and since when.
+  std::map<mesh::node_uuid, std::pair<std::string, env::time_point>> missed;
   std::unique_ptr<worker_job> job;
 
   result<void> prepare(const message<schema::JobPlan>& request);
   result<void> start(const message<schema::StartPhase>& request);
+  result<void> take(const message<schema::Layout>& request);
   /// Runs a pipeline event; an error that it returns ends the job.
   template <class Event>
   result<void> run(Event event);
   void peer_came(const env::peer& who);
   void peer_went(const env::peer& who, const error& why);
+  void joined(const mesh::node_uuid& coordinator);
   void on_tick();
   void end_job();
-  /// Tells the coordinator that the job cannot go on; `lost`: because of this node.
-  void fail(const error& why, const mesh::node_uuid* lost = nullptr);
+  /// Tells the coordinator that the job cannot go on.
+  void fail(const error& why);
 
 private:
   std::string missing_links() const;

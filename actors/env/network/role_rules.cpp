@@ -36,6 +36,7 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::START_PHASE:
   case MessageKind::LIMIT_PHASE:
   case MessageKind::JOB_CHANGED:
+  case MessageKind::DRAIN_STARTED:
   case MessageKind::END_JOB:
   case MessageKind::LOAD_DATA:
   case MessageKind::EXPORT_PARTITION:
@@ -45,6 +46,7 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::SUBMIT_JOB:
   case MessageKind::CANCEL_JOB:
   case MessageKind::CHANGE_JOB:
+  case MessageKind::DRAIN_NODE:
     return {role::client};
   case MessageKind::PHASE_PROGRESS:
   case MessageKind::LEASE_BATCH:
@@ -60,6 +62,11 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::PULLED:
   case MessageKind::PUSHED:
   case MessageKind::PARTITION_CONTENT:
+  case MessageKind::REPLICATE:
+  case MessageKind::REPLICATED:
+  case MessageKind::SNAPSHOT_CHUNK:
+  case MessageKind::SNAPSHOT_TAKEN:
+  case MessageKind::BACKUP_SYNCED:
     return {role::server};
   case MessageKind::NONE:
   case MessageKind::HELLO:

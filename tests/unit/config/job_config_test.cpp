@@ -40,6 +40,8 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.job.record.empty());
   CHECK(c.job.steps == 0);
   CHECK(c.job.request_timeout == std::chrono::seconds(120));
+  CHECK(c.job.replication == 2);
+  CHECK(c.job.wait == std::chrono::seconds(60));
   CHECK(c.data.format == data_format::debian_packages);
   CHECK(c.data.served_by == data_service::data_servers);
   CHECK(c.data.label_column == 1);
@@ -69,6 +71,7 @@ TEST_CASE("every option of a job file reaches its member") {
       "deterministic = no\noverlap = no\nthreads = 1\nsvrg_epochs = 0\nmicro_batches = 8\nseed = "
       "18446744073709551615\n"
       "model_file =\nrecord = logs/clock\nsteps = 7\nrequest_timeout = 9\n"
+      "replication = 1\nwait = 11\n"
       "[data]\nformat = csv\nserved_by = partitioned\ntrain = a.csv\ntest = b.csv\n"
       "train_labels = c\ntest_labels = d\ntest_last = 0\n"
       "test_fraction = 0.0\nfeatures = 11\nclasses = 12\nlabel_column = -13\n"
@@ -105,7 +108,9 @@ TEST_CASE("every option of a job file reaches its member") {
                   .model_file = "",
                   .record = "logs/clock",
                   .steps = 7,
-                  .request_timeout = std::chrono::seconds(9)};
+                  .request_timeout = std::chrono::seconds(9),
+                  .replication = 1,
+                  .wait = std::chrono::seconds(11)};
   expected.data = {.format = data_format::csv,
                    .served_by = data_service::partitioned,
                    .train = "a.csv",
@@ -194,6 +199,9 @@ TEST_CASE("each limit of a job is held at both ends") {
                         limit{"job.svrg_epochs", "0", "1001"},
                         limit{"job.micro_batches", "1024", "2048"},
                         limit{"job.request_timeout", "1", "0"},
+                        limit{"job.replication", "2", "3"},
+                        limit{"job.replication", "1", "0"},
+                        limit{"job.wait", "86400", "86401"},
                         limit{"data.test_fraction", "0.9", "0.91"},
                         limit{"data.scale", "1e-9", "0"},
                         limit{"model.l2", "0", "-1e-9"},

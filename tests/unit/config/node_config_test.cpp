@@ -25,8 +25,8 @@ TEST_CASE("a worker needs its role and its coordinator, the rest has defaults") 
   CHECK(c.node.coordinator == endpoint{"localhost", 7700});
   CHECK(c.node.cluster == "gradmesh");
   CHECK(c.node.join_timeout == std::chrono::seconds(30));
-  CHECK(c.node.node_timeout == std::chrono::seconds(10));
-  CHECK(c.node.heartbeat == std::chrono::milliseconds(200));
+  CHECK(c.node.node_timeout == std::chrono::seconds(0));
+  CHECK(c.node.heartbeat == std::chrono::milliseconds(100));
   CHECK_FALSE(c.node.insecure);
   CHECK(c.node.log_level == log_level::info);
   CHECK(c.node.shared_memory);
@@ -173,6 +173,7 @@ TEST_CASE("heartbeats must fit in the time after which a node is given up") {
         "node.ini:5: error: node.heartbeat_ms: 500 ms leave no room for 3 heartbeats in "
         "node.node_timeout (1 s); lower the one or raise the other\n");
   CHECK(faults(worker + "node_timeout = 3\nheartbeat_ms = 1000\n") == "");
+  CHECK(faults(worker + "node_timeout = 0\nheartbeat_ms = 60000\n") == "");
 }
 
 TEST_CASE("each limit of a node is held at both ends") {
