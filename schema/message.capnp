@@ -52,6 +52,12 @@ enum MessageKind {
   phaseLimit @36;
   layout @37;
   layoutTaken @38;
+  # replication.capnp
+  replicate @39;
+  replicated @40;
+  snapshotChunk @41;
+  snapshotTaken @42;
+  backupSynced @43;
 }
 
 enum ServiceKind {

@@ -17,6 +17,7 @@
 #include "schema/job.capnp.h"
 #include "schema/message.capnp.h"
 #include "schema/parameters.capnp.h"
+#include "schema/replication.capnp.h"
 
 #include <capnp/message.h>
 #include <capnp/serialize.h>
@@ -67,7 +68,12 @@ namespace gradmesh::mesh {
   X(Push, PUSH, bulk)                                                                              \
   X(Pushed, PUSHED, bulk)                                                                          \
   X(ExportPartition, EXPORT_PARTITION, bulk)                                                       \
-  X(PartitionContent, PARTITION_CONTENT, bulk)
+  X(PartitionContent, PARTITION_CONTENT, bulk)                                                     \
+  X(Replicate, REPLICATE, bulk)                                                                    \
+  X(Replicated, REPLICATED, bulk)                                                                  \
+  X(SnapshotChunk, SNAPSHOT_CHUNK, bulk)                                                           \
+  X(SnapshotTaken, SNAPSHOT_TAKEN, bulk)                                                           \
+  X(BackupSynced, BACKUP_SYNCED, control)
 
 /// `kind`, lane (`on`) and `name` of a message's schema type.
 template <class T>

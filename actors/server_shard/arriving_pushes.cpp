@@ -7,14 +7,15 @@ namespace gradmesh::server_shard {
 
 arriving_pushes::arriving_pushes(const job::job_plan& plan, shard_parameters& parameters,
                                  const rule_set& rules)
-    : clocks_(plan.workers.size(), plan.by_rank() ? plan.first_step : 0), rules_(rules),
-      workers_(plan.workers.size()), parameters_(parameters),
+    : rules_(rules), workers_(plan.workers.size()),
+      clocks_(plan, job::piece_set(plan.first_step * plan.pieces)), parameters_(parameters),
       schedule_(job::rate_schedule_of(plan.config)), by_rank_(plan.by_rank()),
       by_staleness_(plan.config.optimizer.staleness_scaling == config::staleness_scaling::inverse),
-      pieces_(plan.pieces), first_step_(plan.first_step), steps_total_(plan.steps) {}
+      plan_(plan), first_step_(plan.first_step), steps_total_(plan.steps),
+      ledger_(job::piece_set(plan.first_step * plan.pieces)) {}
 
 float arriving_pushes::rate_of(const pushed_part& part) const {
-  const auto step = by_rank_ ? part.sequence : first_step_ + updates_ / pieces_;
+  const auto step = by_rank_ ? part.sequence : first_step_ + updates_ / plan_.pieces;
   const auto rate = parameters::rate_at(schedule_, step, steps_total_);
   const auto divisor =
       by_staleness_ ? std::max<std::uint64_t>(1, updates_ - part.read_clock) : workers_;
@@ -24,8 +25,8 @@ float arriving_pushes::rate_of(const pushed_part& part) const {
 
 result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint32_t rank,
                                          const pushed_part& part) {
-  auto& ledger = clocks_.of(rank);
-  const auto taken_before = ledger.has(part.sequence, part.number, part.count);
+  const auto name = name_of(part, plan_);
+  const auto taken_before = ledger_.has(name);
   if (!taken_before) return taken_before.failure();
   if (*taken_before && rules_.keeps(rule::push_once))
     return taken_part{part_fate::repeated, false, 0};
@@ -35,8 +36,8 @@ result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint
                                     std::to_string(updates_)};
   if (auto applied = parameters_.apply(rank, part.what, part.values, rate_of(part)); !applied)
     return applied.failure();
-  if (*taken_before || !ledger.add(part.sequence, part.number, part.count))
-    return taken_part{part_fate::applied, false, 0};
+  if (*taken_before || !ledger_.add(name)) return taken_part{part_fate::applied, false, 0};
+  if (by_rank_) clocks_.advance(rank, ledger_.done());
   return taken_part{part_fate::applied, true, updates_++ - part.read_clock};
 }
 

@@ -25,9 +25,9 @@ public:
 protected:
   arriving_pushes(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules);
 
-  worker_clocks clocks_;
   const rule_set rules_;
   const std::uint64_t workers_;
+  worker_clocks clocks_; // where workers take steps by rank
 
 private:
   float rate_of(const pushed_part& part) const;
@@ -36,9 +36,10 @@ private:
   const parameters::rate_schedule schedule_;
   const bool by_rank_;
   const bool by_staleness_;
-  const std::uint64_t pieces_;
+  const job::job_plan& plan_;
   const std::uint64_t first_step_;
   const std::uint64_t steps_total_;
+  piece_ledger ledger_;
   std::uint64_t updates_ = 0; // whole pushes
 };
 

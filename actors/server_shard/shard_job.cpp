@@ -80,6 +80,27 @@ result<void> shard_job::check_step(std::uint64_t step) const {
                                   std::to_string(plan_.steps) + " steps"};
 }
 
+result<void> shard_job::check_batch(std::uint32_t rank, const pushed_part& part) const {
+  const auto named = [&] {
+    return "a push of the pieces " + std::to_string(part.first_piece) + " to below " +
+           std::to_string(std::uint64_t{part.first_piece} + part.pieces) + " of step " +
+           std::to_string(part.step);
+  };
+  if (part.step >= plan_.steps || part.pieces == 0 || part.pieces > plan_.pieces ||
+      part.first_piece > plan_.pieces - part.pieces)
+    return error{errc::refused, named() + " in a job of " + std::to_string(plan_.steps) +
+                                    " steps of " + std::to_string(plan_.pieces) + " pieces"};
+  if (!plan_.by_rank()) return {};
+  const auto share = job::pieces_of_worker(plan_, rank);
+  if (part.step == part.sequence && part.first_piece == share.first &&
+      part.first_piece + part.pieces == share.last)
+    return {};
+  return error{errc::refused, named() + " as push " + std::to_string(part.sequence) +
+                                  " by worker " + std::to_string(rank) + ", whose pieces are " +
+                                  std::to_string(share.first) + " to below " +
+                                  std::to_string(share.last)};
+}
+
 result<void> shard_job::pull(const message<schema::Pull>& request) {
   const auto pull = *request;
   if (auto known = check_request(request); !known) return known;
@@ -207,7 +228,7 @@ result<void> shard_job::take_parts(const message<schema::Push>& request,
       read_parts(request, parameters_.store(), job::transfer_format_of(plan_.config.job.push_as));
   if (!parts) return parts.failure();
   for (const auto& part : *parts)
-    if (auto known = check_step(part.sequence); !known) return known;
+    if (auto known = check_batch(push.getRank(), part); !known) return known;
   // All or none of a message's parts. (A single one is checked when it is applied.)
   if (parts->size() > 1)
     for (const auto& part : *parts)

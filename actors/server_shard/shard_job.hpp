@@ -80,6 +80,8 @@ private:
   result<void> check_request(const message<Request>& request) const;
   /// A step that a worker names, where workers take steps by rank.
   result<void> check_step(std::uint64_t step) const;
+  /// The pieces that a push of a worker names.
+  result<void> check_batch(std::uint32_t rank, const pushed_part& part) const;
   /// A pull that is being answered.
   struct pull_answer {
     const message<schema::Pull>& request;

@@ -10,6 +10,7 @@
 #include "actors/job/job_plan.hpp"
 #include "actors/rules.hpp"
 #include "actors/server_shard/parameter_request.hpp"
+#include "actors/server_shard/piece_ledger.hpp"
 #include "actors/server_shard/shard_parameters.hpp"
 
 #include <cstdint>
@@ -30,6 +31,9 @@ struct taken_part {
   bool completes_push = false;
   std::uint64_t staleness = 0; // updates applied between the read and this push, when it completes
 };
+
+/// The name of a part of a push, which has been checked against the plan.
+push_name name_of(const pushed_part& part, const job::job_plan& plan);
 
 /// A step of a strategy that sums, applied.
 struct applied_step {

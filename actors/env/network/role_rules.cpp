@@ -60,6 +60,11 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::PULLED:
   case MessageKind::PUSHED:
   case MessageKind::PARTITION_CONTENT:
+  case MessageKind::REPLICATE:
+  case MessageKind::REPLICATED:
+  case MessageKind::SNAPSHOT_CHUNK:
+  case MessageKind::SNAPSHOT_TAKEN:
+  case MessageKind::BACKUP_SYNCED:
     return {role::server};
   case MessageKind::NONE:
   case MessageKind::HELLO:
