@@ -34,11 +34,36 @@ result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint
     return error{errc::refused, "a push claims to have read clock " +
                                     std::to_string(part.read_clock) + "; the shard is at " +
                                     std::to_string(updates_)};
-  if (auto applied = parameters_.apply(rank, part.what, part.values, rate_of(part)); !applied)
+  const auto rate = rate_of(part);
+  if (auto applied = parameters_.apply(rank, part.what, part.values, rate); !applied)
     return applied.failure();
-  if (*taken_before || !ledger_.add(name)) return taken_part{part_fate::applied, false, 0};
+  taken_part taken{part_fate::applied, false, 0, false, rate};
+  if (*taken_before || !ledger_.add(name)) return taken;
   if (by_rank_) clocks_.advance(rank, ledger_.done());
-  return taken_part{part_fate::applied, true, updates_++ - part.read_clock};
+  taken.completes_push = true;
+  taken.staleness = updates_++ - part.read_clock;
+  return taken;
+}
+
+result<void> arriving_pushes::repeat(const repeated_change& change) {
+  for (const auto& part : change.parts) {
+    const auto step = part.step * plan_.pieces;
+    const push_name name{
+        {step + part.first_piece, step + part.first_piece + part.pieces}, part.number, part.count};
+    // The primary has asked its ledger; here it says only whether the push is whole.
+    const auto taken_before = ledger_.has(name);
+    if (!taken_before) return taken_before.failure();
+    if (auto applied = parameters_.apply(0, part.what, part.values, part.rate); !applied)
+      return applied;
+    if (!*taken_before && ledger_.add(name)) ++updates_;
+  }
+  return {};
+}
+
+void arriving_pushes::restore(strategy_state state) {
+  updates_ = state.clock;
+  ledger_ = std::move(state.ledger);
+  clocks_ = worker_clocks(plan_, ledger_.done());
 }
 
 bounded_staleness::bounded_staleness(const job::job_plan& plan, shard_parameters& parameters,

@@ -19,8 +19,12 @@ namespace gradmesh::server_shard {
 class arriving_pushes : public strategy {
 public:
   std::uint64_t clock() const final { return updates_; }
+  job::piece_set done() const final { return ledger_.done(); }
   result<taken_part> take(const message<schema::Push>& request, std::uint32_t rank,
                           const pushed_part& part) final;
+  result<void> repeat(const repeated_change& change) final;
+  strategy_state state() const final { return {updates_, ledger_, {}, {}}; }
+  void restore(strategy_state state) final;
 
 protected:
   arriving_pushes(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules);

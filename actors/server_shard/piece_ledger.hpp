@@ -36,7 +36,8 @@ public:
     bool operator==(const open_push&) const = default;
   };
 
-  explicit piece_ledger(job::piece_set done = {}) : done_(std::move(done)) {}
+  piece_ledger() = default;
+  explicit piece_ledger(job::piece_set done) : done_(std::move(done)) {}
   piece_ledger(job::piece_set done, std::map<std::uint64_t, open_push> open)
       : done_(std::move(done)), open_(std::move(open)) {}
 
