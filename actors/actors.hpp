@@ -115,22 +115,35 @@ using log_writer_actor = caf::typed_actor<
     // INTERNAL: the next block.
     caf::reacts_to<log_block>>;
 
+/// INTERNAL: time to tell primaries of shards what their backups here have applied.
+struct answer_primaries {};
+
 /// Computes loss and gradients on one backend, one step at a time.
 using compute_actor = caf::typed_actor<
     // Fills in the step's gradients and metrics, or its error, and hands it back.
     caf::reacts_to<compute_request>>;
 
-/// Owns some partitions of the parameters.
+/// Has replicas of shards, each of which is some partitions of the parameters.
 using server_shard_actor = caf::typed_actor<
     // Creates the parameters of a job with their initial values, or changes the options of the job
     // that it has; answers PlanReady.
     caf::reacts_to<message<schema::JobPlan>>,
     // Forgets the job.
     caf::reacts_to<message<schema::EndJob>>,
+    // Makes its replicas primaries or backups, or forgets them; answers LayoutTaken.
+    caf::reacts_to<message<schema::Layout>>,
     // Answers Pulled with the values, when the job's strategy allows to read them.
     caf::reacts_to<message<schema::Pull>>,
     // Applies gradients when the job's strategy says so; answers Pushed.
     caf::reacts_to<message<schema::Push>>,
+    // As a backup: does what the primary did; answers Replicated, one for several.
+    caf::reacts_to<message<schema::Replicate>>, caf::reacts_to<answer_primaries>,
+    // As a primary: the backup has it, so that workers may be told.
+    caf::reacts_to<message<schema::Replicated>>,
+    // As a backup that has nothing: becomes what the primary was; answers SnapshotTaken.
+    caf::reacts_to<message<schema::SnapshotChunk>>,
+    // As a primary: tells the coordinator when the backup has everything.
+    caf::reacts_to<message<schema::SnapshotTaken>>,
     // Answers PartitionContent.
     caf::reacts_to<message<schema::ExportPartition>>,
     // Something it sent was refused.
@@ -246,3 +259,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_begin)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_part)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_end)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_drop)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::answer_primaries)

@@ -31,12 +31,24 @@ enum class rule : std::uint8_t {
   done_not_leased,
   leased_once,
   view_order,
+  fencing,
+  ack_after_backup,
+  wait_for_layout,
+  promote_complete,
+  forget_replica,
+  one_snapshot,
+  tail_follows,
+  resend_on_layout,
+  no_gap,
+  ledger_in_image,
+  two_versions,
 };
 
 struct rule_description {
   rule id;
   std::string_view name;
   std::string_view broken; // what an actor does when the rule is broken
+  bool of_method = false;  // a guarantee of a training method, which the lab checks
 };
 
 /// All rules, in the order of the enum.

@@ -72,7 +72,7 @@ struct Push {
   # all have come whole (or all but the backup workers; then what comes later is acknowledged and
   # dropped). Otherwise each part is applied as it comes. The parts of one message are taken all or
   # none. A part that was taken before is acknowledged again and not applied; one of a push that is
-  # too far ahead is refused.
+  # too far ahead, or that has pieces which were applied and pieces which were not, is refused.
   # With snapshots ([job] svrg_epochs = n; bsp, dense tables only) epoch e takes one if n + 1 divides
   # it. Of its steps a worker pushes its part of the gradient of the whole set, 1 / examples of the
   # set for each example, at the parameters w~, which the shard then leaves as they are: it adds up
@@ -87,13 +87,14 @@ struct Push {
 
 struct PushedPart {
   part @0 :Part;
-  sequence @1 :UInt64;        # the step; under async the worker's n-th push in this phase, from 0
+  sequence @1 :UInt64;        # the step; under async the worker's n-th push in this phase, from 0 (for
+                              # the clock log)
   number @2 :UInt32;          # of this part in the push, from 0
   count @3 :UInt32;           # parts of the push
   readClock @4 :UInt64;       # clock of the values that the gradient was computed from
   step @5 :UInt64;            # the batch that it was computed from: pieces
-  firstPiece @6 :UInt32;      # [firstPiece, firstPiece + pieces) of the step. For the clock log.
-  pieces @7 :UInt32;
+  firstPiece @6 :UInt32;      # [firstPiece, firstPiece + pieces) of the step. They name the push: the
+  pieces @7 :UInt32;          # shard applies those of a piece once, whoever sends them.
 }
 
 struct Pushed {

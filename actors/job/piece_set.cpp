@@ -43,8 +43,7 @@ std::uint64_t piece_set::size() const {
 void encode(const piece_set& set, schema::PieceSet::Builder out) {
   const auto below = set.below();
   out.setBelow(below);
-  auto above =
-      out.initAbove(static_cast<unsigned>(std::min(set.size() - below, pieces_above_max)));
+  auto above = out.initAbove(static_cast<unsigned>(std::min(set.size() - below, pieces_above_max)));
   unsigned i = 0;
   for (const auto& [first, last] : set.runs())
     for (auto piece = std::max(first, below); piece < last && i < above.size(); ++piece)

@@ -1,7 +1,7 @@
 #pragma once
 
-/// A set of a job's pieces by their numbers (step * pieces + piece), kept as runs: what training has
-/// done is all pieces below some number and a few beyond. The wire form is schema::PieceSet.
+/// A set of a job's pieces by their numbers (step * pieces + piece), kept as runs: what training
+/// has done is all pieces below some number and a few beyond. The wire form is schema::PieceSet.
 
 #include "actors/error.hpp"
 #include "schema/job.capnp.h"

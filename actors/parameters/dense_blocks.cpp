@@ -118,6 +118,30 @@ void dense_blocks::update(std::size_t block, std::span<const float> gradient, fl
   if (to != updated.values) keep_spare(std::exchange(updated.values, std::move(to)));
 }
 
+std::vector<float> dense_blocks::state(std::size_t block) const {
+  std::vector<float> state;
+  for (const auto& piece : blocks_[block].pieces)
+    state.insert(state.end(), piece.state.begin(), piece.state.end());
+  return state;
+}
+
+bool dense_blocks::restore(std::size_t block, std::uint64_t steps, std::span<const float> values,
+                           std::span<const float> state) {
+  auto& restored = blocks_[block];
+  std::size_t floats = 0;
+  for (const auto& piece : restored.pieces)
+    floats += piece.state.size();
+  if (values.size() != range(block).size() || state.size() != floats) return false;
+  if (is_held(*restored.values)) keep_spare(std::exchange(restored.values, take_spare()));
+  std::ranges::copy(values, restored.values->memory);
+  restored.steps = steps;
+  for (const auto& piece : restored.pieces) {
+    std::ranges::copy(state.first(piece.state.size()), piece.state.begin());
+    state = state.subspan(piece.state.size());
+  }
+  return true;
+}
+
 bool dense_blocks::is_held(const buffer& values) {
   // Only this thread begins a hold, so a count of 0 stays; then all reads of former holders come
   // before this load.
@@ -148,7 +172,7 @@ std::shared_ptr<dense_blocks::buffer> dense_blocks::take_spare() {
 
 void dense_blocks::keep_spare(std::shared_ptr<buffer> former) {
   // The oldest is forgotten: if it is still held, its last holder frees it.
-  if (spares_.size() == spare_blocks_max) spares_.erase(spares_.begin());
+  if (spares_.size() == std::max(spare_blocks_max, blocks_.size())) spares_.erase(spares_.begin());
   spares_.push_back(std::move(former));
 }
 

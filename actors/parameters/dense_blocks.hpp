@@ -8,9 +8,9 @@
 /// when the blocks are gone: each hold is counted in its block, dropped with release order when the
 /// holder is done reading, and looked for with acquire order before the block is written again.
 ///
-/// Memory: the values, their optimizer state, at most `spare_blocks_max` blocks that held values
-/// before, and whatever else of former values is still held. Blocks lie eight in a huge page, which
-/// goes when nobody needs any of them.
+/// Memory: the values, their optimizer state, at most as many blocks (or
+/// `spare_blocks_max`) that held values before, and whatever else of former values is still held.
+/// Blocks lie eight in a huge page, which goes when nobody needs any of them.
 
 #include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_map.hpp"
@@ -43,7 +43,7 @@ struct dense_segment {
 class dense_blocks {
 public:
   /// Former blocks that are kept for the next copies, so that a steady stream of updates to held
-  /// blocks allocates nothing.
+  /// blocks allocates nothing; as many as there are blocks, if that is more.
   static constexpr std::size_t spare_blocks_max = 128;
 
   /// Zeros, and zeros as state, for a part of the flat space of all dense tables. `segments` lie
@@ -69,6 +69,14 @@ public:
 
   /// Updates a block by its gradient, which has its size and is finite.
   void update(std::size_t block, std::span<const float> gradient, float learning_rate);
+
+  /// Updates that a block has seen, and the state of its rules: what `values` does not say of it.
+  std::uint64_t steps(std::size_t block) const { return blocks_[block].steps; }
+  std::vector<float> state(std::size_t block) const;
+  /// Makes a block what another was. False: values or state have another size; then nothing
+  /// changes.
+  bool restore(std::size_t block, std::uint64_t steps, std::span<const float> values,
+               std::span<const float> state);
 
 private:
   struct buffer;

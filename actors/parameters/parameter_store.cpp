@@ -184,4 +184,45 @@ result<partition_content> parameter_store::export_partition(std::uint32_t partit
   return content;
 }
 
+result<void> parameter_store::save_rows(std::span<const std::uint64_t> keys,
+                                        std::vector<std::vector<float>>& rows) const {
+  const auto found = sparse_.resolve(keys);
+  if (!found) return found.failure();
+  sparse_.save(*found, rows);
+  return {};
+}
+
+result<void> parameter_store::restore_dense(std::size_t block, std::uint64_t steps,
+                                            std::span<const float> values,
+                                            std::span<const float> state) {
+  if (block >= dense_.count())
+    return {errc::invalid_argument, fmt::format("there is no dense block {}; shard {} has {}",
+                                                block, shard_, dense_.count())};
+  if (dense_.restore(block, steps, values, state)) return {};
+  return {errc::invalid_argument,
+          fmt::format("dense block {} of shard {} has {} values, not {}, or another state than {} "
+                      "floats: it was saved under other tables or update rules",
+                      block, shard_, dense_.range(block).size(), values.size(), state.size())};
+}
+
+result<void> parameter_store::restore_rows(std::span<const std::uint64_t> keys,
+                                           std::span<const std::span<const float>> rows) {
+  auto found = sparse_.resolve(keys);
+  if (!found) return found.failure();
+  const auto widths = sparse_.stored_widths();
+  bool fits = rows.size() == widths.size();
+  for (std::size_t t = 0; fits && t < widths.size(); ++t)
+    fits = rows[t].size() == keys.size() * widths[t];
+  if (!fits)
+    return {errc::invalid_argument,
+            fmt::format("the rows of {} keys do not have the size of those of shard {}: they were "
+                        "saved under other tables or update rules",
+                        keys.size(), shard_)};
+  if (sparse_keys() + found->absent() > key_index::rows_max)
+    return {errc::limit_exceeded,
+            fmt::format("shard {} would have more than {} keys", shard_, key_index::rows_max)};
+  sparse_.restore(*found, rows);
+  return {};
+}
+
 } // namespace gradmesh::parameters

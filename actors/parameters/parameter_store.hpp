@@ -89,6 +89,27 @@ public:
   /// The values of one partition. `errc::invalid_argument` if it is not this shard's.
   result<partition_content> export_partition(std::uint32_t partition) const;
 
+  // What a copy of the shard is made from: everything, with the state of the update rules.
+
+  element_range partitions() const { return map_.partitions_of(shard_); }
+  std::uint64_t dense_steps(std::size_t block) const { return dense_.steps(block); }
+  std::vector<float> dense_state(std::size_t block) const { return dense_.state(block); }
+  /// Floats that a row of each sparse table takes with its state.
+  std::vector<std::size_t> stored_widths() const { return sparse_.stored_widths(); }
+  /// Keys of a partition of this shard that have rows, ascending.
+  std::vector<std::uint64_t> keys_of(std::uint32_t partition) const {
+    return sparse_.keys_of(partition);
+  }
+  /// The rows of keys that have some, by table.
+  result<void> save_rows(std::span<const std::uint64_t> keys,
+                         std::vector<std::vector<float>>& rows) const;
+  /// Makes a block, or the rows of some keys, what another copy of this shard had.
+  /// `errc::invalid_argument` if it does not fit this shard; then nothing has changed.
+  result<void> restore_dense(std::size_t block, std::uint64_t steps, std::span<const float> values,
+                             std::span<const float> state);
+  result<void> restore_rows(std::span<const std::uint64_t> keys,
+                            std::span<const std::span<const float>> rows);
+
 private:
   parameter_store(std::span<const learning::table_spec> tables, partition_map map,
                   std::uint32_t shard, table_rules rules, std::uint64_t seed);

@@ -177,6 +177,42 @@ void sparse_parameters::apply(key_rows& keys, std::span<const float> gradients,
   }
 }
 
+std::vector<std::size_t> sparse_parameters::stored_widths() const {
+  std::vector<std::size_t> widths;
+  for (const auto& of : tables_)
+    widths.push_back(of.rows.row_floats());
+  return widths;
+}
+
+std::vector<std::uint64_t> sparse_parameters::keys_of(std::uint32_t partition) const {
+  std::vector<std::uint64_t> keys;
+  for (const auto& entry :
+       index_.entries(map_.hashes_of({partition, partition + std::uint64_t{1}})))
+    keys.push_back(unmix(entry.hash));
+  std::ranges::sort(keys);
+  return keys;
+}
+
+void sparse_parameters::save(const key_rows& keys, std::vector<std::vector<float>>& rows) const {
+  rows.resize(tables_.size());
+  for (std::size_t t = 0; t < tables_.size(); ++t) {
+    const auto& from = tables_[t].rows;
+    rows[t].clear();
+    for (const auto number : keys.numbers_)
+      rows[t].insert(rows[t].end(), from.row(number), from.row(number) + from.row_floats());
+  }
+}
+
+void sparse_parameters::restore(key_rows& keys, std::span<const std::span<const float>> rows) {
+  make_rows(keys);
+  for (std::size_t t = 0; t < tables_.size(); ++t) {
+    const auto& to = tables_[t].rows;
+    const auto floats = to.row_floats();
+    for (std::size_t i = 0; i < keys.numbers_.size(); ++i)
+      std::ranges::copy(rows[t].subspan(i * floats, floats), to.row(keys.numbers_[i]));
+  }
+}
+
 std::vector<table_rows> sparse_parameters::export_partition(std::uint32_t partition) const {
   auto entries = index_.entries(map_.hashes_of({partition, partition + std::uint64_t{1}}));
   for (auto& entry : entries)

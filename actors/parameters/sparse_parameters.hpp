@@ -47,6 +47,15 @@ public:
   /// The rows of one partition of this shard, by table, in key order.
   std::vector<table_rows> export_partition(std::uint32_t partition) const;
 
+  /// Floats of a row of each table, with its state.
+  std::vector<std::size_t> stored_widths() const;
+  /// The keys of one partition of this shard in order, and of each table their rows with their
+  /// state.
+  std::vector<std::uint64_t> keys_of(std::uint32_t partition) const;
+  void save(const key_rows& keys, std::vector<std::vector<float>>& rows) const;
+  /// Makes the rows of these keys what they were; each table's have its stored width.
+  void restore(key_rows& keys, std::span<const std::span<const float>> rows);
+
 private:
   struct table {
     learning::table_spec spec;

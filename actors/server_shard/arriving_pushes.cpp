@@ -7,14 +7,15 @@ namespace gradmesh::server_shard {
 
 arriving_pushes::arriving_pushes(const job::job_plan& plan, shard_parameters& parameters,
                                  const rule_set& rules)
-    : clocks_(plan.workers.size(), plan.by_rank() ? plan.first_step : 0), rules_(rules),
-      workers_(plan.workers.size()), parameters_(parameters),
+    : rules_(rules), workers_(plan.workers.size()),
+      clocks_(plan, job::piece_set(plan.first_step * plan.pieces)), parameters_(parameters),
       schedule_(job::rate_schedule_of(plan.config)), by_rank_(plan.by_rank()),
       by_staleness_(plan.config.optimizer.staleness_scaling == config::staleness_scaling::inverse),
-      pieces_(plan.pieces), first_step_(plan.first_step), steps_total_(plan.steps) {}
+      plan_(plan), first_step_(plan.first_step), steps_total_(plan.steps),
+      ledger_(job::piece_set(plan.first_step * plan.pieces)) {}
 
 float arriving_pushes::rate_of(const pushed_part& part) const {
-  const auto step = by_rank_ ? part.sequence : first_step_ + updates_ / pieces_;
+  const auto step = by_rank_ ? part.sequence : first_step_ + updates_ / plan_.pieces;
   const auto rate = parameters::rate_at(schedule_, step, steps_total_);
   const auto divisor =
       by_staleness_ ? std::max<std::uint64_t>(1, updates_ - part.read_clock) : workers_;
@@ -24,8 +25,8 @@ float arriving_pushes::rate_of(const pushed_part& part) const {
 
 result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint32_t rank,
                                          const pushed_part& part) {
-  auto& ledger = clocks_.of(rank);
-  const auto taken_before = ledger.has(part.sequence, part.number, part.count);
+  const auto name = name_of(part, plan_);
+  const auto taken_before = ledger_.has(name);
   if (!taken_before) return taken_before.failure();
   if (*taken_before && rules_.keeps(rule::push_once))
     return taken_part{part_fate::repeated, false, 0};
@@ -33,11 +34,36 @@ result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint
     return error{errc::refused, "a push claims to have read clock " +
                                     std::to_string(part.read_clock) + "; the shard is at " +
                                     std::to_string(updates_)};
-  if (auto applied = parameters_.apply(rank, part.what, part.values, rate_of(part)); !applied)
+  const auto rate = rate_of(part);
+  if (auto applied = parameters_.apply(rank, part.what, part.values, rate); !applied)
     return applied.failure();
-  if (*taken_before || !ledger.add(part.sequence, part.number, part.count))
-    return taken_part{part_fate::applied, false, 0};
-  return taken_part{part_fate::applied, true, updates_++ - part.read_clock};
+  taken_part taken{part_fate::applied, false, 0, false, rate};
+  if (*taken_before || !ledger_.add(name)) return taken;
+  if (by_rank_) clocks_.advance(rank, ledger_.done());
+  taken.completes_push = true;
+  taken.staleness = updates_++ - part.read_clock;
+  return taken;
+}
+
+result<void> arriving_pushes::repeat(const repeated_change& change) {
+  for (const auto& part : change.parts) {
+    const auto step = part.step * plan_.pieces;
+    const push_name name{
+        {step + part.first_piece, step + part.first_piece + part.pieces}, part.number, part.count};
+    // The primary has asked its ledger; here it says only whether the push is whole.
+    const auto taken_before = ledger_.has(name);
+    if (!taken_before) return taken_before.failure();
+    if (auto applied = parameters_.apply(0, part.what, part.values, part.rate); !applied)
+      return applied;
+    if (!*taken_before && ledger_.add(name)) ++updates_;
+  }
+  return {};
+}
+
+void arriving_pushes::restore(strategy_state state) {
+  updates_ = state.clock;
+  ledger_ = std::move(state.ledger);
+  clocks_ = worker_clocks(plan_, ledger_.done());
 }
 
 bounded_staleness::bounded_staleness(const job::job_plan& plan, shard_parameters& parameters,

@@ -19,15 +19,19 @@ namespace gradmesh::server_shard {
 class arriving_pushes : public strategy {
 public:
   std::uint64_t clock() const final { return updates_; }
+  job::piece_set done() const final { return ledger_.done(); }
   result<taken_part> take(const message<schema::Push>& request, std::uint32_t rank,
                           const pushed_part& part) final;
+  result<void> repeat(const repeated_change& change) final;
+  strategy_state state() const final { return {updates_, ledger_, {}, {}}; }
+  void restore(strategy_state state) final;
 
 protected:
   arriving_pushes(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules);
 
-  worker_clocks clocks_;
   const rule_set rules_;
   const std::uint64_t workers_;
+  worker_clocks clocks_; // where workers take steps by rank
 
 private:
   float rate_of(const pushed_part& part) const;
@@ -36,9 +40,10 @@ private:
   const parameters::rate_schedule schedule_;
   const bool by_rank_;
   const bool by_staleness_;
-  const std::uint64_t pieces_;
+  const job::job_plan& plan_;
   const std::uint64_t first_step_;
   const std::uint64_t steps_total_;
+  piece_ledger ledger_;
   std::uint64_t updates_ = 0; // whole pushes
 };
 

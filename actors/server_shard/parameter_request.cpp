@@ -140,4 +140,34 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
   return parts;
 }
 
+result<void> read_parts(const mesh::message<schema::Replicate>& change,
+                        const parameters::parameter_store& store,
+                        std::vector<repeated_part>& parts) {
+  const auto in = (*change).getParts();
+  if (auto checked = check_count("replicated change", in.size(), change); !checked) return checked;
+  body_cursor body(change);
+  for (const auto part : in) {
+    const auto what = read_part(part.getPart(), change, body, store);
+    if (!what) return what.failure();
+    const auto floats = what->dense
+                            ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
+                            : rows_floats(what->name.count, store);
+    const auto values = body.take<float>(floats);
+    if (!values || (!what->dense && !what->has_keys)) return wrong_body(change);
+    parts.push_back({.what = *what,
+                     .rate = part.getRate(),
+                     .number = part.getNumber(),
+                     .count = part.getCount(),
+                     .step = part.getStep(),
+                     .first_piece = part.getFirstPiece(),
+                     .pieces = part.getPieces(),
+                     .values = *values});
+    const auto& read = parts.back();
+    if ((*change).getChange().isPushes() && (read.number >= read.count || read.count > parts_max))
+      return wrong_body(change);
+  }
+  if (!body.at_end()) return wrong_body(change);
+  return {};
+}
+
 } // namespace gradmesh::server_shard

@@ -9,6 +9,7 @@
 #include "actors/parameters/transfer_codec.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -38,6 +39,27 @@ struct pushed_part {
   std::span<const float> values; // looks into the message, or into `decoded`
   mesh::writable_body decoded;   // where values did not come as float32
 };
+
+/// A change of a shard, as its primary tells its backup: parts of pushes, or the sums over a step.
+struct repeated_part {
+  requested_part what; // with its keys
+  float rate = 0;
+  std::uint32_t number = 0; // below count
+  std::uint32_t count = 0;
+  std::uint64_t step = 0;
+  std::uint32_t first_piece = 0;
+  std::uint32_t pieces = 0;
+  std::span<const float> values;
+};
+struct repeated_change {
+  std::optional<std::uint64_t> step; // nothing: parts of pushes
+  std::vector<repeated_part> parts;
+};
+
+/// Appends the parts of a Replicate. Errors: `malformed_message` as below.
+result<void> read_parts(const mesh::message<schema::Replicate>& change,
+                        const parameters::parameter_store& store,
+                        std::vector<repeated_part>& parts);
 
 /// Errors: `malformed_message` if the body is not what the parts say, `invalid_argument` for a
 /// block that the shard does not have.

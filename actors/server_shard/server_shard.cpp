@@ -11,79 +11,128 @@ namespace gradmesh::server_shard {
 result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   auto decoded = job::decode(*plan);
   if (!decoded) return decoded.failure();
-  const auto index = job::index_of(decoded->layout.primaries(), context->router->local(service));
-  if (index == decoded->layout.size())
-    return error{errc::refused, "the plan of job " + std::to_string(decoded->job_id) +
-                                    " does not name " + to_string(service) + " of " +
-                                    context->node_name};
-  if (!job || job->id() != decoded->job_id || planner != plan.header().from) {
-    const auto record_path = decoded->config.job.record;
-    auto made = shard_job::make(std::move(*decoded), index, context->router, context->rules,
-                                *context->update_rules);
-    if (!made) return made.failure();
-    job = std::move(*made);
-    recorded.reset();
-    if (!record_path.empty())
-      if (auto recording = record(plan, record_path, index); !recording) {
-        job.reset();
-        return recording;
-      }
-    planner = plan.header().from;
-    report();
+  if (!job || job->job_id() != decoded->job_id || planner != plan.header().from) {
+    if (auto started = start(std::move(*decoded), plan); !started) return started;
   } else if (decoded->revision > job->revision()) {
-    if (auto changed = job->change(std::move(*decoded)); !changed) return changed;
-    job->tell(plan_record_of(plan, index, context->rules));
+    if (auto changed = job->change(std::move(*decoded), plan.sender()); !changed) return changed;
+    for (const auto& [shard, one] : job->by_shard())
+      one->job().tell(plan_record_of(plan, shard, context->rules));
   }
   mesh::draft<schema::PlanReady> ready;
-  ready->setJobId(job->id());
+  ready->setJobId(job->job_id());
   (void)context->router->reply(plan, ready);
   return {};
 }
 
+result<void> server_shard_state::start(job::job_plan plan, const message<schema::JobPlan>& from) {
+  auto made = job_replicas::make(plan, *host, from.sender());
+  if (!made) return made.failure();
+  job = std::move(*made);
+  recorded.clear();
+  if (const auto& path = plan.config.job.record; !path.empty())
+    if (auto recording = record(from, path); !recording) {
+      job.reset();
+      return recording;
+    }
+  planner = from.header().from;
+  report();
+  return {};
+}
+
 result<void> server_shard_state::record(const message<schema::JobPlan>& plan,
-                                        const std::string& path, std::size_t index) {
-  auto started = start_recording(self->system(), *context, path, index, plan);
-  if (!started) return started.failure();
-  job->tell(std::move(started->sink));
-  recorded = std::move(started->progress);
+                                        const std::string& path) {
+  for (const auto& [shard, one] : job->by_shard()) {
+    if (!one->is_primary()) continue;
+    auto started = start_recording(self->system(), *context, path, shard, plan);
+    if (!started) return started.failure();
+    one->job().tell(std::move(started->sink));
+    recorded[shard] = std::move(started->progress);
+  }
   return {};
 }
 
 void server_shard_state::end(std::uint64_t job_id) {
-  if (job && job->id() == job_id) {
-    job->end();
+  if (job && job->job_id() == job_id) {
+    for (const auto& [shard, one] : job->by_shard())
+      one->job().end();
     job.reset();
   }
   report();
 }
 
-result<shard_job*> server_shard_state::current(env::time_point now) {
+result<void> server_shard_state::take(const message<schema::Layout>& layout) {
   if (!job) return error{errc::refused, to_string(service) + " has no job"};
-  job->set_time(now);
-  return job.get();
+  const auto before = job->layout().number;
+  auto taken = job->take(layout);
+  if (taken && job->layout().number != before)
+    context->log(env::severity::info, to_string(service) + " is in layout " +
+                                          std::to_string(job->layout().number) + " of job " +
+                                          std::to_string(job->job_id()));
+  return taken;
+}
+
+template <class T>
+result<replica*> server_shard_state::find(const message<T>& m) {
+  if (!job) return error{errc::refused, to_string(service) + " has no job"};
+  const auto in = *m;
+  if (in.getJobId() != job->job_id())
+    return error{errc::refused, to_string(service) + " works on job " +
+                                    std::to_string(job->job_id()) + ", not on job " +
+                                    std::to_string(in.getJobId())};
+  auto found = job->find(in.getShard(), in.getLayout());
+  if (found) (*found)->job().set_time(env::now(*self));
+  return found;
+}
+
+result<void> server_shard_state::replicate(const message<schema::Replicate>& change) {
+  auto found = find(change);
+  auto done = found ? (*found)->replicate(change) : found.failure();
+  // One answer for all that have come by then.
+  if (!std::exchange(answers_due, true)) self->send(self, answer_primaries{});
+  return done;
+}
+
+result<void> server_shard_state::export_partition(const message<schema::ExportPartition>& request) {
+  if (!job) return error{errc::refused, to_string(service) + " has no job"};
+  auto found = job->owner_of((*request).getPartition());
+  return found ? (*found)->job().export_partition(request) : found.failure();
+}
+
+void server_shard_state::on_refused(const message<schema::Refusal>& refusal) {
+  const auto why = mesh::to_error(*refusal);
+  if (job) job->refused_by(refusal.sender());
+  // A backup that is in another layout yet gets it all again.
+  if (why.code != errc::stale_layout)
+    context->log(env::severity::warning, "refused: " + to_string(why));
 }
 
 void server_shard_state::report() const {
   node::service_status status;
   status.state = job ? "serving" : "idle";
   if (job) {
-    const auto& counters = job->counters();
-    status.gauges = {{"clock", static_cast<double>(job->clock())},
-                     {"pulls_total", static_cast<double>(counters.pulls)},
-                     {"pushes_total", static_cast<double>(counters.pushes)},
-                     {"parts_repeated_total", static_cast<double>(counters.repeated_parts)},
-                     {"parts_late_total", static_cast<double>(counters.late_parts)},
-                     {"pushes_dropped_total", static_cast<double>(counters.dropped_pushes)},
-                     {"requests_refused_total", static_cast<double>(counters.refused)},
-                     {"pulls_waiting", static_cast<double>(job->waiting_pulls())},
-                     {"sparse_keys", static_cast<double>(job->sparse_keys())}};
-    if (recorded) {
-      const auto add = [&](const char* name, std::uint64_t value) {
-        status.gauges.emplace_back(name, static_cast<double>(value));
-      };
-      add("record_bytes_total", recorded->written_bytes);
-      add("record_events_lost_total", recorded->lost_events);
+    std::map<std::string, double> sums;
+    std::uint64_t clock = ~std::uint64_t{0};
+    for (const auto& [shard, one] : job->by_shard()) {
+      const auto& counters = one->job().counters();
+      sums[one->is_primary() ? "primaries" : "backups"] += 1;
+      sums["pulls_total"] += static_cast<double>(counters.pulls);
+      sums["pushes_total"] += static_cast<double>(counters.pushes);
+      sums["parts_repeated_total"] += static_cast<double>(counters.repeated_parts);
+      sums["parts_late_total"] += static_cast<double>(counters.late_parts);
+      sums["pushes_dropped_total"] += static_cast<double>(counters.dropped_pushes);
+      sums["requests_refused_total"] += static_cast<double>(counters.refused);
+      sums["pulls_waiting"] += static_cast<double>(one->job().waiting_pulls());
+      sums["sparse_keys"] += static_cast<double>(one->job().sparse_keys());
+      if (one->backup())
+        sums["replication_waiting_bytes"] += static_cast<double>(one->backup()->waiting_bytes());
+      if (one->is_primary()) clock = std::min(clock, one->job().clock());
     }
+    if (sums.contains("primaries")) sums["clock"] = static_cast<double>(clock);
+    for (const auto& [shard, progress] : recorded) {
+      sums["record_bytes_total"] += static_cast<double>(progress->written_bytes);
+      sums["record_events_lost_total"] += static_cast<double>(progress->lost_events);
+    }
+    status.gauges.assign(sums.begin(), sums.end());
   }
   context->board->set(service, std::move(status));
 }
@@ -95,6 +144,9 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
   state.self = self;
   state.context = std::move(context);
   state.service = service;
+  const auto& node = *state.context;
+  state.host = std::make_unique<replica_host>(
+      replica_host{node.router, service, node.rules, node.update_rules.get()});
   self->send(self, tick{});
   const auto& router = state.context->router;
   return {
@@ -105,30 +157,50 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
                                       self->state.end((*end).getJobId());
                                       return {};
                                     }),
+      mesh::receive<schema::Layout>(
+          router, [self](const auto& layout) { return self->state.take(layout); }),
       mesh::receive<schema::Pull>(router,
                                   [self](const auto& pull) -> result<void> {
-                                    auto job = self->state.current(env::now(*self));
-                                    return job ? (*job)->pull(pull) : job.failure();
+                                    auto found = self->state.find(pull);
+                                    return found ? (*found)->pull(pull) : found.failure();
                                   }),
       mesh::receive<schema::Push>(router,
                                   [self](const auto& push) -> result<void> {
-                                    auto job = self->state.current(env::now(*self));
-                                    return job ? (*job)->push(push) : job.failure();
+                                    auto found = self->state.find(push);
+                                    return found ? (*found)->push(push) : found.failure();
                                   }),
-      mesh::receive<schema::ExportPartition>(router,
-                                             [self](const auto& request) -> result<void> {
-                                               auto job = self->state.current(env::now(*self));
-                                               return job ? (*job)->export_partition(request)
-                                                          : job.failure();
-                                             }),
+      mesh::receive<schema::Replicate>(
+          router, [self](const auto& change) { return self->state.replicate(change); }),
+      mesh::receive<schema::Replicated>(router,
+                                        [self](const auto& answer) -> result<void> {
+                                          auto found = self->state.find(answer);
+                                          return found ? (*found)->replicated(answer)
+                                                       : found.failure();
+                                        }),
+      mesh::receive<schema::SnapshotChunk>(router,
+                                           [self](const auto& chunk) -> result<void> {
+                                             auto found = self->state.find(chunk);
+                                             return found ? (*found)->take(chunk) : found.failure();
+                                           }),
+      mesh::receive<schema::SnapshotTaken>(router,
+                                           [self](const auto& answer) -> result<void> {
+                                             auto found = self->state.find(answer);
+                                             return found ? (*found)->taken(answer)
+                                                          : found.failure();
+                                           }),
+      mesh::receive<schema::ExportPartition>(
+          router, [self](const auto& request) { return self->state.export_partition(request); }),
       mesh::receive<schema::Refusal>(router,
                                      [self](const auto& refusal) -> result<void> {
-                                       self->state.context->log(
-                                           env::severity::warning,
-                                           "refused: " + to_string(mesh::to_error(*refusal)));
+                                       self->state.on_refused(refusal);
                                        return {};
                                      }),
+      [self](answer_primaries) {
+        self->state.answers_due = false;
+        if (self->state.job) self->state.job->answer_primaries();
+      },
       [self](tick) {
+        if (self->state.job) self->state.job->tick();
         self->state.report();
         self->delayed_send(self, defaults::server_shard::report_interval, tick{});
       },

@@ -1,15 +1,18 @@
 #pragma once
 
-/// A server shard: the only owner of its partitions, so it needs no locks. Interface and messages:
-/// actors.hpp; what it does with pushes and pulls: shard_job.hpp, strategy.hpp.
+/// A host of shards: the only owner of its replicas, so it needs no locks. Interface and messages:
+/// actors.hpp; which replicas it has: job_replicas.hpp, replica.hpp; what they do with pushes and
+/// pulls: shard_job.hpp, strategy.hpp.
 ///
-/// Failure: a request that it cannot carry out is refused to its sender and counted; the shard goes
-/// on. It holds the parameters of one job; a new plan replaces the old.
+/// Failure: a request that it cannot carry out is refused to its sender and counted; the host goes
+/// on. It has the replicas of one job; a new plan replaces the old.
 
 #include "actors/actors.hpp"
 #include "actors/node/context.hpp"
+#include "actors/server_shard/job_replicas.hpp"
 #include "actors/server_shard/recording.hpp"
-#include "actors/server_shard/shard_job.hpp"
+
+#include <map>
 
 namespace gradmesh::server_shard {
 
@@ -19,19 +22,27 @@ struct server_shard_state {
   pointer self = nullptr;
   node::context_ptr context;
   mesh::service_id service;
-  std::unique_ptr<shard_job> job;
-  std::shared_ptr<const record::write_progress> recorded; // null: the job is not
+  std::unique_ptr<replica_host> host;
+  std::unique_ptr<job_replicas> job;
+  /// By shard; empty: the job is not recorded.
+  std::map<std::uint32_t, std::shared_ptr<const record::write_progress>> recorded;
   mesh::node_identity planner; // who made the job: a coordinator's restart begins with job 1 again
+  bool answers_due = false;
 
   result<void> prepare(const message<schema::JobPlan>& plan);
   void end(std::uint64_t job_id);
-  /// The job that a request must be for; it is told the time.
-  result<shard_job*> current(env::time_point now);
+  result<void> take(const message<schema::Layout>& layout);
+  /// The replica that a message is for; it is told the time.
+  template <class T>
+  result<replica*> find(const message<T>& m);
+  result<void> replicate(const message<schema::Replicate>& change);
+  result<void> export_partition(const message<schema::ExportPartition>& request);
+  void on_refused(const message<schema::Refusal>& refusal);
   void report() const;
 
 private:
-  result<void> record(const message<schema::JobPlan>& plan, const std::string& path,
-                      std::size_t index);
+  result<void> start(job::job_plan plan, const message<schema::JobPlan>& from);
+  result<void> record(const message<schema::JobPlan>& plan, const std::string& path);
 };
 
 server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,

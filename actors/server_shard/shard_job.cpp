@@ -21,7 +21,7 @@ shard_job::shard_job(job::job_plan plan, std::size_t index, parameters::paramete
                      std::shared_ptr<mesh::router> router, const rule_set& rules)
     : plan_(std::move(plan)), index_(index), router_(std::move(router)), rules_(rules),
       parameters_(std::move(store), plan_.workers.size()),
-      strategy_(make_strategy(plan_, parameters_, rules_)) {}
+      strategy_(make_strategy(plan_, parameters_, rules_)), layout_(plan_.layout.number) {}
 
 result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::size_t index,
                                                    std::shared_ptr<mesh::router> router,
@@ -39,16 +39,58 @@ result<std::unique_ptr<shard_job>> shard_job::make(job::job_plan plan, std::size
 
 result<void> shard_job::change(job::job_plan plan) {
   if (plan.tables != plan_.tables || plan.partitions != plan_.partitions ||
-      plan.layout.size() != plan_.layout.size() || plan.workers != plan_.workers)
+      plan.layout.size() != plan_.layout.size())
     return error{errc::refused, "revision " + std::to_string(plan.revision) + " of job " +
                                     std::to_string(plan.job_id) +
-                                    " has other tables, partitions or members"};
-  for (const auto& pull : std::exchange(waiting_, {}))
-    (void)router_->reply(pull.request,
-                         mesh::make_refusal({errc::cancelled, "the job's plan has changed"}));
+                                    " has other tables, partitions or shards"};
+  refuse_waiting({errc::cancelled, "the job's plan has changed"});
+  of_open_step_.clear();
+  const bool goes_on = plan.pieces == plan_.pieces &&
+                       plan.steps_per_epoch == plan_.steps_per_epoch &&
+                       config::dump_job(plan.config) == config::dump_job(plan_.config);
+  auto state = strategy_->state();
   plan_ = std::move(plan);
+  parameters_.change_workers(plan_.workers.size());
   strategy_ = make_strategy(plan_, parameters_, rules_);
+  if (goes_on) strategy_->restore(std::move(state));
   return {};
+}
+
+void shard_job::refuse_waiting(const error& why) {
+  for (const auto& pull : std::exchange(waiting_, {}))
+    (void)router_->reply(pull.request, mesh::make_refusal(why));
+}
+
+void shard_job::set_layout(std::uint64_t number) {
+  if (number == layout_) return;
+  refuse_waiting({errc::stale_layout, "layout " + std::to_string(layout_) + " of job " +
+                                          std::to_string(plan_.job_id) + " has given way to " +
+                                          std::to_string(number)});
+  layout_ = number;
+}
+
+void shard_job::set_backup(replication* backup) {
+  backup_ = backup;
+  parameters_.keep_keys(backup != nullptr);
+  acknowledge_replicated();
+}
+
+void shard_job::drop_acknowledgements() {
+  of_open_step_.clear();
+  of_changes_.clear();
+  set_backup(nullptr);
+}
+
+result<void> shard_job::repeat(std::span<const message<schema::Replicate>> change) {
+  repeated_change whole;
+  for (const auto& part : change) {
+    if (auto read = read_parts(part, parameters_.store(), whole.parts); !read) return read;
+    const auto kind = (*part).getChange();
+    if (kind.isStep()) whole.step = kind.getStep().getStep();
+  }
+  for (const auto& part : whole.parts)
+    if (auto fits = parameters_.check(0, part.what, part.values); !fits) return fits;
+  return strategy_->repeat(whole);
 }
 
 template <class Request>
@@ -57,11 +99,10 @@ result<void> shard_job::check_request(const message<Request>& request) const {
   if (in.getJobId() != plan_.job_id)
     return error{errc::refused, "this shard works on job " + std::to_string(plan_.job_id) +
                                     ", not on job " + std::to_string(in.getJobId())};
-  if (in.getLayout() != plan_.layout.number)
+  if (in.getLayout() != layout_ && rules_.keeps(rule::fencing))
     return error{errc::stale_layout, "the request is for layout " + std::to_string(in.getLayout()) +
                                          " of job " + std::to_string(plan_.job_id) +
-                                         ", this shard is in " +
-                                         std::to_string(plan_.layout.number)};
+                                         ", this shard is in " + std::to_string(layout_)};
   if (in.getShard() != index_)
     return error{errc::refused, "this is shard " + std::to_string(index_) + " of job " +
                                     std::to_string(plan_.job_id) + ", not shard " +
@@ -78,6 +119,27 @@ result<void> shard_job::check_step(std::uint64_t step) const {
   if (!plan_.by_rank() || step < plan_.steps) return {};
   return error{errc::refused, "there is no step " + std::to_string(step) + " in a job of " +
                                   std::to_string(plan_.steps) + " steps"};
+}
+
+result<void> shard_job::check_batch(std::uint32_t rank, const pushed_part& part) const {
+  const auto named = [&] {
+    return "a push of the pieces " + std::to_string(part.first_piece) + " to below " +
+           std::to_string(std::uint64_t{part.first_piece} + part.pieces) + " of step " +
+           std::to_string(part.step);
+  };
+  if (part.step >= plan_.steps || part.pieces == 0 || part.pieces > plan_.pieces ||
+      part.first_piece > plan_.pieces - part.pieces)
+    return error{errc::refused, named() + " in a job of " + std::to_string(plan_.steps) +
+                                    " steps of " + std::to_string(plan_.pieces) + " pieces"};
+  if (!plan_.by_rank()) return {};
+  const auto share = job::pieces_of_worker(plan_, rank);
+  if (part.step == part.sequence && part.first_piece == share.first &&
+      part.first_piece + part.pieces == share.last)
+    return {};
+  return error{errc::refused, named() + " as push " + std::to_string(part.sequence) +
+                                  " by worker " + std::to_string(rank) + ", whose pieces are " +
+                                  std::to_string(share.first) + " to below " +
+                                  std::to_string(share.last)};
 }
 
 result<void> shard_job::pull(const message<schema::Pull>& request) {
@@ -109,8 +171,11 @@ void shard_job::answer_waiting() {
 result<void> shard_job::answer(const message<schema::Pull>& request, double held_seconds) {
   const auto parts = read_parts(request, parameters_.store());
   if (!parts) return parts.failure();
-  const auto sent = send_parts({request, *parts, held_seconds});
-  if (sink_) tell_read(request);
+  // The other version is for who computes a step anew, not for who looks at the model.
+  const auto* version =
+      (*request).getForPush() > 0 ? strategy_->version_at((*request).getClock()) : nullptr;
+  const auto sent = send_parts({request, *parts, version, held_seconds});
+  if (sink_) tell_read(request, version ? *version->clock() : strategy_->clock());
   if (sent) ++counters_.pulls;
   return sent;
 }
@@ -132,7 +197,7 @@ result<void> shard_job::send_parts(const pull_answer& to) {
   };
   for (std::uint32_t number = 0; number < to.parts.size(); ++number) {
     const auto& part = to.parts[number];
-    auto values = parameters_.values_of((*to.request).getRank(), part);
+    auto values = values_of(to, part);
     if (!values) return values.failure();
     const auto encoded = parameters::encoded_bytes(format, values->values.size());
     if (part.dense && format == parameters::transfer_format::float32 &&
@@ -156,11 +221,24 @@ result<void> shard_job::send_parts(const pull_answer& to) {
   return send_copied();
 }
 
+result<parameters::shared_floats> shard_job::values_of(const pull_answer& to,
+                                                       const requested_part& part) {
+  if (to.version && part.dense)
+    if (const auto* before = to.version->block(part.block)) return *before;
+  auto values = parameters_.values_of((*to.request).getRank(), part);
+  if (!values || !to.version || part.dense || to.version->keys().empty()) return values;
+  if (!part.has_keys)
+    return error{errc::unknown_keys, "a step that is done again is read by the keys"};
+  auto rows = parameters_.looked_at();
+  to.version->restore(part.keys, rows, parameters_.store().layout().row_widths());
+  return parameters::shared_floats{nullptr, rows};
+}
+
 result<void> shard_job::send_values(const pull_answer& to, std::span<const std::uint32_t> numbers,
                                     std::uint8_t priority, mesh::frame_body body) {
   mesh::draft<schema::Pulled> pulled;
   pulled->setJobId(plan_.job_id);
-  pulled->setClock(strategy_->clock());
+  pulled->setClock(to.version ? *to.version->clock() : strategy_->clock());
   pulled->setHeldSeconds(to.held_seconds);
   auto parts = pulled->initParts(static_cast<unsigned>(numbers.size()));
   for (unsigned i = 0; i < numbers.size(); ++i)
@@ -182,47 +260,89 @@ result<void> shard_job::send_values(const pull_answer& to, std::span<const std::
 }
 
 result<void> shard_job::push(const message<schema::Push>& request) {
-  std::vector<std::uint64_t> staleness;
-  const auto taken = take_parts(request, staleness);
-  if (!staleness.empty()) acknowledge(request, staleness);
-  if (!taken) {
-    ++counters_.refused;
-    return taken;
+  if (backup_ && backup_->is_full())
+    return error{errc::retry_later, std::to_string(backup_->waiting_bytes()) +
+                                        " bytes wait for the backup of shard " +
+                                        std::to_string(index_) + " already"};
+  taken_parts taken;
+  const auto done = take_parts(request, taken);
+  if (!taken.staleness.empty()) {
+    held_ack ack{request, std::move(taken.staleness), 0};
+    if (taken.wait)
+      of_open_step_.push_back(std::move(ack));
+    else
+      acknowledge_applied(std::move(ack));
   }
-  auto finished = strategy_->finish_step();
+  if (!done) {
+    ++counters_.refused;
+    return done;
+  }
+  auto finished = strategy_->finish_step(backup_);
   if (!finished) return finished.failure();
   if (*finished) {
     counters_.dropped_pushes += plan_.workers.size() - (*finished)->ranks.size();
     if (sink_) sink_->add(record::step_record{(*finished)->step, (*finished)->ranks});
+    for (auto& ack : std::exchange(of_open_step_, {}))
+      acknowledge_applied(std::move(ack));
   }
+  if (backup_) backup_->send_more();
   if (!waiting_.empty()) answer_waiting();
   return {};
 }
 
-result<void> shard_job::take_parts(const message<schema::Push>& request,
-                                   std::vector<std::uint64_t>& staleness) {
+result<void> shard_job::take_parts(const message<schema::Push>& request, taken_parts& taken) {
   const auto push = *request;
   if (auto known = check_request(request); !known) return known;
   const auto parts =
       read_parts(request, parameters_.store(), job::transfer_format_of(plan_.config.job.push_as));
   if (!parts) return parts.failure();
   for (const auto& part : *parts)
-    if (auto known = check_step(part.sequence); !known) return known;
+    if (auto known = check_batch(push.getRank(), part); !known) return known;
   // All or none of a message's parts. (A single one is checked when it is applied.)
   if (parts->size() > 1)
     for (const auto& part : *parts)
       if (auto checked = parameters_.check(push.getRank(), part.what, part.values); !checked)
         return checked;
-  staleness.reserve(parts->size());
-  for (const auto& part : *parts) {
+  return take_checked(request, *parts, taken);
+}
+
+result<void> shard_job::take_checked(const message<schema::Push>& request,
+                                     const std::vector<pushed_part>& parts, taken_parts& taken) {
+  const auto rank = (*request).getRank();
+  std::vector<applied_part> applied;
+  result<void> done;
+  taken.staleness.reserve(parts.size());
+  for (const auto& part : parts) {
     const auto clock = strategy_->clock();
-    const auto taken = strategy_->take(request, push.getRank(), part);
-    if (!taken) return taken.failure();
-    count(*taken);
-    if (sink_) tell_push(push.getRank(), part, clock, *taken);
-    staleness.push_back(taken->staleness);
+    const auto one = strategy_->take(request, rank, part);
+    if (!one) {
+      done = one.failure();
+      break;
+    }
+    count(*one);
+    if (sink_) tell_push(rank, part, clock, *one);
+    taken.staleness.push_back(one->staleness);
+    taken.wait = taken.wait || one->waits;
+    if (backup_ && one->fate == part_fate::applied) applied.push_back({&part, one->rate});
   }
-  return {};
+  if (!applied.empty()) backup_->pushed(request, rank, applied);
+  return done;
+}
+
+void shard_job::acknowledge_applied(held_ack ack) {
+  if (backup_ && !backup_->has(backup_->last())) {
+    ack.change = backup_->last();
+    of_changes_.push_back(std::move(ack));
+  } else {
+    acknowledge(ack);
+  }
+}
+
+void shard_job::acknowledge_replicated() {
+  while (!of_changes_.empty() && (!backup_ || backup_->has(of_changes_.front().change))) {
+    acknowledge(of_changes_.front());
+    of_changes_.pop_front();
+  }
 }
 
 void shard_job::count(const taken_part& taken) {
@@ -231,13 +351,13 @@ void shard_job::count(const taken_part& taken) {
   if (taken.completes_push) ++counters_.pushes;
 }
 
-void shard_job::tell_read(const message<schema::Pull>& request) {
+void shard_job::tell_read(const message<schema::Pull>& request, std::uint64_t clock) {
   const auto pull = *request;
   if (!parts_sent_.empty())
     sink_->add(record::read_record{.rank = pull.getRank(),
                                    .for_push = pull.getForPush(),
                                    .clock_asked = pull.getClock(),
-                                   .clock = strategy_->clock(),
+                                   .clock = clock,
                                    .parts = parts_sent_});
   parts_sent_.clear();
 }
@@ -282,18 +402,17 @@ void shard_job::end() {
   sink_.reset();
 }
 
-void shard_job::acknowledge(const message<schema::Push>& request,
-                            const std::vector<std::uint64_t>& staleness) {
+void shard_job::acknowledge(const held_ack& ack) {
   mesh::draft<schema::Pushed> pushed;
   pushed->setJobId(plan_.job_id);
-  const auto count = static_cast<unsigned>(staleness.size());
+  const auto count = static_cast<unsigned>(ack.staleness.size());
   auto numbers = pushed->initParts(count);
   auto stale = pushed->initStaleness(count);
   for (unsigned i = 0; i < count; ++i) {
     numbers.set(i, i);
-    stale.set(i, staleness[i]);
+    stale.set(i, ack.staleness[i]);
   }
-  (void)router_->reply(request, pushed);
+  (void)router_->reply(ack.request, pushed);
 }
 
 result<void> shard_job::export_partition(const message<schema::ExportPartition>& request) {

@@ -4,6 +4,10 @@
 /// (strategy.hpp). Pulls that the strategy does not let read yet wait here. Plain code; the actor
 /// around it only passes messages on.
 ///
+/// With a backup (replication.hpp) everything that is applied goes on to it, and a push is
+/// acknowledged when the backup has it too. Where steps are summed that is when the push's step is
+/// applied: until then nobody but its worker has it for good.
+///
 /// Every message is checked before anything is changed. An error that a function returns is what
 /// the sender is told; it leaves the job as it was.
 
@@ -12,10 +16,13 @@
 #include "actors/mesh/router.hpp"
 #include "actors/record/event_sink.hpp"
 #include "actors/rules.hpp"
+#include "actors/server_shard/image_chunk.hpp"
+#include "actors/server_shard/replication.hpp"
 #include "actors/server_shard/shard_parameters.hpp"
 #include "actors/server_shard/strategy.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -40,10 +47,38 @@ public:
 
   std::uint64_t id() const { return plan_.job_id; }
   std::uint32_t revision() const { return plan_.revision; }
-  /// Goes on by another plan of the same job: the parameters stay, the strategy begins anew with
-  /// the plan's first step. Pulls that wait for the old one are refused. Errors: `refused` if
-  /// tables, partitions or members are others.
+  /// Goes on by another plan of the same job: the parameters stay. With other options the strategy
+  /// begins anew with the plan's first step; with the same ones, for other workers, it goes on
+  /// where it is, and forgets pushes that are not applied. Pulls that wait are refused. Errors:
+  /// `refused` if tables, partitions or the number of shards are others.
   result<void> change(job::job_plan plan);
+  /// Requests are of the layout with this number from now on. Pulls that wait are refused.
+  void set_layout(std::uint64_t number);
+  /// Where changes go on to; null: nowhere. What waited for another backup is acknowledged if this
+  /// one has it, or there is none. It outlives its use here.
+  void set_backup(replication* backup);
+  /// It is the primary no more: nobody who waits for an acknowledgement gets one.
+  void drop_acknowledgements();
+  /// Acknowledges what the backup has.
+  void acknowledge_replicated();
+
+  // On a backup.
+
+  /// Does what the primary did: a change, in as many messages as it came. Errors leave everything
+  /// as it was.
+  result<void> repeat(std::span<const message<schema::Replicate>> change);
+  /// A chunk of an image; what is not parameters goes to `state`, which is set when all are in.
+  result<void> load(std::span<const std::byte> chunk, strategy_state& state) {
+    return load_chunk(chunk, parameters_.store(), state);
+  }
+  void restore(strategy_state state) { strategy_->restore(std::move(state)); }
+
+  std::vector<mesh::frame_body> image() const {
+    return make_image(parameters_.store(), strategy_->state(), rules_);
+  }
+  job::piece_set done() const { return strategy_->done(); }
+  shard_parameters& parameters() { return parameters_; }
+  std::uint32_t index() const { return static_cast<std::uint32_t>(index_); }
   const shard_counters& counters() const { return counters_; }
   /// Updates applied.
   std::uint64_t clock() const { return strategy_->clock(); }
@@ -72,6 +107,13 @@ private:
     env::time_point since;
   };
 
+  /// An acknowledgement that waits: for the open step, or for the backup to have a change.
+  struct held_ack {
+    message<schema::Push> request;
+    std::vector<std::uint64_t> staleness;
+    std::uint64_t change = 0;
+  };
+
   shard_job(job::job_plan plan, std::size_t index, parameters::parameter_store store,
             std::shared_ptr<mesh::router> router, const rule_set& rules);
 
@@ -80,10 +122,13 @@ private:
   result<void> check_request(const message<Request>& request) const;
   /// A step that a worker names, where workers take steps by rank.
   result<void> check_step(std::uint64_t step) const;
+  /// The pieces that a push of a worker names.
+  result<void> check_batch(std::uint32_t rank, const pushed_part& part) const;
   /// A pull that is being answered.
   struct pull_answer {
     const message<schema::Pull>& request;
     const std::vector<requested_part>& parts;
+    const previous_version* version = nullptr; // null: the parameters as they are
     double held_seconds = 0;
   };
   /// Reads the parameters now and sends them. `retry_later` if what the worker has not read yet
@@ -91,16 +136,24 @@ private:
   result<void> answer(const message<schema::Pull>& request, double held_seconds);
   void answer_waiting();
   result<void> send_parts(const pull_answer& to);
+  result<parameters::shared_floats> values_of(const pull_answer& to, const requested_part& part);
   result<void> send_values(const pull_answer& to, std::span<const std::uint32_t> numbers,
                            std::uint8_t priority, mesh::frame_body body);
-  result<void> take_parts(const message<schema::Push>& request,
-                          std::vector<std::uint64_t>& staleness);
+  /// What became of the parts of a push that were taken.
+  struct taken_parts {
+    std::vector<std::uint64_t> staleness; // of each
+    bool wait = false;                    // for the open step
+  };
+  result<void> take_parts(const message<schema::Push>& request, taken_parts& taken);
+  result<void> take_checked(const message<schema::Push>& request,
+                            const std::vector<pushed_part>& parts, taken_parts& taken);
+  void acknowledge_applied(held_ack ack);
+  void refuse_waiting(const error& why);
   void count(const taken_part& taken);
-  void tell_read(const message<schema::Pull>& request);
+  void tell_read(const message<schema::Pull>& request, std::uint64_t clock);
   void tell_push(std::uint32_t rank, const pushed_part& part, std::uint64_t clock,
                  const taken_part& taken);
-  void acknowledge(const message<schema::Push>& request,
-                   const std::vector<std::uint64_t>& staleness);
+  void acknowledge(const held_ack& ack);
 
   job::job_plan plan_;
   std::size_t index_; // of the shard in the job
@@ -108,7 +161,11 @@ private:
   const rule_set rules_;
   shard_parameters parameters_;
   std::unique_ptr<strategy> strategy_;
-  std::vector<waiting_pull> waiting_; // in the order in which they came
+  std::uint64_t layout_;
+  replication* backup_ = nullptr;
+  std::vector<waiting_pull> waiting_;  // in the order in which they came
+  std::vector<held_ack> of_open_step_; // acknowledged when it is applied
+  std::deque<held_ack> of_changes_;    // acknowledged when the backup has them
   env::time_point now_;
   shard_counters counters_;
   std::unique_ptr<record::event_sink> sink_; // null: nobody wants to know

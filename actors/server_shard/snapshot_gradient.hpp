@@ -28,6 +28,10 @@ public:
   /// The sum of a block of another step with mu added; valid until the next call.
   std::span<const float> corrected(std::size_t block, std::span<const float> sum);
 
+  /// mu by block.
+  const std::vector<std::vector<float>>& mean() const { return mean_; }
+  void restore(std::vector<std::vector<float>> mean) { mean_ = std::move(mean); }
+
 private:
   const std::uint64_t steps_per_epoch_;
   std::vector<std::vector<float>> mean_; // by block

@@ -5,6 +5,12 @@
 
 namespace gradmesh::server_shard {
 
+push_name name_of(const pushed_part& part, const job::job_plan& plan) {
+  const auto step = part.step * plan.pieces;
+  return {
+      {step + part.first_piece, step + part.first_piece + part.pieces}, part.number, part.count};
+}
+
 std::unique_ptr<strategy> make_strategy(const job::job_plan& plan, shard_parameters& parameters,
                                         const rule_set& rules) {
   if (plan.sums_steps()) return std::make_unique<summed_steps>(plan, parameters, rules);

@@ -24,6 +24,12 @@ summed_steps::summed_steps(const job::job_plan& plan, shard_parameters& paramete
     snapshot_.emplace(plan.steps_per_epoch, parameters.store().dense_blocks());
 }
 
+const previous_version* summed_steps::version_at(std::uint64_t clock) const {
+  return previous_.clock() == clock && clock < step_ && rules_.keeps(rule::two_versions)
+             ? &previous_
+             : nullptr;
+}
+
 bool summed_steps::may_read(std::uint32_t, std::uint64_t clock) const {
   return clock <= step_ + (rules_.keeps(rule::read_waits) ? 0 : 1);
 }
@@ -42,7 +48,7 @@ result<taken_part> summed_steps::take(const message<schema::Push>& request, std:
                                     std::to_string(part.count) + " parts now and had " +
                                     std::to_string(own.parts.size()) + " before"};
   if (!own.parts.empty() && own.parts[part.number])
-    return take_again(rank, part, part_fate::repeated, rule::push_once);
+    return take_again(rank, part, part_fate::repeated, rule::push_once, true);
   // The sum over the workers needs the keys, not only where they lead.
   if (!part.what.dense && !part.what.has_keys)
     return error{errc::unknown_keys, "under bsp a push brings its keys"};
@@ -53,76 +59,140 @@ result<taken_part> summed_steps::take(const message<schema::Push>& request, std:
     own.parts.resize(part.count);
     own.missing = part.count;
   }
+  // Who pushes this step has read it from all shards, so that all have applied the one before.
+  previous_.forget();
   own.parts[part.number] = held_part{request, part};
-  return taken_part{part_fate::held, --own.missing == 0, 0};
+  return taken_part{part_fate::held, --own.missing == 0, 0, true};
 }
 
 result<taken_part> summed_steps::take_again(std::uint32_t rank, const pushed_part& part,
-                                            part_fate fate, rule forbids) {
-  if (rules_.keeps(forbids)) return taken_part{fate, false, 0};
+                                            part_fate fate, rule forbids, bool waits) {
+  if (rules_.keeps(forbids)) return taken_part{fate, false, 0, waits};
   if (auto applied = parameters_.apply(rank, part.what, part.values, rate()); !applied)
     return applied.failure();
   return taken_part{part_fate::applied, false, 0};
 }
 
-result<std::optional<applied_step>> summed_steps::finish_step() {
+result<std::optional<applied_step>> summed_steps::finish_step(update_sink* to) {
   applied_step step{step_, {}};
   for (std::uint32_t rank = 0; rank < open_.size(); ++rank)
     if (open_[rank].is_whole()) step.ranks.push_back(rank);
   if (step.ranks.size() < pushes_needed_) return std::optional<applied_step>();
   if (!rules_.keeps(rule::rank_order)) std::ranges::reverse(step.ranks);
-  if (auto applied = apply_blocks(step.ranks); !applied) return applied.failure();
-  if (auto applied = apply_rows(step.ranks); !applied) return applied.failure();
+  previous_.begin(step_);
+  if (auto applied = apply_blocks(step.ranks, to); !applied) return applied.failure();
+  if (auto applied = apply_rows(step.ranks, to); !applied) return applied.failure();
+  if (to) to->applied(step);
+  close_step();
+  return std::optional(std::move(step));
+}
+
+void summed_steps::close_step() {
   ++step_;
   for (auto& push : open_)
     push = {};
-  return std::optional(std::move(step));
+}
+
+result<void> summed_steps::repeat(const repeated_change& change) {
+  if (change.step != step_)
+    return error{errc::refused, change.step
+                                    ? "the sums of step " + std::to_string(*change.step) +
+                                          " came while step " + std::to_string(step_) + " is open"
+                                    : "a push came that is not summed"};
+  previous_.begin(step_);
+  for (const auto& part : change.parts) {
+    auto applied = part.what.dense ? apply_block(part.what.block, part.values)
+                                   : apply_sum(part.what.keys, part.values);
+    if (!applied) return applied;
+  }
+  close_step();
+  return {};
+}
+
+strategy_state summed_steps::state() const {
+  strategy_state state;
+  state.clock = step_;
+  if (snapshot_) state.mean = snapshot_->mean();
+  state.previous = previous_;
+  return state;
+}
+
+void summed_steps::restore(strategy_state state) {
+  step_ = state.clock;
+  if (snapshot_ && !state.mean.empty()) snapshot_->restore(std::move(state.mean));
+  previous_ = std::move(state.previous);
+  open_.assign(plan_.workers.size(), {});
 }
 
 float summed_steps::rate() const {
   return static_cast<float>(parameters::rate_at(schedule_, step_, steps_total_));
 }
 
-result<void> summed_steps::apply_blocks(const std::vector<std::uint32_t>& ranks) {
+result<void> summed_steps::apply_blocks(const std::vector<std::uint32_t>& ranks, update_sink* to) {
   auto& store = parameters_.store();
-  std::vector<std::vector<std::span<const float>>> by_block(
-      store.dense_blocks(), std::vector<std::span<const float>>(ranks.size()));
+  std::vector<std::vector<const held_part*>> by_block(store.dense_blocks(),
+                                                      std::vector<const held_part*>(ranks.size()));
   for (std::size_t i = 0; i < ranks.size(); ++i)
     for (const auto& held : open_[ranks[i]].parts)
-      if (const auto& what = held->part.what; what.dense)
-        by_block[what.block][i] = held->part.values;
-  for (std::size_t block = 0; block < by_block.size(); ++block) {
-    auto& addends = by_block[block];
+      if (const auto& what = held->part.what; what.dense) by_block[what.block][i] = &*held;
+  std::vector<std::span<const float>> addends(ranks.size());
+  for (std::uint32_t block = 0; block < by_block.size(); ++block) {
+    const auto& held = by_block[block];
+    std::ranges::transform(held, addends.begin(), [](const held_part* part) {
+      return part ? part->part.values : std::span<const float>();
+    });
     if (std::ranges::all_of(addends, [](const auto& values) { return values.empty(); })) continue;
     auto total = addends[0];
+    std::shared_ptr<const void> owner;
     if (addends.size() > 1) {
-      block_sum_.resize(store.dense_block_range(block).size());
-      if (auto summed = parameters::sum_dense(addends, block_sum_); !summed) return summed;
-      total = block_sum_;
+      // Where it goes on to a backup the sum is made in the memory that is sent.
+      const auto floats = store.dense_block_range(block).size();
+      std::span<float> room;
+      if (to) {
+        const auto body = mesh::allocate_body(floats * sizeof(float));
+        room = body.as<float>(0, floats);
+        owner = body.owner;
+      } else {
+        block_sum_.resize(floats);
+        room = block_sum_;
+      }
+      if (auto summed = parameters::sum_dense(addends, room); !summed) return summed;
+      total = room;
+    } else {
+      owner = held[0]->owner();
     }
     if (auto applied = apply_block(block, total); !applied) return applied;
+    if (to) to->summed(block, {std::move(owner), std::as_bytes(total)});
   }
   return {};
 }
 
-result<void> summed_steps::apply_block(std::size_t block, std::span<const float> sum) {
+result<void> summed_steps::apply_block(std::uint32_t block, std::span<const float> sum) {
   if (plan_.takes_snapshot(step_)) {
     snapshot_->add(step_, block, sum);
     return {};
   }
   if (snapshot_ && rules_.keeps(rule::snapshot_added)) sum = snapshot_->corrected(block, sum);
+  previous_.keep(block, parameters_.store().dense_block(block));
   return parameters_.store().apply_dense(block, sum, rate());
 }
 
-result<void> summed_steps::apply_rows(const std::vector<std::uint32_t>& ranks) {
+result<void> summed_steps::apply_sum(std::span<const std::uint64_t> keys,
+                                     std::span<const float> rows) {
+  auto& store = parameters_.store();
+  if (auto kept = previous_.keep(keys, store); !kept) return kept;
+  auto found = store.resolve(keys);
+  return found ? store.apply_sparse(*found, rows, rate()) : found.failure();
+}
+
+result<void> summed_steps::apply_rows(const std::vector<std::uint32_t>& ranks, update_sink* to) {
   // A worker's runs, put together again where there are several.
   struct whole_run {
     std::vector<std::uint64_t> keys;
     std::vector<std::vector<float>> rows; // by table
     std::vector<float> flat;
   };
-  auto& store = parameters_.store();
-  const auto& widths = store.layout().row_widths();
+  const auto& widths = parameters_.store().layout().row_widths();
   std::vector<whole_run> joined(ranks.size());
   std::vector<parameters::sparse_gradient> addends(ranks.size());
   for (std::size_t i = 0; i < ranks.size(); ++i) {
@@ -154,8 +224,10 @@ result<void> summed_steps::apply_rows(const std::vector<std::uint32_t>& ranks) {
   }
   const auto total = sum_.sum_sparse(addends);
   if (!total) return total.failure();
-  auto rows = store.resolve(total->keys);
-  return rows ? store.apply_sparse(*rows, total->rows, rate()) : rows.failure();
+  if (total->keys.empty()) return {};
+  if (auto applied = apply_sum(total->keys, total->rows); !applied) return applied;
+  if (to) to->summed(total->keys, total->rows);
+  return {};
 }
 
 } // namespace gradmesh::server_shard

@@ -8,6 +8,9 @@
 /// workers is applied with the first M - b pushes that are whole; what comes later is acknowledged
 /// and dropped.
 ///
+/// Until the first push of the next step comes, a shard can still be read as it was before the step
+/// that it applied last: previous_version.hpp.
+///
 /// With snapshots (job.svrg_epochs) the steps of some epochs change nothing but what the others are
 /// corrected by: snapshot_gradient.hpp.
 
@@ -22,15 +25,25 @@ public:
   summed_steps(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules);
 
   std::uint64_t clock() const override { return step_; }
+  job::piece_set done() const override { return job::piece_set(step_ * plan_.pieces); }
+  const previous_version* version_at(std::uint64_t clock) const override;
   bool may_read(std::uint32_t rank, std::uint64_t clock) const override;
   result<taken_part> take(const message<schema::Push>& request, std::uint32_t rank,
                           const pushed_part& part) override;
-  result<std::optional<applied_step>> finish_step() override;
+  result<std::optional<applied_step>> finish_step(update_sink* to) override;
+  result<void> repeat(const repeated_change& change) override;
+  strategy_state state() const override;
+  void restore(strategy_state state) override;
 
 private:
   struct held_part {
     message<schema::Push> request; // keeps the part's memory alive
     pushed_part part;
+    /// Whoever keeps the values alive.
+    std::shared_ptr<const void> owner() const {
+      if (part.decoded.owner) return part.decoded.owner;
+      return request.frame();
+    }
   };
   /// What one worker has pushed of the open step, by the number of the part.
   struct worker_push {
@@ -40,12 +53,14 @@ private:
   };
 
   result<taken_part> take_again(std::uint32_t rank, const pushed_part& part, part_fate fate,
-                                rule forbids);
+                                rule forbids, bool waits = false);
   float rate() const; // of the open step
-  result<void> apply_blocks(const std::vector<std::uint32_t>& ranks);
-  /// The sum of a block over the open step.
-  result<void> apply_block(std::size_t block, std::span<const float> sum);
-  result<void> apply_rows(const std::vector<std::uint32_t>& ranks);
+  result<void> apply_blocks(const std::vector<std::uint32_t>& ranks, update_sink* to);
+  /// The sum of a block, or of rows, over the open step.
+  result<void> apply_block(std::uint32_t block, std::span<const float> sum);
+  result<void> apply_sum(std::span<const std::uint64_t> keys, std::span<const float> rows);
+  result<void> apply_rows(const std::vector<std::uint32_t>& ranks, update_sink* to);
+  void close_step();
 
   const job::job_plan& plan_;
   shard_parameters& parameters_;
@@ -57,6 +72,7 @@ private:
   const std::size_t pushes_needed_;
   std::uint64_t step_;            // the open one
   std::vector<worker_push> open_; // by rank
+  previous_version previous_;     // the parameters before the step that was applied last
   parameters::gradient_sum sum_;
   std::vector<float> block_sum_;
 };

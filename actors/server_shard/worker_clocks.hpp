@@ -1,8 +1,10 @@
 #pragma once
 
-/// How far each worker of a job is on one shard: the vector clock of its completed pushes.
+/// How far each worker of a job is on one shard, where workers take steps by rank: the vector clock
+/// of its completed pushes, read from the ledger of the shard.
 
-#include "actors/server_shard/push_ledger.hpp"
+#include "actors/job/job_plan.hpp"
+#include "actors/job/piece_set.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -11,20 +13,23 @@ namespace gradmesh::server_shard {
 
 class worker_clocks {
 public:
-  /// Every worker's first push is number `first`.
-  worker_clocks(std::size_t workers, std::uint64_t first) : ledgers_(workers, push_ledger(first)) {}
+  /// `done`: what is applied so far.
+  worker_clocks(const job::job_plan& plan, const job::piece_set& done);
 
-  push_ledger& of(std::uint32_t rank) { return ledgers_[rank]; }
+  /// More has been applied of a worker's pushes.
+  void advance(std::uint32_t rank, const job::piece_set& done);
 
   /// All pushes of a worker before this one are applied.
-  std::uint64_t completed(std::uint32_t rank) const { return ledgers_[rank].completed(); }
+  std::uint64_t completed(std::uint32_t rank) const { return completed_[rank]; }
   /// The least of these.
   std::uint64_t slowest() const;
   /// All tasks before this one are applied, where push s of worker r of M is task s M + r.
   std::uint64_t tasks_completed() const;
 
 private:
-  std::vector<push_ledger> ledgers_; // by rank
+  std::uint64_t pieces_;                 // of a step
+  std::vector<job::piece_range> shares_; // of a step, by rank
+  std::vector<std::uint64_t> completed_; // by rank
 };
 
 } // namespace gradmesh::server_shard

@@ -103,7 +103,10 @@ std::vector<parameter_client::item> parameter_client::take(std::size_t shard, ki
   std::size_t bytes = 0;
   while (!from.empty()) {
     const auto size = bytes_of(from.front());
-    if (busy > 0 && busy + size > window_bytes) break;
+    // A push that is summed is acknowledged as a whole when its step is applied, so all of it has
+    // to be on its way; the shard keeps it until then anyway.
+    const bool summed = k == kind::push && plan_.sums_steps();
+    if (busy > 0 && busy + size > window_bytes && !summed) break;
     if (!items.empty()) {
       // The answers to a pull are cut by the shard; a push is cut here.
       if (k == kind::push && bytes + size > shared_message_bytes_max) break;

@@ -103,6 +103,7 @@ TEST_CASE("counts and numbers that no body holds are refused") {
         draft->setLayout(1);
         auto part = draft->initParts(1)[0];
         part.setCount(1);
+        part.setPieces(1);
         part.initPart().initKeys().setCount(keys);
         part.getPart().getKeys().setSent(sent);
         const auto body = mesh::allocate_body(32); // fits none of them
@@ -228,6 +229,7 @@ TEST_CASE("under bsp a push brings its keys") {
   draft->setLayout(1);
   auto part = draft->initParts(1)[0];
   part.setCount(1);
+  part.setPieces(1);
   auto keys = part.initPart().initKeys();
   keys.setCount(1);
   keys.setHash(99);
@@ -243,6 +245,7 @@ TEST_CASE("values that travel in fewer bits arrive as the nearest ones") {
     draft->setLayout(1);
     auto part = draft->initParts(1)[0];
     part.setCount(1);
+    part.setPieces(1);
     part.initPart().setBlock(0);
     const std::vector<float> gradient{-1, -0.5F};
     const auto travels = job::transfer_format_of(format);

@@ -79,6 +79,7 @@ private:
   request_content make_content(const load_order& order, std::uint64_t seed) const;
   void start_requests(clock::time_point now);
   void start_one(clock::time_point now);
+  worker::parameter_client::push_origin origin_of(std::uint64_t sequence) const;
   void part_ended(std::uint32_t request);
   void finish();
 
@@ -181,6 +182,15 @@ void load_state::start_requests(clock::time_point now) {
     start_one(now);
 }
 
+/// Every worker has steps of its own, so that its pushes are of pieces in a row.
+worker::parameter_client::push_origin load_state::origin_of(std::uint64_t sequence) const {
+  const std::uint64_t pieces = job_->plan.pieces;
+  return {.sequence = sequence,
+          .step = job_->rank * load_steps + sequence / pieces,
+          .first_piece = static_cast<std::uint32_t>(sequence % pieces),
+          .pieces = 1};
+}
+
 void load_state::start_one(clock::time_point now) {
   auto& m = *now_;
   const auto& content = m.contents[m.next_content++ % m.contents.size()];
@@ -195,8 +205,7 @@ void load_state::start_one(clock::time_point now) {
       open.missing += !slice->parts.empty();
     for (std::size_t shard = 0; shard < shards; ++shard)
       if (!content.slices[shard]->parts.empty())
-        job_->client->push(shard, {.sequence = sequence}, content.slices[shard],
-                           content.bodies[shard],
+        job_->client->push(shard, origin_of(sequence), content.slices[shard], content.bodies[shard],
                            [this, request](std::uint64_t) { part_ended(request); });
     return;
   }

@@ -15,6 +15,9 @@
 
 namespace gradmesh::tools::bench {
 
+/// Steps that a worker has room for; a job of loads has so many for each.
+inline constexpr std::uint64_t load_steps = std::uint64_t{1} << 40;
+
 enum class load_kind : std::uint8_t { push, pull };
 
 /// One measurement.

@@ -79,7 +79,7 @@ result<job::job_plan> make_plan(const members& who, std::uint64_t number, std::u
   plan.data_servers = who.local_data;
   plan.partitions = static_cast<std::uint32_t>(who.shards.size());
   plan.pieces = static_cast<std::uint32_t>(who.loads.size());
-  plan.steps_per_epoch = plan.steps = 1;
+  plan.steps_per_epoch = plan.steps = load_steps * plan.pieces;
   return plan;
 }
 

@@ -27,7 +27,7 @@ std::string method_names() {
 std::string rule_names() {
   std::string names;
   for (const auto& r : all_rules())
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", r.name);
+    if (r.of_method) names += fmt::format("{}{}", names.empty() ? "" : ", ", r.name);
   return names;
 }
 
@@ -45,7 +45,7 @@ std::string list() {
     text += fmt::format("{:<17}{}\n", m.name, m.what);
   text += "\nrules that --break breaks:\n";
   for (const auto& r : all_rules())
-    text += fmt::format("{:<17}{}\n", r.name, r.broken);
+    if (r.of_method) text += fmt::format("{:<17}{}\n", r.name, r.broken);
   return text;
 }
 

@@ -1,0 +1,321 @@
+#include "actors/server_shard/image_chunk.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <numeric>
+
+namespace gradmesh::server_shard {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "chunks are written as they lie in memory");
+
+enum class chunk_kind : std::uint16_t {
+  strategy = 1,
+  mean = 2,
+  block = 3,
+  rows = 4,
+  former_block = 5,
+  former_rows = 6,
+};
+
+constexpr std::uint64_t first_word(chunk_kind kind) {
+  constexpr std::uint64_t magic = 0x43494d47; // "GMIC"
+  constexpr std::uint64_t version = 1;
+  return magic | version << 32 | std::uint64_t{static_cast<std::uint16_t>(kind)} << 48;
+}
+
+// --- writing ------------------------------------------------------------------------------------
+
+class chunk_writer {
+public:
+  explicit chunk_writer(chunk_kind kind) { add(first_word(kind)); }
+
+  void add(std::uint64_t field) { words_.push_back(field); }
+  template <class T>
+  void add(std::span<const T> values) {
+    const auto at = words_.size();
+    words_.resize(at + padded(values.size_bytes()) / sizeof(std::uint64_t));
+    if (!values.empty()) std::memcpy(words_.data() + at, values.data(), values.size_bytes());
+  }
+  mesh::frame_body done() {
+    const auto words = std::make_shared<const std::vector<std::uint64_t>>(std::move(words_));
+    return {words, std::as_bytes(std::span(*words))};
+  }
+
+private:
+  std::vector<std::uint64_t> words_;
+};
+
+using image = std::vector<mesh::frame_body>;
+
+void add_strategy(image& to, const strategy_state& state, bool with_ledger) {
+  const piece_ledger none;
+  const auto& ledger = with_ledger ? state.ledger : none;
+  chunk_writer out(chunk_kind::strategy);
+  out.add(state.clock);
+  out.add(ledger.done().runs().size());
+  out.add(ledger.open().size());
+  for (const auto& [first, last] : ledger.done().runs()) {
+    out.add(first);
+    out.add(last);
+  }
+  for (const auto& [first, push] : ledger.open()) {
+    out.add(first);
+    out.add(push.last);
+    out.add(push.taken.size());
+    std::vector<std::uint64_t> bits((push.taken.size() + 63) / 64);
+    for (std::size_t part = 0; part < push.taken.size(); ++part)
+      if (push.taken[part]) bits[part / 64] |= std::uint64_t{1} << part % 64;
+    out.add(std::span<const std::uint64_t>(bits));
+  }
+  to.push_back(out.done());
+  for (std::size_t block = 0; block < state.mean.size(); ++block) {
+    chunk_writer mean(chunk_kind::mean);
+    mean.add(block);
+    mean.add(state.mean[block].size());
+    mean.add(std::span<const float>(state.mean[block]));
+    to.push_back(mean.done());
+  }
+}
+
+void add_blocks(image& to, const parameters::parameter_store& store) {
+  for (std::size_t block = 0; block < store.dense_blocks(); ++block) {
+    const auto values = store.dense_block(block).values;
+    const auto rule_state = store.dense_state(block);
+    chunk_writer out(chunk_kind::block);
+    out.add(block);
+    out.add(store.dense_range().first + store.dense_block_range(block).first);
+    out.add(store.dense_steps(block));
+    out.add(values.size());
+    out.add(rule_state.size());
+    out.add(values);
+    out.add(std::span<const float>(rule_state));
+    to.push_back(out.done());
+  }
+}
+
+void add_rows(image& to, const parameters::parameter_store& store) {
+  const auto widths = store.stored_widths();
+  const auto key_bytes =
+      sizeof(std::uint64_t) + sizeof(float) * std::reduce(widths.begin(), widths.end());
+  const auto run = std::max<std::size_t>(1, chunk_bytes / key_bytes);
+  std::vector<std::vector<float>> rows;
+  for (auto partition = store.partitions().first; partition < store.partitions().last;
+       ++partition) {
+    const auto keys = store.keys_of(static_cast<std::uint32_t>(partition));
+    for (std::size_t first = 0; first < keys.size(); first += run) {
+      const auto some = std::span(keys).subspan(first, std::min(run, keys.size() - first));
+      if (!store.save_rows(some, rows)) continue; // they are the shard's own
+      chunk_writer out(chunk_kind::rows);
+      out.add(partition);
+      out.add(some.size());
+      out.add(widths.size());
+      for (const auto width : widths)
+        out.add(width);
+      out.add(some);
+      for (const auto& of_table : rows)
+        out.add(std::span<const float>(of_table));
+      to.push_back(out.done());
+    }
+  }
+}
+
+void add_previous(image& to, const previous_version& previous) {
+  if (!previous.clock()) return;
+  for (const auto& [block, values] : previous.blocks()) {
+    chunk_writer out(chunk_kind::former_block);
+    out.add(*previous.clock());
+    out.add(block);
+    out.add(values.values.size());
+    out.add(values.values);
+    to.push_back(out.done());
+  }
+  // Always: a step may have changed nothing.
+  chunk_writer out(chunk_kind::former_rows);
+  out.add(*previous.clock());
+  out.add(previous.keys().size());
+  out.add(previous.rows().size());
+  out.add(std::span<const std::uint64_t>(previous.keys()));
+  out.add(std::span<const float>(previous.rows()));
+  to.push_back(out.done());
+}
+
+// --- reading ------------------------------------------------------------------------------------
+
+/// Reads fields and arrays; after the end, zeros and nothing, and `is_whole` says so.
+class chunk_reader {
+public:
+  explicit chunk_reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+
+  std::uint64_t field() {
+    const auto one = array<std::uint64_t>(1);
+    return one.empty() ? 0 : one[0];
+  }
+  template <class T>
+  std::span<const T> array(std::uint64_t count) {
+    const auto left = bytes_.size() - at_;
+    if (!fits_ || count > left / sizeof(T) || padded(count * sizeof(T)) > left) {
+      fits_ = false;
+      return {};
+    }
+    const auto* first = reinterpret_cast<const T*>(bytes_.data() + at_);
+    at_ += padded(count * sizeof(T));
+    return {first, static_cast<std::size_t>(count)};
+  }
+  /// Everything that was asked for was there.
+  bool fits() const { return fits_; }
+  bool is_whole() const { return fits_ && at_ == bytes_.size(); }
+  std::size_t words_left() const { return (bytes_.size() - at_) / sizeof(std::uint64_t); }
+
+private:
+  std::span<const std::byte> bytes_;
+  std::size_t at_ = 0;
+  bool fits_ = true;
+};
+
+error malformed(std::span<const std::byte> bytes, const char* what) {
+  return {errc::malformed_message,
+          fmt::format("a chunk of {} bytes of a shard's image {}", bytes.size(), what)};
+}
+
+bool load_strategy(chunk_reader& in, strategy_state& state) {
+  state.clock = in.field();
+  const auto runs = in.field();
+  const auto opens = in.field();
+  if (runs > in.words_left() || opens > in.words_left()) return false;
+  job::piece_set done;
+  for (std::uint64_t i = 0; i < runs && in.fits(); ++i) {
+    const auto run = in.array<std::uint64_t>(2);
+    if (run.empty() || run[0] >= run[1] || done.touches({run[0], run[1]})) return false;
+    done.add({run[0], run[1]});
+  }
+  std::map<std::uint64_t, piece_ledger::open_push> open;
+  for (std::uint64_t i = 0; i < opens; ++i) {
+    const auto head = in.array<std::uint64_t>(3);
+    if (head.empty() || head[0] >= head[1] || head[2] < 2 || head[2] / 64 > in.words_left())
+      return false;
+    const auto bits = in.array<std::uint64_t>((head[2] + 63) / 64);
+    if (bits.empty()) return false;
+    piece_ledger::open_push push{head[1], std::vector<bool>(head[2]), 0};
+    for (std::size_t part = 0; part < push.taken.size(); ++part) {
+      push.taken[part] = (bits[part / 64] >> part % 64 & 1) != 0;
+      push.missing += push.taken[part] ? 0U : 1U;
+    }
+    if (push.missing == 0 || push.missing == push.taken.size()) return false;
+    open.emplace(head[0], std::move(push));
+  }
+  state.ledger = piece_ledger(std::move(done), std::move(open));
+  return in.is_whole();
+}
+
+result<void> load_rows(chunk_reader& in, parameters::parameter_store& store,
+                       std::span<const std::byte> bytes) {
+  (void)in.field(); // the partition: for who takes chunks apart again
+  const auto count = in.field();
+  const auto widths = in.array<std::uint64_t>(in.field());
+  const auto keys = in.array<std::uint64_t>(count);
+  std::vector<std::span<const float>> rows;
+  for (const auto width : widths) {
+    if (width > bytes.size() || keys.size() > bytes.size() / std::max<std::uint64_t>(1, width))
+      return malformed(bytes, "is too short for its rows");
+    rows.push_back(in.array<float>(keys.size() * width));
+  }
+  if (!in.is_whole()) return malformed(bytes, "does not have the length that it says");
+  return store.restore_rows(keys, rows);
+}
+
+result<void> load_block(chunk_reader& in, parameters::parameter_store& store,
+                        std::span<const std::byte> bytes) {
+  const auto block = in.field();
+  const auto first = in.field();
+  const auto steps = in.field();
+  const auto values = in.field();
+  const auto rule_state = in.field();
+  const auto of_values = in.array<float>(values);
+  const auto of_state = in.array<float>(rule_state);
+  if (!in.is_whole()) return malformed(bytes, "does not have the length that it says");
+  if (block >= store.dense_blocks() ||
+      first != store.dense_range().first + store.dense_block_range(block).first)
+    return malformed(bytes, "has a block that this shard does not have");
+  return store.restore_dense(block, steps, of_values, of_state);
+}
+
+bool load_mean(chunk_reader& in, const parameters::parameter_store& store, strategy_state& state) {
+  const auto block = in.field();
+  const auto values = in.array<float>(in.field());
+  if (!in.is_whole() || block >= store.dense_blocks() ||
+      (!values.empty() && values.size() != store.dense_block_range(block).size()))
+    return false;
+  state.mean.resize(store.dense_blocks());
+  state.mean[block].assign(values.begin(), values.end());
+  return true;
+}
+
+void set_clock(previous_version& previous, std::uint64_t clock) {
+  if (previous.clock() != clock) previous.begin(clock);
+}
+
+bool load_former_block(chunk_reader& in, const parameters::parameter_store& store,
+                       strategy_state& state) {
+  const auto clock = in.field();
+  const auto block = in.field();
+  const auto values = in.array<float>(in.field());
+  if (!in.is_whole() || block >= store.dense_blocks() ||
+      values.size() != store.dense_block_range(block).size())
+    return false;
+  set_clock(state.previous, clock);
+  const auto kept = std::make_shared<const std::vector<float>>(values.begin(), values.end());
+  state.previous.keep(static_cast<std::uint32_t>(block), {kept, *kept});
+  return true;
+}
+
+bool load_former_rows(chunk_reader& in, const parameters::parameter_store& store,
+                      strategy_state& state) {
+  const auto clock = in.field();
+  const auto keys = in.field();
+  const auto floats = in.field();
+  const auto of_keys = in.array<std::uint64_t>(keys);
+  const auto of_rows = in.array<float>(floats);
+  if (!in.is_whole() || of_rows.size() != store.row_floats(of_keys.size()) ||
+      !std::ranges::is_sorted(of_keys))
+    return false;
+  set_clock(state.previous, clock);
+  state.previous.keep({of_keys.begin(), of_keys.end()}, {of_rows.begin(), of_rows.end()});
+  return true;
+}
+
+} // namespace
+
+std::vector<mesh::frame_body> make_image(const parameters::parameter_store& store,
+                                         const strategy_state& state, const rule_set& rules) {
+  image chunks;
+  add_strategy(chunks, state, rules.keeps(rule::ledger_in_image));
+  add_blocks(chunks, store);
+  add_rows(chunks, store);
+  add_previous(chunks, state.previous);
+  return chunks;
+}
+
+result<void> load_chunk(std::span<const std::byte> bytes, parameters::parameter_store& store,
+                        strategy_state& state) {
+  chunk_reader in(bytes);
+  const auto head = in.field();
+  const auto taken = [&](bool fits) -> result<void> {
+    if (fits) return {};
+    return malformed(bytes, "does not hold what it says");
+  };
+  if (head == first_word(chunk_kind::strategy)) return taken(load_strategy(in, state));
+  if (head == first_word(chunk_kind::mean)) return taken(load_mean(in, store, state));
+  if (head == first_word(chunk_kind::block)) return load_block(in, store, bytes);
+  if (head == first_word(chunk_kind::rows)) return load_rows(in, store, bytes);
+  if (head == first_word(chunk_kind::former_block))
+    return taken(load_former_block(in, store, state));
+  if (head == first_word(chunk_kind::former_rows)) return taken(load_former_rows(in, store, state));
+  return malformed(bytes, "is of no kind and version that this program knows");
+}
+
+} // namespace gradmesh::server_shard

@@ -1,0 +1,44 @@
+#pragma once
+
+/// A shard as bytes: everything that a copy of it needs, cut into chunks that can be taken in one
+/// by one. The same shard gives the same chunks, on whatever host.
+///
+///   chunk  = "GMIC" version:UInt16 kind:UInt16 fields arrays     all little-endian
+///   fields = UInt64*; arrays = Float32 or UInt64, each padded with zeros to a multiple of 8 bytes
+///
+///   strategy  1  clock runs opens arrays: runs x (first, last) of the pieces that are applied;
+///                for each push that is applied in part: first last count, (count + 63) / 64 words
+///                of bits by part
+///   mean      2  block values; array: values (SVRG's mu of a block)
+///   block     3  block first steps values state; arrays: values, state (piece by piece of a rule);
+///                `first`: where it begins in the flat space of all dense tables
+///   rows      4  partition keys tables, for each table the floats of a row; arrays: keys, and for
+///                each table the rows with their state
+///   former block 5  clock block values; array: values (previous_version.hpp)
+///   former rows  6  clock keys floats; arrays: keys, floats
+///
+/// A chunk takes about chunk_bytes, unless a single row takes more.
+
+#include "actors/mesh/frame.hpp"
+#include "actors/rules.hpp"
+#include "actors/server_shard/strategy.hpp"
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace gradmesh::server_shard {
+
+inline constexpr std::size_t chunk_bytes = 1u << 20;
+
+/// The chunks of a shard, in the order in which they are taken in. At least one.
+std::vector<mesh::frame_body> make_image(const parameters::parameter_store& store,
+                                         const strategy_state& state, const rule_set& rules = {});
+
+/// Takes in one chunk: parameters into the store, everything else into `state`. `bytes` begin at a
+/// multiple of 8. Errors: `malformed_message`, or that it does not fit the store; then the store
+/// may not be used.
+result<void> load_chunk(std::span<const std::byte> bytes, parameters::parameter_store& store,
+                        strategy_state& state);
+
+} // namespace gradmesh::server_shard

@@ -1,0 +1,138 @@
+#include "actors/server_shard/job_replicas.hpp"
+
+#include <fmt/format.h>
+
+namespace gradmesh::server_shard {
+namespace {
+
+bool names(const job::shard_replicas& places, const mesh::address& who) {
+  return places.primary.where == who || (places.backup && places.backup->where == who);
+}
+
+} // namespace
+
+result<std::unique_ptr<job_replicas>> job_replicas::make(const job::job_plan& plan,
+                                                         const replica_host& host,
+                                                         const mesh::address& coordinator) {
+  auto map = job::make_partition_map(plan);
+  if (!map) return map.failure();
+  std::unique_ptr<job_replicas> made(new job_replicas(plan, std::move(*map), host));
+  for (std::uint32_t shard = 0; shard < plan.layout.size(); ++shard) {
+    if (!names(plan.layout.shards[shard], host.address())) continue;
+    auto one = replica::make(plan, shard, host, coordinator, plan.revision == 0);
+    if (!one) return one.failure();
+    made->replicas_.emplace(shard, std::move(*one));
+  }
+  if (made->replicas_.empty())
+    return error{errc::refused, fmt::format("the plan of job {} does not name {}", plan.job_id,
+                                            to_string(host.service))};
+  return made;
+}
+
+result<void> job_replicas::change(job::job_plan plan, const mesh::address& coordinator) {
+  if (plan.layout.number > plan_.layout.number)
+    if (auto taken = apply(plan.layout, coordinator); !taken) return taken;
+  plan.layout = plan_.layout;
+  for (const auto& [shard, one] : replicas_)
+    if (auto changed = one->change(plan); !changed) return changed;
+  plan_ = std::move(plan);
+  return {};
+}
+
+result<void> job_replicas::take(const message<schema::Layout>& m) {
+  auto layout = job::decode(*m);
+  if (!layout) return layout.failure();
+  if ((*m).getJobId() != plan_.job_id)
+    return error{errc::refused, fmt::format("layout {} is of job {}, this host works on job {}",
+                                            layout->number, (*m).getJobId(), plan_.job_id)};
+  if (layout->number < plan_.layout.number) return {};
+  if (layout->number > plan_.layout.number)
+    if (auto taken = apply(*layout, m.sender()); !taken) return taken;
+  (void)host_.router->reply(m, progress());
+  return {};
+}
+
+result<void> job_replicas::apply(const job::shard_layout& layout,
+                                 const mesh::address& coordinator) {
+  if (layout.size() != plan_.layout.size())
+    return error{errc::refused,
+                 fmt::format("layout {} of job {} has {} shards; the job has {}", layout.number,
+                             plan_.job_id, layout.size(), plan_.layout.size())};
+  auto plan = plan_;
+  plan.layout = layout;
+  // All or nothing: what is new is made, what is there is asked, before anything changes.
+  std::map<std::uint32_t, std::unique_ptr<replica>> fresh;
+  for (std::uint32_t shard = 0; shard < layout.size(); ++shard) {
+    if (!names(layout.shards[shard], host_.address())) continue;
+    if (const auto found = replicas_.find(shard); found != replicas_.end()) {
+      if (auto fits = found->second->check(layout); !fits) return fits;
+      continue;
+    }
+    auto one = replica::make(plan, shard, host_, coordinator, false);
+    if (!one) return one.failure();
+    fresh.emplace(shard, std::move(*one));
+  }
+  plan_ = std::move(plan);
+  std::erase_if(replicas_, [&](const auto& entry) {
+    return !names(layout.shards[entry.first], host_.address());
+  });
+  for (const auto& [shard, one] : replicas_)
+    if (auto done = one->become(layout, coordinator); !done) return done;
+  replicas_.merge(fresh);
+  return {};
+}
+
+mesh::draft<schema::LayoutTaken> job_replicas::progress() const {
+  mesh::draft<schema::LayoutTaken> taken;
+  taken->setJobId(plan_.job_id);
+  taken->setNumber(plan_.layout.number);
+  const auto primaries = std::ranges::count_if(
+      replicas_, [](const auto& entry) { return entry.second->is_primary(); });
+  auto list = taken->initProgress(static_cast<unsigned>(primaries));
+  unsigned i = 0;
+  for (const auto& [shard, one] : replicas_) {
+    if (!one->is_primary()) continue;
+    list[i].setShard(shard);
+    list[i].setClock(one->job().clock());
+    encode(one->job().done(), list[i].initDone());
+    ++i;
+  }
+  return taken;
+}
+
+result<replica*> job_replicas::find(std::uint32_t shard, std::uint64_t layout) const {
+  const auto found = replicas_.find(shard);
+  if (found != replicas_.end()) return found->second.get();
+  if (layout != plan_.layout.number)
+    return error{errc::stale_layout, fmt::format("a message is for layout {} of job {}, this host "
+                                                 "is in {} and has nothing of shard {}",
+                                                 layout, plan_.job_id, plan_.layout.number, shard)};
+  return error{errc::refused, fmt::format("layout {} of job {} has no replica of shard {} here",
+                                          layout, plan_.job_id, shard)};
+}
+
+result<replica*> job_replicas::owner_of(std::uint32_t partition) const {
+  if (partition < map_.partitions())
+    if (const auto found = replicas_.find(map_.owner(partition));
+        found != replicas_.end() && found->second->is_primary())
+      return found->second.get();
+  return error{errc::refused, fmt::format("partition {} of job {} is not of a primary here",
+                                          partition, plan_.job_id)};
+}
+
+void job_replicas::refused_by(const mesh::address& who) {
+  for (const auto& [shard, one] : replicas_)
+    one->refused_by(who);
+}
+
+void job_replicas::answer_primaries() {
+  for (const auto& [shard, one] : replicas_)
+    one->answer_primary();
+}
+
+void job_replicas::tick() {
+  for (const auto& [shard, one] : replicas_)
+    one->tick();
+}
+
+} // namespace gradmesh::server_shard

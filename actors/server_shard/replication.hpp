@@ -1,0 +1,125 @@
+#pragma once
+
+/// What a shard's primary sends to its backup: the image that the backup begins with, if it has
+/// nothing, and every change behind it, until the backup has acknowledged it. The messages and
+/// their order are specified in schema/replication.capnp.
+///
+/// Pushes are acknowledged by what this says (`has`): with a backup that may be promoted, only when
+/// the backup has them. A backup that cannot be reached holds that up until the next layout:
+/// whether there is a backup is the coordinator's decision.
+///
+/// Memory: what is not acknowledged, at most about `unacknowledged_bytes_max` (is_full), and of an
+/// image what is not sent.
+
+#include "actors/job/place.hpp"
+#include "actors/mesh/router.hpp"
+#include "actors/rules.hpp"
+#include "actors/server_shard/shard_parameters.hpp"
+#include "actors/server_shard/update_sink.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace gradmesh::server_shard {
+
+/// Who the primary is, and whom it tells that its backup is complete.
+struct replication_ends {
+  std::uint64_t job_id = 0;
+  std::uint32_t shard = 0;
+  mesh::service_id self;
+  mesh::address backup;
+  mesh::address coordinator;
+};
+
+class replication final : public update_sink {
+public:
+  static constexpr std::size_t unacknowledged_bytes_max = 256u << 20;
+  /// Chunks of an image on their way: enough to keep a link busy.
+  static constexpr std::uint64_t chunks_in_flight_max = 16;
+
+  /// `parameters` outlive it.
+  replication(replication_ends ends, std::uint64_t layout, std::shared_ptr<mesh::router> router,
+              shard_parameters& parameters, const rule_set& rules)
+      : ends_(ends), layout_(layout), router_(std::move(router)), parameters_(parameters),
+        rules_(rules) {}
+
+  const mesh::address& backup() const { return ends_.backup; }
+  /// Whether the coordinator knows, by the present layout, that the backup has everything.
+  bool is_synced() const { return synced_; }
+
+  /// Whether it has begun with a whole image, or did not need one.
+  bool is_complete() const { return gates_; }
+
+  /// The backup is a copy of the shard as it was when it began, or as it is after what it
+  /// acknowledged under an earlier layout.
+  void take_as_synced() { synced_ = gates_ = true; }
+  /// The backup has nothing; it is sent this first.
+  void begin_with(std::vector<mesh::frame_body> image);
+  /// The next layout keeps this backup: what is not acknowledged is sent again under its number.
+  void change_layout(std::uint64_t number, const mesh::address& coordinator);
+
+  // What the shard does (update_sink).
+  void pushed(const mesh::message<schema::Push>& push, std::uint32_t rank,
+              std::span<const applied_part> parts) override;
+  void summed(std::uint32_t block, mesh::frame_body sum) override;
+  void summed(std::span<const std::uint64_t> keys, std::span<const float> rows) override;
+  void applied(const applied_step& step) override;
+
+  /// The number of the last change.
+  std::uint64_t last() const { return last_; }
+  /// Whether what was changed up to a number may be acknowledged.
+  bool has(std::uint64_t number) const;
+  /// Whether so much waits for the backup that no more should be changed.
+  bool is_full() const { return waiting_bytes_ > unacknowledged_bytes_max; }
+  std::size_t waiting_bytes() const { return waiting_bytes_; }
+
+  /// The backup refused something, for instance because it did not have the layout yet: what it did
+  /// not acknowledge is sent again with the next `send_more`.
+  void rewind();
+  // What the backup answers, under the present layout.
+  void on_replicated(std::uint64_t next);
+  void on_snapshot_taken(std::uint64_t chunks);
+
+  /// Tells the coordinator, if it does not know, that the backup has everything.
+  void tell_synced();
+  /// Sends what can be sent. Called after changes, and now and then.
+  void send_more();
+
+private:
+  /// A change, or a part of one.
+  struct waiting_change {
+    std::uint64_t number = 0;
+    mesh::draft<schema::Replicate> draft;
+    std::size_t bytes = 0;
+  };
+  mesh::draft<schema::Replicate> make_draft(std::size_t parts) const;
+  void add(mesh::draft<schema::Replicate> draft);
+  bool send_image();
+  template <class T>
+  bool send(const mesh::address& to, const mesh::draft<T>& draft);
+  replication_ends ends_;
+  std::uint64_t layout_;
+  const std::shared_ptr<mesh::router> router_;
+  shard_parameters& parameters_;
+  const rule_set rules_;
+
+  std::vector<mesh::frame_body> image_; // chunks; empty where they are in
+  std::uint64_t chunks_sent_ = 0;
+  std::uint64_t chunks_taken_ = 0;
+
+  std::deque<waiting_change> waiting_;                  // not acknowledged, in order
+  std::vector<mesh::draft<schema::Replicate>> of_step_; // of the step that is being applied
+  std::size_t waiting_bytes_ = 0;
+  std::uint64_t last_ = 0;
+  std::uint64_t sent_ = 0;         // the last number that was sent under this layout
+  std::uint64_t acknowledged_ = 0; // the last number that the backup has
+  bool gates_ = false;             // pushes are acknowledged when the backup has them
+  std::uint64_t promised_ = 0;     // gates_: what was acknowledged before that
+  bool synced_ = false;
+  bool unreachable_ = false;
+};
+
+} // namespace gradmesh::server_shard
