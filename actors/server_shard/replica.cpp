@@ -105,7 +105,8 @@ result<void> replica::be_primary() {
 
 void replica::start_backup(const mesh::address& where) {
   backup_ = std::make_unique<replication>(
-      replication_ends{plan_.job_id, shard(), host_.service, where, coordinator_},
+      replication_ends{plan_.job_id, shard(), host_.service, where, coordinator_,
+                       host_.waiting_bytes_max},
       plan_.layout.number, host_.router, job_->parameters(), host_.rules);
 }
 

@@ -23,6 +23,8 @@ struct replica_host {
   mesh::service_id service;
   rule_set rules;
   const parameters::rule_registry* update_rules = nullptr;
+  /// Of changes that a backup has not acknowledged.
+  std::size_t waiting_bytes_max = replication_ends{}.waiting_bytes_max;
 
   mesh::address address() const { return router->local(service); }
 };

@@ -8,7 +8,7 @@
 /// the backup has them. A backup that cannot be reached holds that up until the next layout:
 /// whether there is a backup is the coordinator's decision.
 ///
-/// Memory: what is not acknowledged, at most about `unacknowledged_bytes_max` (is_full), and of an
+/// Memory: what is not acknowledged, at most about `waiting_bytes_max` (is_full), and of an
 /// image what is not sent.
 
 #include "actors/job/place.hpp"
@@ -32,11 +32,11 @@ struct replication_ends {
   mesh::service_id self;
   mesh::address backup;
   mesh::address coordinator;
+  std::size_t waiting_bytes_max = 256u << 20; // about; see is_full
 };
 
 class replication final : public update_sink {
 public:
-  static constexpr std::size_t unacknowledged_bytes_max = 256u << 20;
   /// Chunks of an image on their way: enough to keep a link busy.
   static constexpr std::uint64_t chunks_in_flight_max = 16;
 
@@ -73,7 +73,7 @@ public:
   /// Whether what was changed up to a number may be acknowledged.
   bool has(std::uint64_t number) const;
   /// Whether so much waits for the backup that no more should be changed.
-  bool is_full() const { return waiting_bytes_ > unacknowledged_bytes_max; }
+  bool is_full() const { return waiting_bytes_ > ends_.waiting_bytes_max; }
   std::size_t waiting_bytes() const { return waiting_bytes_; }
 
   /// The backup refused something, for instance because it did not have the layout yet: what it did

@@ -145,8 +145,11 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
   state.context = std::move(context);
   state.service = service;
   const auto& node = *state.context;
-  state.host = std::make_unique<replica_host>(
-      replica_host{node.router, service, node.rules, node.update_rules.get()});
+  state.host =
+      std::make_unique<replica_host>(replica_host{.router = node.router,
+                                                  .service = service,
+                                                  .rules = node.rules,
+                                                  .update_rules = node.update_rules.get()});
   self->send(self, tick{});
   const auto& router = state.context->router;
   return {
