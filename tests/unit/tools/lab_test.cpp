@@ -29,6 +29,8 @@ TEST_CASE("every check of every method passes") {
 
 TEST_CASE("each rule, broken, makes every method fail that says that it covers it") {
   for (const auto& r : all_rules()) {
+    // Those behind it are no rules of training methods: tests/protocol looks after them.
+    if (r.id > rule::snapshot_added) continue;
     CAPTURE(r.name);
     rule_set rules;
     rules.break_rule(r.id);
