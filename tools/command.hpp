@@ -21,6 +21,7 @@ exit_code run_command(const std::vector<std::string>& arguments);
 exit_code node_command(const std::vector<std::string>& arguments);
 exit_code submit_command(const std::vector<std::string>& arguments);
 exit_code change_command(const std::vector<std::string>& arguments);
+exit_code drain_command(const std::vector<std::string>& arguments);
 exit_code cancel_command(const std::vector<std::string>& arguments);
 exit_code status_command(const std::vector<std::string>& arguments);
 exit_code eval_command(const std::vector<std::string>& arguments);

@@ -16,6 +16,7 @@ constexpr command commands[] = {
     {"submit", "train a job on a running mesh", submit_command},
     {"change", "change how the running job keeps in step", change_command},
     {"cancel", "end the running job of a mesh", cancel_command},
+    {"drain", "take a node out of the running job", drain_command},
     {"status", "show nodes, shards, workers, data servers and the job", status_command},
     {"eval", "score a saved model on data", eval_command},
     {"data", "make and inspect data files", data_command},

@@ -29,7 +29,7 @@ TEST_CASE("every check of every method passes") {
 
 TEST_CASE("each rule, broken, makes every method fail that says that it covers it") {
   for (const auto& r : all_rules()) {
-    if (!r.of_method) continue; // replication_test.cpp
+    if (!r.of_method) continue; // tests/protocol looks after those
     CAPTURE(r.name);
     rule_set rules;
     rules.break_rule(r.id);
