@@ -179,13 +179,17 @@ void replication::on_snapshot_taken(std::uint64_t chunks) {
   tell_synced();
 }
 
+void replication::step_is_applied() {
+  if (std::exchange(waits_for_step_, false)) promised_ = last_;
+}
+
 void replication::rewind() {
   sent_ = acknowledged_;
   chunks_sent_ = chunks_taken_;
 }
 
 void replication::tell_synced() {
-  if (synced_ || !gates_ || acknowledged_ < promised_) return;
+  if (synced_ || !gates_ || waits_for_step_ || acknowledged_ < promised_) return;
   mesh::draft<schema::BackupSynced> synced;
   synced->setJobId(ends_.job_id);
   synced->setShard(ends_.shard);

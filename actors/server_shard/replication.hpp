@@ -58,6 +58,9 @@ public:
   void take_as_synced() { synced_ = gates_ = true; }
   /// The backup has nothing; it is sent this first.
   void begin_with(std::vector<mesh::frame_body> image);
+  /// Not before the open step is applied can the backup be told of as complete.
+  void wait_for_step() { waits_for_step_ = true; }
+  void step_is_applied();
   /// The next layout keeps this backup: what is not acknowledged is sent again under its number.
   void change_layout(std::uint64_t number, const mesh::address& coordinator);
 
@@ -118,6 +121,7 @@ private:
   std::uint64_t acknowledged_ = 0; // the last number that the backup has
   bool gates_ = false;             // pushes are acknowledged when the backup has them
   std::uint64_t promised_ = 0;     // gates_: what was acknowledged before that
+  bool waits_for_step_ = false;
   bool synced_ = false;
   bool unreachable_ = false;
 };

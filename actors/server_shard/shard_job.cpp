@@ -45,7 +45,10 @@ result<void> shard_job::change(job::job_plan plan) {
                                     " has other tables, partitions or shards"};
   refuse_waiting({errc::cancelled, "the job's plan has changed"});
   of_open_step_.clear();
-  const bool goes_on = plan.pieces == plan_.pieces &&
+  open_step_acknowledged_ = false;
+  if (backup_) backup_->step_is_applied();
+  // A generation of workers begins with a layout of its own; other plans change options.
+  const bool goes_on = layout_ != plan_.layout.number && plan.pieces == plan_.pieces &&
                        plan.steps_per_epoch == plan_.steps_per_epoch &&
                        config::dump_job(plan.config) == config::dump_job(plan_.config);
   auto state = strategy_->state();
@@ -71,6 +74,8 @@ void shard_job::set_layout(std::uint64_t number) {
 
 void shard_job::set_backup(replication* backup) {
   backup_ = backup;
+  // A push that was acknowledged and is held is in no image.
+  if (backup_ && open_step_acknowledged_) backup_->wait_for_step();
   parameters_.keep_keys(backup != nullptr);
   acknowledge_replicated();
 }
@@ -268,7 +273,8 @@ result<void> shard_job::push(const message<schema::Push>& request) {
   const auto done = take_parts(request, taken);
   if (!taken.staleness.empty()) {
     held_ack ack{request, std::move(taken.staleness), 0};
-    if (taken.wait)
+    open_step_acknowledged_ = open_step_acknowledged_ || (taken.wait && !backup_);
+    if (taken.wait && backup_)
       of_open_step_.push_back(std::move(ack));
     else
       acknowledge_applied(std::move(ack));
@@ -282,6 +288,8 @@ result<void> shard_job::push(const message<schema::Push>& request) {
   if (*finished) {
     counters_.dropped_pushes += plan_.workers.size() - (*finished)->ranks.size();
     if (sink_) sink_->add(record::step_record{(*finished)->step, (*finished)->ranks});
+    open_step_acknowledged_ = false;
+    if (backup_) backup_->step_is_applied();
     for (auto& ack : std::exchange(of_open_step_, {}))
       acknowledge_applied(std::move(ack));
   }

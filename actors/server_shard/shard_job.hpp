@@ -6,7 +6,8 @@
 ///
 /// With a backup (replication.hpp) everything that is applied goes on to it, and a push is
 /// acknowledged when the backup has it too. Where steps are summed that is when the push's step is
-/// applied: until then nobody but its worker has it for good.
+/// applied: until then nobody but its worker has it for good. (Without a backup it is acknowledged
+/// when it is held: it goes with the shard in any case.)
 ///
 /// Every message is checked before anything is changed. An error that a function returns is what
 /// the sender is told; it leaves the job as it was.
@@ -48,9 +49,10 @@ public:
   std::uint64_t id() const { return plan_.job_id; }
   std::uint32_t revision() const { return plan_.revision; }
   /// Goes on by another plan of the same job: the parameters stay. With other options the strategy
-  /// begins anew with the plan's first step; with the same ones, for other workers, it goes on
-  /// where it is, and forgets pushes that are not applied. Pulls that wait are refused. Errors:
-  /// `refused` if tables, partitions or the number of shards are others.
+  /// begins anew with the plan's first step; with the same ones and a newer layout, which is
+  /// a generation of workers, it goes on where it is, and forgets pushes that are not applied.
+  /// Pulls that wait are refused. Errors: `refused` if tables, partitions or the number of shards
+  /// are others.
   result<void> change(job::job_plan plan);
   /// Requests are of the layout with this number from now on. Pulls that wait are refused.
   void set_layout(std::uint64_t number);
@@ -163,9 +165,10 @@ private:
   std::unique_ptr<strategy> strategy_;
   std::uint64_t layout_;
   replication* backup_ = nullptr;
-  std::vector<waiting_pull> waiting_;  // in the order in which they came
-  std::vector<held_ack> of_open_step_; // acknowledged when it is applied
-  std::deque<held_ack> of_changes_;    // acknowledged when the backup has them
+  std::vector<waiting_pull> waiting_;   // in the order in which they came
+  std::vector<held_ack> of_open_step_;  // acknowledged when it is applied
+  bool open_step_acknowledged_ = false; // a push that is held was, without a backup
+  std::deque<held_ack> of_changes_;     // acknowledged when the backup has them
   env::time_point now_;
   shard_counters counters_;
   std::unique_ptr<record::event_sink> sink_; // null: nobody wants to know

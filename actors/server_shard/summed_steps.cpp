@@ -25,9 +25,9 @@ summed_steps::summed_steps(const job::job_plan& plan, shard_parameters& paramete
 }
 
 const previous_version* summed_steps::version_at(std::uint64_t clock) const {
-  return previous_.clock() == clock && clock < step_ && rules_.keeps(rule::two_versions)
-             ? &previous_
-             : nullptr;
+  // With backup workers a step goes without those that are behind; they read what there is.
+  const bool kept = previous_.clock() == clock && clock < step_ && !has_backups_;
+  return kept && rules_.keeps(rule::two_versions) ? &previous_ : nullptr;
 }
 
 bool summed_steps::may_read(std::uint32_t, std::uint64_t clock) const {
