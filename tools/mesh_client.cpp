@@ -86,6 +86,26 @@ result<std::unique_ptr<mesh_client>> mesh_client::connect(const env::environment
   return client;
 }
 
+result<void> mesh_client::relink(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  std::unique_lock lock(mutex_);
+  if (linked_ && !broken_) return {};
+  broken_.reset();
+  linked_ = false;
+  answers_.clear();
+  updates_.clear();
+  lock.unlock();
+  network_->connect(coordinator_at_);
+  lock.lock();
+  changed_.wait_until(lock, deadline, [&] { return linked_ || broken_; });
+  if (linked_ && !broken_) return {};
+  const auto why = broken_.value_or(error{
+      errc::timed_out, "the coordinator at " + to_string(coordinator_at_) + " does not answer"});
+  // A refusal comes at once; whoever asks again and again should not need to wait as well.
+  changed_.wait_until(lock, deadline, [&] { return linked_; });
+  return why;
+}
+
 mesh_client::~mesh_client() {
   // Whatever was sent last (a shutdown, a cancellation) should still arrive.
   if (network_) network_->stop(std::chrono::milliseconds(500));

@@ -41,6 +41,10 @@ public:
                                                       const mesh_access& access);
   ~mesh_client();
 
+  /// Links again after a link that broke, to whoever is the coordinator at the address now. What
+  /// was asked before is not answered any more. Errors: as for connect.
+  result<void> relink(std::chrono::milliseconds limit);
+
   /// Returns the job's number. Errors: the coordinator's refusal.
   result<std::uint64_t> submit(const submission& job);
   /// Waits for the next update of the submitted job, but not longer than `limit`: then nothing.

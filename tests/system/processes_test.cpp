@@ -190,6 +190,7 @@ TEST_CASE("a coordinator that is killed ends the run with its name, at once") {
   CHECK(training.run->wait_end(patience) == 1);
   const auto& err = training.run->err();
   CHECK_MESSAGE(contains(err, "node 'coordinator'"), err);
+  CHECK(contains(err, "looking for it again"));
   CHECK(contains(err, "killed by signal 9"));
   CHECK(testing::all_end(training.nodes, patience));
 }
