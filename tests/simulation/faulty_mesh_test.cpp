@@ -52,7 +52,8 @@ struct small_mesh {
                                       (void)disks.back()->create_directories(".");
                                       return disks.back();
                                     },
-                                .power_lost = [this](simulation::host_id) { ++power_losses; }},
+                                .power_lost = [this](simulation::host_id) { ++power_losses; },
+       .note = {}},
                                hosts};
   std::unique_ptr<simulation::job_client> client;
 };

@@ -187,6 +187,20 @@ TEST_CASE_FIXTURE(wire_fixture, "two nodes that dial each other get one link") {
   CHECK(a.downs.empty());
 }
 
+TEST_CASE_FIXTURE(wire_fixture, "a dialer whose link breaks before it is up is told so") {
+  wired_node a(wire, time, 0), b(wire, time, 1);
+  wire.block(1, 0);
+  a.network->connect(b.at);
+  run_for(1s);
+  REQUIRE(b.ups.size() == 1);
+  wire.break_links(0, 1);
+  wire.unblock(1, 0);
+  run_for(1s);
+  CHECK(a.ups.empty());
+  CHECK(a.failures.size() == 1);
+  CHECK(b.downs.size() == 1);
+}
+
 TEST_CASE_FIXTURE(wire_fixture, "the peers of a process that dies are told") {
   wired_node a(wire, time, 0), b(wire, time, 1);
   link(a, b);

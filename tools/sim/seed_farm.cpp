@@ -93,7 +93,8 @@ void hear_line(const std::string& line, farm_report& report) {
                 .frames = frames,
                 .jobs_failed = failed,
                 .virtual_seconds = seconds,
-                .hash = hash});
+                .hash = hash,
+                .found = {}});
   else if (std::sscanf(line.c_str(), "violation %llu %n", &seed, &text) == 1 && !report.found)
     report.found = violation{seed, line.substr(static_cast<std::size_t>(text))};
 }

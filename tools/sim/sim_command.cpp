@@ -176,7 +176,8 @@ exit_code sim_command(const std::vector<std::string>& arguments) {
           "every job comes to an end. Exit status 1 at the first violation, with the command that "
           "replays it.\n"
           "With --plant, nodes break a rule, and the simulation has to notice (then exit status "
-          "0)."};
+          "0).",
+      .positional = {}};
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
   options.named.add_options()("seeds", po::value<std::uint64_t>()->default_value(1000),
                               "how many seeds")(

@@ -258,6 +258,8 @@ void simulated_wire::join(const attempt_ptr& a, const wire_node_ptr& listener) {
       {}, [this, link] { on_host(link->ends[1].node->host, [this, link] { come_up(link, 1); }); });
   over({listener->host, a->dialer->host}, [this, a] {
     if (a->done) return;
+    // The link may have broken while the listener's word was under way.
+    if (a->link->ends[0].state != wire_link::side_state::pending) return give_up(a, broken());
     a->done = true;
     come_up(a->link, 0);
   });
