@@ -91,10 +91,10 @@ result<std::unique_ptr<growing_file>> memory_disk::reopen(const std::string& pat
   const std::lock_guard lock(mutex_);
   const auto found = files_.find(path);
   if (found == files_.end()) return no_such("open", path);
-  auto& file = found->second;
-  if (keep > file.bytes.size()) return ends_before(path, 0, keep, file.bytes.size());
-  file.bytes.resize(keep);
-  file.modified_ns = ++writes_;
+  auto& kept = found->second;
+  if (keep > kept.bytes.size()) return ends_before(path, 0, keep, kept.bytes.size());
+  kept.bytes.resize(keep);
+  kept.modified_ns = ++writes_;
   return std::unique_ptr<growing_file>(std::make_unique<appender>(*this, path));
 }
 
@@ -104,7 +104,7 @@ result<void> memory_disk::remove(const std::string& path) {
   if (!directories_.contains(path)) return no_such("remove", path);
   const auto inside = [&](const std::string& name) { return folder_of(name) == path; };
   if (std::ranges::any_of(directories_, inside) ||
-      std::ranges::any_of(files_, [&](const auto& file) { return inside(file.first); }))
+      std::ranges::any_of(files_, [&](const auto& entry) { return inside(entry.first); }))
     return {errc::io_failed, "cannot remove '" + path + "': Directory not empty"};
   directories_.erase(path);
   return {};
