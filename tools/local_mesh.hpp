@@ -53,11 +53,11 @@ struct planned_node {
   std::string config;
 };
 struct mesh_plan {
-  std::string coordinator_at; // where the others look for it
-  std::string certificates;   // folder of make_certificates, where the job's lane needs one
-  std::string state_folder;   // the nodes' state folders are in it; empty: they have none
+  std::string coordinator_at = {}; // where the others look for it
+  std::string certificates = {};   // folder of make_certificates, where the job's lane needs one
+  std::string state_folder = {};   // the nodes' state folders are in it; empty: they have none
   /// More lines of [node] for a node; may be null.
-  std::function<std::string(const std::string& name)> node_lines;
+  std::function<std::string(const std::string& name)> node_lines = {};
 };
 /// The coordinator comes first.
 std::vector<planned_node> plan_nodes(const config::job_config& job, const mesh_plan& plan);

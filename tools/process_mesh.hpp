@@ -15,9 +15,10 @@ namespace gradmesh::tools {
 struct process_mesh_options {
   std::string folder; // for node files, logs and what nodes keep over restarts; is made
   /// More lines of [node] for a node; may be null.
-  std::function<std::string(const std::string& name)> node_lines;
+  std::function<std::string(const std::string& name)> node_lines = {};
   /// Where others are to dial a node that listens at an address; may be null: there.
-  std::function<std::string(const std::string& name, const std::string& listens_at)> dialled_at;
+  std::function<std::string(const std::string& name, const std::string& listens_at)> dialled_at =
+      {};
 };
 
 class process_mesh final : public local_mesh {

@@ -1,6 +1,7 @@
 #include "actors/env/disk.hpp"
 
 #include "actors/env/descriptor.hpp"
+#include "actors/env/disk_paths.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -26,13 +27,6 @@ error too_long(const std::string& path, std::uint64_t bytes_max) {
                                     std::to_string(bytes_max) + " bytes"};
 }
 
-error ends_before(const std::string& path, std::uint64_t offset, std::uint64_t bytes,
-                  std::uint64_t size) {
-  return {errc::io_failed, "cannot read " + std::to_string(bytes) + " bytes at " +
-                               std::to_string(offset) + " of '" + path + "': it has " +
-                               std::to_string(size)};
-}
-
 error cannot_list(const std::string& folder, const std::error_code& code) {
   const bool missing = code == std::errc::no_such_file_or_directory;
   return {missing ? errc::not_found : errc::io_failed,
@@ -47,11 +41,6 @@ result<void> write_all(int fd, std::string_view bytes, const std::string& path) 
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
-}
-
-std::string folder_of(const std::string& path) {
-  const std::string folder = fs::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
 }
 
 /// Puts the names in a folder on the medium: a rename is durable only after this.

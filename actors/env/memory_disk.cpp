@@ -1,35 +1,10 @@
 #include "actors/env/memory_disk.hpp"
 
+#include "actors/env/disk_paths.hpp"
+
 #include <algorithm>
 
 namespace gradmesh::env {
-namespace {
-
-/// "a/b/c" -> "a/b", "c" -> ".", "/c" -> "/".
-std::string folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string name_of(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
-error no_such(const char* what, const std::string& path) {
-  return {errc::not_found,
-          "cannot " + std::string(what) + " '" + path + "': No such file or directory"};
-}
-
-error ends_before(const std::string& path, std::uint64_t offset, std::uint64_t bytes,
-                  std::uint64_t size) {
-  return {errc::io_failed, "cannot read " + std::to_string(bytes) + " bytes at " +
-                               std::to_string(offset) + " of '" + path + "': it has " +
-                               std::to_string(size)};
-}
-
-} // namespace
-
 class memory_disk::appender final : public growing_file {
 public:
   appender(memory_disk& of, std::string path) : disk_(of), path_(std::move(path)) {}
@@ -91,10 +66,10 @@ result<std::unique_ptr<growing_file>> memory_disk::reopen(const std::string& pat
   const std::lock_guard lock(mutex_);
   const auto found = files_.find(path);
   if (found == files_.end()) return no_such("open", path);
-  auto& file = found->second;
-  if (keep > file.bytes.size()) return ends_before(path, 0, keep, file.bytes.size());
-  file.bytes.resize(keep);
-  file.modified_ns = ++writes_;
+  auto& kept = found->second;
+  if (keep > kept.bytes.size()) return ends_before(path, 0, keep, kept.bytes.size());
+  kept.bytes.resize(keep);
+  kept.modified_ns = ++writes_;
   return std::unique_ptr<growing_file>(std::make_unique<appender>(*this, path));
 }
 
@@ -104,7 +79,7 @@ result<void> memory_disk::remove(const std::string& path) {
   if (!directories_.contains(path)) return no_such("remove", path);
   const auto inside = [&](const std::string& name) { return folder_of(name) == path; };
   if (std::ranges::any_of(directories_, inside) ||
-      std::ranges::any_of(files_, [&](const auto& file) { return inside(file.first); }))
+      std::ranges::any_of(files_, [&](const auto& entry) { return inside(entry.first); }))
     return {errc::io_failed, "cannot remove '" + path + "': Directory not empty"};
   directories_.erase(path);
   return {};

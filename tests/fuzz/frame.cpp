@@ -166,7 +166,7 @@ std::string frame_of(std::size_t metadata_words, std::size_t body_bytes) {
 } // namespace
 
 std::vector<std::string> seeds() {
-  const env::greeting own{{{9}, 1}, {}, "gradmesh", "node"};
+  const env::greeting own{{{9}, 1}, {}, "gradmesh", "node", {}, {}};
   const auto hello = encode(*env::make_hello(own, mesh::lane::control));
   const auto option = [](unsigned bits) {
     return std::string(1, static_cast<char>(bits)) + '\x2a';

@@ -49,6 +49,11 @@ TEST_CASE("a seed gives the same trace whatever ran before it") {
   CHECK(hashes.size() == seeds);
 }
 
+TEST_CASE("a read that comes again after a step that went without it is no violation") {
+  sim_store store;
+  CHECK(run_seed(plan_of(115338, with_all_faults()), {}, store).violation == "");
+}
+
 TEST_CASE("seeds choose every strategy, data, and fault") {
   const auto options = with_all_faults();
   std::set<std::string> strategies;

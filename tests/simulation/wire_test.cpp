@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(wire_fixture, "frames take their time, and keep their order wh
   const auto began = time.now;
   for (int i = 0; i < 50; ++i)
     for (const auto on : {lane::control, lane::bulk})
-      for (const std::uint8_t priority : {0, 3})
+      for (const auto priority : {std::uint8_t{0}, std::uint8_t{3}})
         REQUIRE(a.send(b, on, priority));
   CHECK(b.frames.empty());
   run_for(100ms);
@@ -113,7 +113,7 @@ TEST_CASE_FIXTURE(wire_fixture, "frames take their time, and keep their order wh
   CHECK(b.frame_times.front() >= began + 1ms);
   CHECK(b.frame_times.back() <= began + 3ms);
   for (const auto on : {lane::control, lane::bulk})
-    for (const std::uint8_t priority : {0, 3}) {
+    for (const auto priority : {std::uint8_t{0}, std::uint8_t{3}}) {
       const auto numbers = b.numbers(on, priority);
       CHECK(numbers.size() == 50);
       CHECK(std::ranges::is_sorted(numbers));

@@ -20,7 +20,7 @@ result<checks> hogwild(const rule_set&) {
                                 .batch = 512,
                                 // 0.02 for each example. With longer steps the loss depends on
                                 // the order of the last ones, on one thread as on several.
-                                .learning_rate = 10.24,
+                                .learning_rate = 10.24F,
                                 .threads = 2,
                                 .epochs = 12,
                                 .runs = 1,

@@ -34,7 +34,7 @@ struct farm_report {
   /// Of all traces, whatever the order of the seeds.
   std::uint64_t hash = 0;
   /// Of the processes, the first that was heard of.
-  std::optional<violation> found;
+  std::optional<violation> found = {};
 
   void add(std::uint64_t seed, const seed_report& report);
   void add(const farm_report& other);

@@ -4,7 +4,7 @@
 #include "tools/lab/lab_data.hpp"
 #include "tools/sim/fault_driver.hpp"
 #include "tools/sim/job_check.hpp"
-#include "tools/sim/job_follower.hpp"
+#include "tools/sim/patient_client.hpp"
 #include "tools/sim/wire_watch.hpp"
 
 #include <fmt/format.h>
@@ -47,7 +47,7 @@ private:
   std::string begin();
   /// Runs a job to its end; what is wrong with that.
   std::string run_job(const std::string& record, bool with_faults);
-  std::string judge(const std::string& record, const job_follower& job, bool with_faults);
+  std::string judge(const std::string& record, const patient_client& job, bool with_faults);
   void note(const std::string& who, const std::string& what);
 
   const seed_plan& plan_;
@@ -117,10 +117,10 @@ std::string seed_run::run_job(const std::string& record, bool with_faults) {
   auto text = plan_.job;
   constexpr std::string_view key = "record = clock";
   text.replace(text.find(key), key.size(), "record = " + record);
-  job_follower job(*mesh_, *client_, text,
-                   {static_cast<std::uint32_t>(plan_.servers),
-                    static_cast<std::uint32_t>(plan_.workers),
-                    static_cast<std::uint32_t>(plan_.data_servers)});
+  patient_client job(*mesh_, *client_, text,
+                     {static_cast<std::uint32_t>(plan_.servers),
+                      static_cast<std::uint32_t>(plan_.workers),
+                      static_cast<std::uint32_t>(plan_.data_servers)});
   if (!mesh_->run_until([&] { return job.accepted() || job.refused(); }, end_limit))
     return fmt::format("the coordinator does not take the job within {} s", end_limit.count());
   const auto faults_over = mesh_->time().now + plan_.faults_end();
@@ -143,7 +143,8 @@ std::string seed_run::run_job(const std::string& record, bool with_faults) {
   return judge(record, job, with_faults);
 }
 
-std::string seed_run::judge(const std::string& record, const job_follower& job, bool with_faults) {
+std::string seed_run::judge(const std::string& record, const patient_client& job,
+                            bool with_faults) {
   const auto& outcome = job.outcome();
   if (job.refused()) return "the job was refused: " + client_->refusal().text;
   if (outcome.phase == schema::JobPhase::DONE) {

@@ -1,39 +1,25 @@
 #include "tools/simulation/faulty_disk.hpp"
 
+#include "actors/env/disk_paths.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace gradmesh::simulation {
+
+using env::ends_before;
+using env::folder_of;
+using env::name_of;
+using env::no_such;
+
 namespace {
-
-/// "a/b/c" -> "a/b", "c" -> ".", "/c" -> "/".
-std::string folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string name_of(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
 
 error cannot(const char* what, const std::string& path, const std::string& why) {
   return {errc::io_failed, "cannot " + std::string(what) + " '" + path + "': " + why};
 }
 
-error no_such(const char* what, const std::string& path) {
-  return {errc::not_found, cannot(what, path, "No such file or directory").text};
-}
-
 error gone(const char* what, const std::string& path) {
   return cannot(what, path, "the machine has stopped");
-}
-
-error ends_before(const std::string& path, std::uint64_t offset, std::uint64_t bytes,
-                  std::uint64_t size) {
-  return {errc::io_failed, "cannot read " + std::to_string(bytes) + " bytes at " +
-                               std::to_string(offset) + " of '" + path + "': it has " +
-                               std::to_string(size)};
 }
 
 } // namespace

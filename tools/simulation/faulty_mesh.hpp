@@ -29,7 +29,7 @@ struct faulty_mesh_options {
   /// The machine lost what its disk had not synced.
   std::function<void(host_id)> power_lost = [](host_id) {};
   /// What becomes of nodes, and their log lines; may be empty.
-  std::function<void(host_id, const std::string&)> note;
+  std::function<void(host_id, const std::string&)> note = {};
 };
 
 class faulty_mesh {

@@ -1,4 +1,4 @@
-#include "tools/sim/job_follower.hpp"
+#include "tools/sim/patient_client.hpp"
 
 #include "tools/sim/seed_run.hpp"
 
@@ -14,14 +14,14 @@ const config::endpoint coordinator{.host = "127.0.0.1", .port = 7700};
 
 } // namespace
 
-job_follower::job_follower(simulation::faulty_mesh& mesh, simulation::job_client& client,
-                           std::string job, const simulation::job_members& least)
+patient_client::patient_client(simulation::faulty_mesh& mesh, simulation::job_client& client,
+                               std::string job, const simulation::job_members& least)
     : mesh_(mesh), client_(client), job_(std::move(job)), least_(least) {
   client_.forget();
   tick();
 }
 
-void job_follower::tick() {
+void patient_client::tick() {
   if (ended()) return;
   if (!client_.linked()) {
     submitted_ = false;

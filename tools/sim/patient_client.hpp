@@ -11,13 +11,13 @@
 
 namespace gradmesh::tools::sim {
 
-class job_follower {
+class patient_client {
 public:
-  job_follower(simulation::faulty_mesh& mesh, simulation::job_client& client, std::string job,
-               const simulation::job_members& least);
-  ~job_follower() { *alive_ = false; }
-  job_follower(const job_follower&) = delete;
-  job_follower& operator=(const job_follower&) = delete;
+  patient_client(simulation::faulty_mesh& mesh, simulation::job_client& client, std::string job,
+                 const simulation::job_members& least);
+  ~patient_client() { *alive_ = false; }
+  patient_client(const patient_client&) = delete;
+  patient_client& operator=(const patient_client&) = delete;
 
   bool accepted() const { return client_.job_id() != 0; }
   bool ended() const { return lost_ || refused() || client_.outcome().ended(); }
