@@ -40,7 +40,7 @@ constexpr rule_description descriptions[] = {
      "a backup that lacks a part of the shard becomes its primary"},
     {rule::forget_replica, "keep-old-replica",
      "a host keeps what it had of a shard when a layout calls it a backup that has nothing"},
-    {rule::one_snapshot, "late-snapshot", "a backup takes a second snapshot in a layout"},
+    {rule::one_snapshot, "late-snapshot", "a backup takes a second snapshot in a pairing"},
     {rule::tail_follows, "snapshot-without-tail",
      "what changes while a snapshot is on its way is not sent to the backup"},
     {rule::resend_on_layout, "no-resend-on-layout",
@@ -48,6 +48,8 @@ constexpr rule_description descriptions[] = {
     {rule::no_gap, "gap-accepted", "a backup applies a change when one before it is missing"},
     {rule::ledger_in_image, "ledger-not-in-image",
      "a snapshot does not say which pushes are in it"},
+    {rule::progress_replicated, "progress-not-replicated",
+     "a shard tells as done what its backup does not have"},
     {rule::two_versions, "one-version",
      "bsp: a shard that is a step ahead is read as it is, not as it was"},
 };

@@ -41,6 +41,7 @@ enum class rule : std::uint8_t {
   resend_on_layout,
   no_gap,
   ledger_in_image,
+  progress_replicated,
   two_versions,
 };
 

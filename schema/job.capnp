@@ -152,6 +152,8 @@ struct ShardReplicas {
   primary @0 :Place;          # answers workers
   backup @1 :Place;           # has what the primary has, or is on the way to it; see backupState
   backupState @2 :BackupState;
+  pairing @3 :UInt64;         # number of the layout that named this backup to this primary; what a
+                              # backup has counts only as long as it stays the same
 }
 enum BackupState {
   none @0;                    # there is no backup; `backup` says nothing

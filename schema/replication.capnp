@@ -13,7 +13,8 @@
 #
 # Changes are numbered in their order, the first of the job or after a snapshot is 1. A backup takes
 # the next number, acknowledges again what it has, refuses a gap. When a layout with another number
-# keeps the backup, the primary sends again under it what is not acknowledged.
+# keeps the pair (ShardReplicas.pairing), the primary sends again under it what is not acknowledged,
+# chunks or changes. A backup of another pairing forgets what it had: it may have been left behind.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 using Parameters = import "parameters.capnp";
@@ -59,7 +60,8 @@ struct Replicated {
 
 struct SnapshotChunk {
   # primary -> backup. Body: a chunk of the shard's image, as actors/server_shard/image_chunk.hpp says.
-  # Answer: SnapshotTaken or Refusal. A backup takes one snapshot in a layout, its chunks in order.
+  # Answer: SnapshotTaken or Refusal. A backup takes one snapshot in a pairing, its chunks in order;
+  # one that it has is answered again.
   jobId @0 :UInt64;
   shard @1 :UInt32;
   layout @2 :UInt64;
@@ -81,5 +83,5 @@ struct BackupSynced {
   # that was acknowledged and will have all that is.
   jobId @0 :UInt64;
   shard @1 :UInt32;
-  layout @2 :UInt64;
+  pairing @2 :UInt64;         # of the two; see ShardReplicas
 }

@@ -201,7 +201,7 @@ result<void> job_run::on_backup_synced(const message<schema::BackupSynced>& sync
                                        env::time_point now) {
   const auto in = *synced;
   if (!keeper_ || ended() || !begun_ ||
-      !keeper_->synced(in.getShard(), in.getLayout(), synced.sender()))
+      !keeper_->synced(in.getShard(), in.getPairing(), synced.sender()))
     return {};
   bool moved = false; // a shard whose node drains can leave it now
   if (!settle_layout({errc::node_lost, "a server is gone"}, culprit_, now, moved)) return {};

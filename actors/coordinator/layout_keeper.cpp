@@ -15,31 +15,24 @@ bool is_among(const job::place& p, const std::vector<job::place>& places) {
 
 layout_keeper::layout_keeper(const std::vector<job::place>& servers, std::uint32_t copies,
                              std::uint64_t number, rule_set rules)
-    : layout_(job::unreplicated(servers)), copies_(copies), rules_(rules),
-      paired_in_(servers.size(), number) {
-  layout_.number = number;
+    : layout_(job::unreplicated(servers)), copies_(copies), rules_(rules) {
+  layout_.number = number - 1;
   (void)name_backups(servers, {});
   for (auto& replicas : layout_.shards)
     replicas.synced = replicas.backup.has_value();
-  std::ranges::fill(paired_in_, number);
+  renumber();
 }
 
 layout_keeper::layout_keeper(job::shard_layout known, std::uint32_t copies, rule_set rules)
-    : layout_(std::move(known)), copies_(copies), rules_(rules),
-      paired_in_(layout_.size(), layout_.number) {}
+    : layout_(std::move(known)), copies_(copies), rules_(rules) {}
 
 bool layout_keeper::update(const std::vector<job::place>& servers,
                            const std::set<mesh::node_uuid>& draining) {
   bool changed = lose_absent(servers);
   changed = leave(draining) || changed;
   changed = name_backups(servers, draining) || changed;
-  if (!changed) return false;
-  renumber();
-  // Pairs that are new begin with this layout.
-  for (std::size_t shard = 0; shard < layout_.size(); ++shard)
-    if (layout_.shards[shard].backup && !layout_.shards[shard].synced && paired_in_[shard] == 0)
-      paired_in_[shard] = layout_.number;
-  return true;
+  if (changed) renumber();
+  return changed;
 }
 
 void layout_keeper::promote(std::size_t shard) {
@@ -96,7 +89,7 @@ bool layout_keeper::name_backups(const std::vector<job::place>& servers,
     if (replicas.backup || !wanted || !is_among(replicas.primary, servers)) continue;
     replicas.backup = backup_for(replicas.primary, servers, draining);
     if (!replicas.backup) continue;
-    paired_in_[shard] = 0; // until the layout has its number
+    replicas.pairing = layout_.number + 1;
     changed = true;
   }
   return changed;
@@ -135,12 +128,12 @@ std::uint32_t layout_keeper::replicas_on(const std::set<mesh::node_uuid>& nodes)
   return count;
 }
 
-bool layout_keeper::synced(std::uint32_t shard, std::uint64_t number,
+bool layout_keeper::synced(std::uint32_t shard, std::uint64_t pairing,
                            const mesh::address& primary) {
   if (shard >= layout_.size()) return false;
   auto& replicas = layout_.shards[shard];
   if (replicas.primary.where != primary || !replicas.backup || replicas.synced ||
-      number < paired_in_[shard] || number > layout_.number)
+      replicas.pairing != pairing)
     return false;
   replicas.synced = true;
   renumber();

@@ -32,9 +32,9 @@ public:
   /// the layout has changed.
   bool update(const std::vector<job::place>& servers, const std::set<mesh::node_uuid>& draining);
 
-  /// A primary says that its backup has all that it has itself; `number`: of the layout in which
-  /// that was so. True if the layout has changed; news of replicas that are not these are ignored.
-  bool synced(std::uint32_t shard, std::uint64_t number, const mesh::address& primary);
+  /// A primary says that its backup of this pairing has all that it has itself. True if the layout
+  /// has changed; news of replicas that are not these are ignored.
+  bool synced(std::uint32_t shard, std::uint64_t pairing, const mesh::address& primary);
 
   /// Gives the layout the next number.
   void renumber() { ++layout_.number; }
@@ -60,7 +60,6 @@ private:
   job::shard_layout layout_;
   std::uint32_t copies_;
   rule_set rules_;
-  std::vector<std::uint64_t> paired_in_; // by shard: number of the layout that named its backup
   std::vector<std::uint32_t> lost_;
 };
 

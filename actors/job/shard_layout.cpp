@@ -36,7 +36,7 @@ std::vector<place> shard_layout::hosts() const {
 shard_layout unreplicated(std::vector<place> primaries) {
   shard_layout layout;
   for (auto& primary : primaries)
-    layout.shards.push_back({std::move(primary), std::nullopt, false});
+    layout.shards.push_back({std::move(primary), std::nullopt, false, 0});
   return layout;
 }
 
@@ -48,7 +48,9 @@ void encode(const shard_layout& layout, std::uint64_t job_id, schema::Layout::Bu
     const auto& replicas = layout.shards[i];
     encode(replicas.primary, shards[i].initPrimary());
     shards[i].setBackupState(state_of(replicas));
-    if (replicas.backup) encode(*replicas.backup, shards[i].initBackup());
+    if (!replicas.backup) continue;
+    encode(*replicas.backup, shards[i].initBackup());
+    shards[i].setPairing(replicas.pairing);
   }
 }
 
@@ -60,12 +62,17 @@ result<shard_layout> decode(schema::Layout::Reader in) {
     auto primary = decode(entry.getPrimary(), kind, "the primary of " + name);
     if (!primary) return primary.failure();
     shard_replicas replicas{std::move(*primary), std::nullopt,
-                            entry.getBackupState() == schema::BackupState::SYNCED};
+                            entry.getBackupState() == schema::BackupState::SYNCED,
+                            entry.getPairing()};
     if (entry.getBackupState() != schema::BackupState::NONE) {
       auto backup = decode(entry.getBackup(), kind, "the backup of " + name);
       if (!backup) return backup.failure();
       if (backup->where.node == replicas.primary.where.node)
         return error{errc::malformed_message, name + " has its backup on the node of its primary"};
+      if (replicas.pairing == 0 || replicas.pairing > layout.number)
+        return error{errc::malformed_message,
+                     name + " has a backup since layout " + std::to_string(replicas.pairing) +
+                         " in layout " + std::to_string(layout.number)};
       replicas.backup = std::move(*backup);
     }
     layout.shards.push_back(std::move(replicas));

@@ -16,6 +16,8 @@ struct shard_replicas {
   std::optional<place> backup;
   /// Whether the backup has whatever the primary acknowledges, so that it may take its place.
   bool synced = false;
+  /// Number of the layout that made these two a pair.
+  std::uint64_t pairing = 0;
 
   bool operator==(const shard_replicas&) const = default;
 };

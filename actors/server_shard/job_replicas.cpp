@@ -48,8 +48,23 @@ result<void> job_replicas::take(const message<schema::Layout>& m) {
   if (layout->number < plan_.layout.number) return {};
   if (layout->number > plan_.layout.number)
     if (auto taken = apply(*layout, m.sender()); !taken) return taken;
-  (void)host_.router->reply(m, progress());
+  unanswered_ = m;
+  answer_layout();
   return {};
+}
+
+void job_replicas::answer_layout() {
+  const auto replicated = [&](const auto& entry) {
+    return entry.second->is_replicated() || !host_.rules.keeps(rule::progress_replicated);
+  };
+  if (!unanswered_ || !std::ranges::all_of(replicas_, replicated)) return;
+  (void)host_.router->reply(*std::exchange(unanswered_, std::nullopt), progress());
+}
+
+result<void> job_replicas::replicated(replica& by, const message<schema::Replicated>& answer) {
+  auto noted = by.replicated(answer);
+  answer_layout();
+  return noted;
 }
 
 result<void> job_replicas::apply(const job::shard_layout& layout,
@@ -73,6 +88,7 @@ result<void> job_replicas::apply(const job::shard_layout& layout,
     fresh.emplace(shard, std::move(*one));
   }
   plan_ = std::move(plan);
+  unanswered_.reset();
   std::erase_if(replicas_, [&](const auto& entry) {
     return !names(layout.shards[entry.first], host_.address());
   });

@@ -25,9 +25,12 @@ public:
   /// Goes on by another plan of the job: first its layout, if that is newer, then the plan.
   result<void> change(job::job_plan plan, const mesh::address& coordinator);
 
-  /// Becomes what a layout says, if it is newer; answers LayoutTaken. Errors: `refused` if a
-  /// replica cannot be what it says; then nothing has changed.
+  /// Becomes what a layout says, if it is newer; answers LayoutTaken when synced backups have what
+  /// is applied here, so that nothing that was told as done is lost with this host. Errors:
+  /// `refused` if a replica cannot be what it says; then nothing has changed.
   result<void> take(const message<schema::Layout>& layout);
+  /// A backup has more.
+  result<void> replicated(replica& by, const message<schema::Replicated>& answer);
 
   /// The replica of a shard. Errors: `stale_layout` if the message is for another layout, `refused`
   /// if there is none.
@@ -46,11 +49,13 @@ private:
 
   result<void> apply(const job::shard_layout& layout, const mesh::address& coordinator);
   mesh::draft<schema::LayoutTaken> progress() const;
+  void answer_layout();
 
   job::job_plan plan_;
   parameters::partition_map map_;
   const replica_host& host_;
   std::map<std::uint32_t, std::unique_ptr<replica>> replicas_;
+  std::optional<message<schema::Layout>> unanswered_;
 };
 
 } // namespace gradmesh::server_shard

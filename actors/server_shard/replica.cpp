@@ -29,8 +29,9 @@ result<std::unique_ptr<replica>> replica::make(const job::job_plan& plan, std::u
   made->coordinator_ = coordinator;
   made->primary_ = primary;
   made->complete_ = primary || places.synced;
+  made->pairing_ = places.pairing;
   if (primary && places.backup) {
-    made->start_backup(places.backup->where);
+    made->start_backup();
     if (places.synced)
       made->backup_->take_as_synced();
     else
@@ -58,15 +59,14 @@ result<void> replica::check(const job::shard_layout& layout) const {
   };
   const bool promotes = host_.rules.keeps(rule::promote_complete);
   if (places.primary.where != host_.address()) {
-    if (places.synced && (primary_ || !complete_))
+    if (places.synced && (primary_ || !complete_ || pairing_ != places.pairing))
       return refusal("calls this host, which is not complete, a synced backup of");
     return {};
   }
   if (!primary_ && !complete_ && promotes)
     return refusal(
         fmt::format("makes this host, which has {} chunks of a snapshot, the primary of", chunks_));
-  const bool kept = primary_ && backup_ && places.backup &&
-                    backup_->backup() == places.backup->where && backup_->is_complete();
+  const bool kept = primary_ && backup_ && pairing_ == places.pairing && backup_->is_complete();
   if (places.synced && !kept)
     return refusal("says that a backup has all of a primary that never sent it to it:");
   return {};
@@ -79,33 +79,39 @@ result<void> replica::become(const job::shard_layout& layout, const mesh::addres
   const auto& places = layout.shards[shard()];
   pending_.clear();
   next_ = applied_ + 1;
-  if (places.primary.where == host_.address()) return be_primary();
-  if (places.synced) return {};
+  if (places.primary.where == host_.address()) {
+    be_primary();
+    return {};
+  }
+  if (!primary_ && pairing_ == places.pairing) return {};
   // What it had may have been left behind.
+  pairing_ = places.pairing;
   return forget();
 }
 
-result<void> replica::be_primary() {
+void replica::be_primary() {
   const auto& places = plan_.layout.shards[shard()];
+  if (!primary_) job_->take_over();
   primary_ = complete_ = true;
-  if (backup_ && places.backup && places.synced && backup_->backup() == places.backup->where) {
-    backup_->change_layout(plan_.layout.number, coordinator_);
+  if (backup_ && places.backup && pairing_ == places.pairing) {
+    backup_->change_layout(plan_.layout.number, coordinator_, places.synced);
     backup_->send_more();
-    return {};
+    return;
   }
   job_->set_backup(nullptr);
   backup_.reset();
-  if (!places.backup) return {};
-  start_backup(places.backup->where);
+  pairing_ = places.pairing;
+  if (!places.backup) return;
+  start_backup();
   backup_->begin_with(job_->image());
   job_->set_backup(backup_.get());
   backup_->send_more();
-  return {};
 }
 
-void replica::start_backup(const mesh::address& where) {
+void replica::start_backup() {
   backup_ = std::make_unique<replication>(
-      replication_ends{plan_.job_id, shard(), host_.service, where, coordinator_,
+      replication_ends{plan_.job_id, shard(), host_.service,
+                       plan_.layout.shards[shard()].backup->where, pairing_, coordinator_,
                        host_.waiting_bytes_max},
       plan_.layout.number, host_.router, job_->parameters(), host_.rules);
 }
@@ -195,34 +201,23 @@ result<void> replica::replicated(const message<schema::Replicated>& answer) {
   return {};
 }
 
-result<void> replica::begin_snapshot() {
-  if (snapshot_in_ == plan_.layout.number && host_.rules.keeps(rule::one_snapshot))
-    return error{errc::refused, fmt::format("shard {} has taken its snapshot of layout {}", shard(),
-                                            plan_.layout.number)};
-  if (snapshot_in_ == plan_.layout.number)
-    if (auto forgotten = forget(); !forgotten) return forgotten;
-  snapshot_in_ = plan_.layout.number;
-  return {};
-}
-
 result<void> replica::take(const message<schema::SnapshotChunk>& chunk) {
   if (auto current = check_fence(chunk); !current) return current;
   const auto number = (*chunk).getNumber();
   if (primary_) return error{errc::refused, fmt::format("shard {} is primary here", shard())};
-  if (number == 0)
-    if (auto begun = begin_snapshot(); !begun) return begun;
-  if (complete_ || number != chunks_)
-    return error{
-        errc::refused,
-        fmt::format("chunk {} of a snapshot of shard {} came, {}", number, shard(),
-                    complete_ ? "which is complete" : fmt::format("chunk {} is missing", chunks_))};
-  if (auto loaded = job_->load(chunk.body(), arriving_); !loaded) return loaded;
-  ++chunks_;
-  if ((*chunk).getLast()) {
-    job_->restore(std::exchange(arriving_, {}));
-    complete_ = true;
-    applied_ = 0;
-    next_ = 1;
+  if (number == 0 && chunks_ > 0 && !host_.rules.keeps(rule::one_snapshot))
+    if (auto forgotten = forget(); !forgotten) return forgotten;
+  if (number > chunks_)
+    return error{errc::refused, fmt::format("chunk {} of a snapshot of shard {} came, chunk {} is "
+                                            "missing",
+                                            number, shard(), chunks_)};
+  if (number == chunks_ && !complete_) {
+    if (auto loaded = job_->load(chunk.body(), arriving_); !loaded) return loaded;
+    ++chunks_;
+    if ((*chunk).getLast()) {
+      job_->restore(std::exchange(arriving_, {}));
+      complete_ = true;
+    }
   }
   mesh::draft<schema::SnapshotTaken> answer;
   answer->setJobId(plan_.job_id);

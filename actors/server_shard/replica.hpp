@@ -4,8 +4,8 @@
 /// does what the primary does. The layout (job/shard_layout.hpp) says which; only a layout makes a
 /// backup the primary.
 ///
-/// A host that was told to be a backup that has nothing forgets what it had, whatever that was: it
-/// may have been left behind. It becomes complete by a snapshot, one in a layout, or by having been
+/// A host that was told to be a backup in a new pairing forgets what it had, whatever that was: it
+/// may have been left behind. It becomes complete by a snapshot, one in a pairing, or by having been
 /// there from the beginning of the job. Plain code, used by its actor alone.
 
 #include "actors/job/shard_layout.hpp"
@@ -61,6 +61,10 @@ public:
   result<void> replicated(const message<schema::Replicated>& answer);
   result<void> take(const message<schema::SnapshotChunk>& chunk);
   result<void> taken(const message<schema::SnapshotTaken>& answer);
+  /// Whether a backup that may be promoted has all that was applied here.
+  bool is_replicated() const {
+    return !backup_ || backup_->has(backup_->last());
+  }
   /// The backup refused something that it was sent.
   void refused_by(const mesh::address& who);
 
@@ -75,11 +79,10 @@ private:
 
   template <class T>
   result<void> check_fence(const message<T>& m) const;
-  result<void> be_primary();
+  void be_primary();
   result<void> apply_pending();
-  void start_backup(const mesh::address& where);
+  void start_backup();
   result<void> forget();
-  result<void> begin_snapshot();
 
   const replica_host& host_;
   job::job_plan plan_; // with the present layout
@@ -87,6 +90,7 @@ private:
   mesh::address coordinator_;
   bool primary_ = false;
   bool complete_ = false;
+  std::uint64_t pairing_ = 0; // in which the backup has what it has
 
   std::unique_ptr<replication> backup_; // primary: null if there is none
 
@@ -95,9 +99,8 @@ private:
   std::uint64_t next_ = 1;                          // number of the change that comes next
   std::uint64_t applied_ = 0;                       // number of the last that is applied
   bool answer_due_ = false;
-  std::uint64_t chunks_ = 0;      // of a snapshot that are in
-  std::uint64_t snapshot_in_ = 0; // number of the layout in which one was begun
-  strategy_state arriving_;       // what chunks said beside parameters
+  std::uint64_t chunks_ = 0; // of a snapshot that are in
+  strategy_state arriving_;  // what chunks said beside parameters
 };
 
 } // namespace gradmesh::server_shard

@@ -143,14 +143,15 @@ void replication::begin_with(std::vector<mesh::frame_body> image) {
   gates_ = synced_ = false;
 }
 
-void replication::change_layout(std::uint64_t number, const mesh::address& coordinator) {
+void replication::change_layout(std::uint64_t number, const mesh::address& coordinator,
+                                bool synced) {
   layout_ = number;
   ends_.coordinator = coordinator;
-  synced_ = true;
+  synced_ = synced;
   unreachable_ = false;
   for (auto& change : waiting_)
     change.draft->setLayout(number);
-  if (rules_.keeps(rule::resend_on_layout)) sent_ = acknowledged_;
+  if (rules_.keeps(rule::resend_on_layout)) rewind();
 }
 
 void replication::on_replicated(std::uint64_t next) {
@@ -193,7 +194,7 @@ void replication::tell_synced() {
   mesh::draft<schema::BackupSynced> synced;
   synced->setJobId(ends_.job_id);
   synced->setShard(ends_.shard);
-  synced->setLayout(layout_);
+  synced->setPairing(ends_.pairing);
   (void)router_->send(ends_.coordinator, ends_.self, synced);
 }
 

@@ -31,6 +31,7 @@ struct replication_ends {
   std::uint32_t shard = 0;
   mesh::service_id self;
   mesh::address backup;
+  std::uint64_t pairing = 0;
   mesh::address coordinator;
   std::size_t waiting_bytes_max = 256u << 20; // about; see is_full
 };
@@ -61,8 +62,8 @@ public:
   /// Not before the open step is applied can the backup be told of as complete.
   void wait_for_step() { waits_for_step_ = true; }
   void step_is_applied();
-  /// The next layout keeps this backup: what is not acknowledged is sent again under its number.
-  void change_layout(std::uint64_t number, const mesh::address& coordinator);
+  /// The next layout keeps the pair: what is not acknowledged is sent again under its number.
+  void change_layout(std::uint64_t number, const mesh::address& coordinator, bool synced);
 
   // What the shard does (update_sink).
   void pushed(const mesh::message<schema::Push>& push, std::uint32_t rank,

@@ -177,8 +177,9 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
       mesh::receive<schema::Replicated>(router,
                                         [self](const auto& answer) -> result<void> {
                                           auto found = self->state.find(answer);
-                                          return found ? (*found)->replicated(answer)
-                                                       : found.failure();
+                                          return found
+                                                     ? self->state.job->replicated(**found, answer)
+                                                     : found.failure();
                                         }),
       mesh::receive<schema::SnapshotChunk>(router,
                                            [self](const auto& chunk) -> result<void> {

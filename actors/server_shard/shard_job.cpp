@@ -138,9 +138,11 @@ result<void> shard_job::check_batch(std::uint32_t rank, const pushed_part& part)
                                     " steps of " + std::to_string(plan_.pieces) + " pieces"};
   if (!plan_.by_rank()) return {};
   const auto share = job::pieces_of_worker(plan_, rank);
-  if (part.step == part.sequence && part.first_piece == share.first &&
-      part.first_piece + part.pieces == share.last)
-    return {};
+  const auto last = part.first_piece + part.pieces;
+  const bool own = plan_.sums_steps()
+                       ? part.first_piece == share.first && last == share.last
+                       : part.first_piece >= share.first && last <= share.last && part.pieces == 1;
+  if (part.step == part.sequence && own) return {};
   return error{errc::refused, named() + " as push " + std::to_string(part.sequence) +
                                   " by worker " + std::to_string(rank) + ", whose pieces are " +
                                   std::to_string(share.first) + " to below " +
@@ -301,11 +303,18 @@ result<void> shard_job::push(const message<schema::Push>& request) {
 result<void> shard_job::take_parts(const message<schema::Push>& request, taken_parts& taken) {
   const auto push = *request;
   if (auto known = check_request(request); !known) return known;
-  const auto parts =
+  auto parts =
       read_parts(request, parameters_.store(), job::transfer_format_of(plan_.config.job.push_as));
   if (!parts) return parts.failure();
-  for (const auto& part : *parts)
+  for (auto& part : *parts) {
     if (auto known = check_batch(push.getRank(), part); !known) return known;
+    if (!took_over_) continue;
+    part.read_clock = std::min(part.read_clock, strategy_->clock());
+    if (plan_.sums_steps() && part.sequence > strategy_->clock())
+      return error{errc::retry_later, "step " + std::to_string(strategy_->clock()) +
+                                          " is pushed again, before step " +
+                                          std::to_string(part.sequence)};
+  }
   // All or none of a message's parts. (A single one is checked when it is applied.)
   if (parts->size() > 1)
     for (const auto& part : *parts)

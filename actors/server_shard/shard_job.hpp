@@ -61,6 +61,9 @@ public:
   void set_backup(replication* backup);
   /// It is the primary no more: nobody who waits for an acknowledgement gets one.
   void drop_acknowledgements();
+  /// It becomes the primary in the place of another, which had perhaps applied more than was
+  /// replicated: workers may have read that, and push what they computed from it.
+  void take_over() { took_over_ = true; }
   /// Acknowledges what the backup has.
   void acknowledge_replicated();
 
@@ -124,7 +127,8 @@ private:
   result<void> check_request(const message<Request>& request) const;
   /// A step that a worker names, where workers take steps by rank.
   result<void> check_step(std::uint64_t step) const;
-  /// The pieces that a push of a worker names.
+  /// The pieces that a push of a worker names: all of the worker's where they are summed, otherwise
+  /// one, so that pushes name the same pieces whatever the number of workers.
   result<void> check_batch(std::uint32_t rank, const pushed_part& part) const;
   /// A pull that is being answered.
   struct pull_answer {
@@ -168,6 +172,7 @@ private:
   std::vector<waiting_pull> waiting_;   // in the order in which they came
   std::vector<held_ack> of_open_step_;  // acknowledged when it is applied
   bool open_step_acknowledged_ = false; // a push that is held was, without a backup
+  bool took_over_ = false;
   std::deque<held_ack> of_changes_;     // acknowledged when the backup has them
   env::time_point now_;
   shard_counters counters_;

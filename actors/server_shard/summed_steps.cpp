@@ -26,7 +26,7 @@ summed_steps::summed_steps(const job::job_plan& plan, shard_parameters& paramete
 
 const previous_version* summed_steps::version_at(std::uint64_t clock) const {
   // With backup workers a step goes without those that are behind; they read what there is.
-  const bool kept = previous_.clock() == clock && clock < step_ && !has_backups_;
+  const bool kept = begins_behind_ && previous_.clock() == clock && clock < step_ && !has_backups_;
   return kept && rules_.keeps(rule::two_versions) ? &previous_ : nullptr;
 }
 
@@ -121,6 +121,7 @@ void summed_steps::restore(strategy_state state) {
   step_ = state.clock;
   if (snapshot_ && !state.mean.empty()) snapshot_->restore(std::move(state.mean));
   previous_ = std::move(state.previous);
+  begins_behind_ = step_ == plan_.first_step + 1;
   open_.assign(plan_.workers.size(), {});
 }
 

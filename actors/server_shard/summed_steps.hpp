@@ -71,6 +71,7 @@ private:
   std::optional<snapshot_gradient> snapshot_; // SVRG
   const std::size_t pushes_needed_;
   std::uint64_t step_;            // the open one
+  bool begins_behind_ = false;    // the workers begin with the step before it
   std::vector<worker_push> open_; // by rank
   previous_version previous_;     // the parameters before the step that was applied last
   parameters::gradient_sum sum_;

@@ -80,7 +80,7 @@ TEST_CASE("a backup is synced when its present primary says so, and not by older
   REQUIRE(keeper.update(servers({2, 3}), {}));
   CHECK_FALSE(keeper.synced(0, 1, server(2).where)); // of the backup that was promoted
   CHECK_FALSE(keeper.synced(0, 2, server(3).where)); // not its primary
-  CHECK_FALSE(keeper.synced(0, 3, server(2).where)); // of a layout that there is not
+  CHECK_FALSE(keeper.synced(0, 3, server(2).where)); // of a pair that there is not
   CHECK_FALSE(keeper.synced(9, 2, server(2).where));
   keeper.renumber();
   CHECK(keeper.synced(0, 2, server(2).where)); // the pair is the same as then
@@ -105,7 +105,8 @@ TEST_CASE("a node that drains keeps a shard until a synced backup elsewhere take
     for (int round = 0; round < 10 && keeper.replicas_on(draining) > 0; ++round) {
       (void)keeper.update(all, draining);
       for (std::uint32_t shard = 0; shard < 3; ++shard)
-        (void)keeper.synced(shard, keeper.layout().number, keeper.layout().primary(shard).where);
+        (void)keeper.synced(shard, keeper.layout().shards[shard].pairing,
+                            keeper.layout().primary(shard).where);
     }
     CHECK(keeper.replicas_on(draining) == 0);
     CHECK(keeper.lost().empty());
@@ -142,7 +143,7 @@ TEST_CASE("whatever servers come and go, no shard is led by who was not synced")
       }
       const auto shard = static_cast<std::uint32_t>(random.below(after.size()));
       if (random.below(2) == 0)
-        (void)keeper.synced(shard, after.number, after.primary(shard).where);
+        (void)keeper.synced(shard, after.shards[shard].pairing, after.primary(shard).where);
     }
   }
 }

@@ -90,7 +90,7 @@ void ledger_shards::name_synced(host& h, const mesh::address& coordinator) {
     mesh::draft<schema::BackupSynced> synced;
     synced->setJobId(h.plan->job_id);
     synced->setShard(shard);
-    synced->setLayout(layout.number);
+    synced->setPairing(replicas.pairing);
     (void)h.context->router->send(coordinator, h.service, synced);
   }
 }

@@ -140,13 +140,18 @@ struct replica_bench {
   job::place place_of(std::uint8_t node) {
     return {{mesh::node_uuid{node}, shard_service}, name_of(node)};
   }
-  void set_layout(std::uint8_t primary, std::optional<std::uint8_t> backup, bool synced) {
-    plan.layout.shards = {{place_of(primary), std::nullopt, synced}};
-    if (backup) plan.layout.shards[0].backup = place_of(*backup);
+  void set_layout(std::uint64_t number, std::uint8_t primary, std::optional<std::uint8_t> backup,
+                  bool synced) {
+    job::shard_replicas next{place_of(primary), std::nullopt, synced, number};
+    if (backup) next.backup = place_of(*backup);
+    if (const auto& before = plan.layout.shards;
+        !before.empty() && before[0].primary == next.primary && before[0].backup == next.backup)
+      next.pairing = before[0].pairing;
+    plan.layout = {number, {next}};
   }
   /// The job begins.
   void begin(std::uint8_t primary, std::optional<std::uint8_t> backup, bool synced = true) {
-    set_layout(primary, backup, synced);
+    set_layout(1, primary, backup, synced);
     for (const auto node : {primary, backup.value_or(primary)})
       send_plan(node);
     run();
@@ -158,8 +163,7 @@ struct replica_bench {
   }
   /// The next layout goes to all hosts; one that has no job gets the plan.
   void publish(std::uint8_t primary, std::optional<std::uint8_t> backup, bool synced = false) {
-    set_layout(primary, backup, synced);
-    ++plan.layout.number;
+    set_layout(plan.layout.number + 1, primary, backup, synced);
     for (auto& [node, h] : hosts) {
       if (links.down.contains(node)) continue;
       if (!h.job) {
@@ -178,10 +182,10 @@ struct replica_bench {
       if ((*f)->header.kind == mesh::message_traits<T>::kind) return *mesh::message<T>::decode(*f);
     return std::nullopt;
   }
-  /// Whether a primary said in this layout that its backup has everything.
+  /// Whether a primary said that its backup of the present layout has everything.
   bool backup_is_synced() {
     const auto synced = last_told<schema::BackupSynced>();
-    return synced && (**synced).getLayout() == plan.layout.number;
+    return synced && (**synced).getPairing() == plan.layout.shards[0].pairing;
   }
 
   // --- hosts ------------------------------------------------------------------------------------
@@ -354,7 +358,7 @@ private:
     case MessageKind::REPLICATE:
       return to_replica<schema::Replicate>(h, f, &replica::replicate);
     case MessageKind::REPLICATED:
-      return to_replica<schema::Replicated>(h, f, &replica::replicated);
+      return replicated(h, *mesh::message<schema::Replicated>::decode(f));
     case MessageKind::SNAPSHOT_CHUNK:
       return to_replica<schema::SnapshotChunk>(h, f, &replica::take);
     case MessageKind::SNAPSHOT_TAKEN:
@@ -372,6 +376,11 @@ private:
     if (!made) return made.failure();
     h.job = std::move(*made);
     return {};
+  }
+  result<void> replicated(host& h, const mesh::message<schema::Replicated>& m) {
+    if (!h.job) return error{errc::refused, "no job"};
+    const auto found = h.job->find((*m).getShard(), (*m).getLayout());
+    return found ? h.job->replicated(**found, m) : found.failure();
   }
   template <class T>
   result<void> to_replica(host& h, const mesh::frame_ptr& f,

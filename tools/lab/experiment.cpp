@@ -25,7 +25,9 @@ result<std::string> job_text(const experiment& e) {
                        "optimizer.type=sgd",
                        "optimizer.learning_rate=0.5",
                        fmt::format("mesh.workers={}", e.workers),
-                       "mesh.partitions=8"};
+                       "mesh.partitions=8",
+                       // A push is acknowledged when the shard has it, by which watches go.
+                       "job.replication=1"};
   over.command_line.insert(over.command_line.end(), e.options.begin(), e.options.end());
   const auto loaded = config::parse_job("", "the lab's job", over);
   if (!loaded) return error{errc::invalid_config, to_string(loaded.diagnostics)};

@@ -38,10 +38,13 @@ void wire_watch::see(const simulation::delivery& d) {
   if (violation_.empty()) violation_ = layouts_.violation();
   if (h.kind == mesh::message_traits<schema::JobPlan>::kind) {
     if (const auto plan = mesh::message<schema::JobPlan>::decode(d.frame))
-      said({h.kind, h.from, (**plan).getJobId(), (**plan).getRevision()}, *d.frame);
+      said({h.kind, h.from,
+            fmt::format("job {}, revision {}, layout {}", (**plan).getJobId(), (**plan).getRevision(),
+                        (**plan).getLayout().getNumber())},
+           *d.frame);
   } else if (h.kind == mesh::message_traits<schema::View>::kind) {
     if (const auto view = mesh::message<schema::View>::decode(d.frame))
-      said({h.kind, h.from, 0, (**view).getEpoch()}, *d.frame);
+      said({h.kind, h.from, fmt::format("epoch {}", (**view).getEpoch())}, *d.frame);
   }
 }
 
@@ -49,8 +52,8 @@ void wire_watch::said(const statement& what, const mesh::frame& f) {
   const auto words = XXH3_64bits(f.metadata.data(), f.metadata.size() * sizeof(std::uint64_t));
   const auto [before, first] = said_.try_emplace(what, words);
   if (first || before->second == words || !violation_.empty()) return;
-  violation_ = fmt::format("the coordinator says two different things in {} {} (job {})",
-                           kind_name(std::get<0>(what)), std::get<3>(what), std::get<2>(what));
+  violation_ = fmt::format("the coordinator says two different things in a {} ({})",
+                           kind_name(std::get<0>(what)), std::get<2>(what));
 }
 
 } // namespace gradmesh::tools::sim

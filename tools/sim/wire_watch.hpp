@@ -38,8 +38,8 @@ public:
   const std::string& violation() const { return violation_; }
 
 private:
-  /// Kind of message, who said it, job or 0, number of what was said.
-  using statement = std::tuple<std::uint16_t, mesh::node_identity, std::uint64_t, std::uint64_t>;
+  /// What must always be said in the same words: a kind of message, by whom, of what.
+  using statement = std::tuple<std::uint16_t, mesh::node_identity, std::string>;
   void said(const statement& what, const mesh::frame& f);
 
   trace_hash hash_;
