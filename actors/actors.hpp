@@ -117,6 +117,8 @@ using log_writer_actor = caf::typed_actor<
 
 /// INTERNAL: time to tell primaries of shards what their backups here have applied.
 struct answer_primaries {};
+/// INTERNAL: time to send a backup again what it refused.
+struct resume_replication {};
 
 /// Computes loss and gradients on one backend, one step at a time.
 using compute_actor = caf::typed_actor<
@@ -138,6 +140,7 @@ using server_shard_actor = caf::typed_actor<
     caf::reacts_to<message<schema::Push>>,
     // As a backup: does what the primary did; answers Replicated, one for several.
     caf::reacts_to<message<schema::Replicate>>, caf::reacts_to<answer_primaries>,
+    caf::reacts_to<resume_replication>,
     // As a primary: the backup has it, so that workers may be told.
     caf::reacts_to<message<schema::Replicated>>,
     // As a backup that has nothing: becomes what the primary was; answers SnapshotTaken.
@@ -148,6 +151,8 @@ using server_shard_actor = caf::typed_actor<
     caf::reacts_to<message<schema::ExportPartition>>,
     // Something it sent was refused.
     caf::reacts_to<message<schema::Refusal>>,
+    // Links come and go: what was on its way to a backup is sent again.
+    caf::reacts_to<peer_up>, caf::reacts_to<peer_down>,
     // INTERNAL: report counters.
     caf::reacts_to<tick>>;
 
@@ -260,3 +265,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_part)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_end)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_drop)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::answer_primaries)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::resume_replication)

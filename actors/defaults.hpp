@@ -44,6 +44,8 @@ inline constexpr std::chrono::seconds wait_max{3600};
 
 namespace server_shard {
 inline constexpr std::chrono::milliseconds report_interval{100};
+/// Before a backup is sent again what it refused.
+inline constexpr std::chrono::milliseconds pause_when_refused{20};
 } // namespace server_shard
 
 namespace worker {

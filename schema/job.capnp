@@ -204,6 +204,8 @@ struct JobPlan {
   revision @14 :UInt32;       # the generation, from 0
   examples @15 :UInt64;       # in the training set
   done @16 :PieceSet;         # pieces that no data server hands out again (async; otherwise empty)
+  begins @17 :Bool;           # nothing was trained: primaries and synced backups have the initial
+                              # parameters, whatever they had before
 }
 
 struct PlanReady {

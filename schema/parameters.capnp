@@ -55,6 +55,7 @@ struct Pull {
                               # shard refuses with stale_layout
   forPush @4 :UInt64;         # 1 + sequence of the push that is computed from the values; 0: none
                               # will be (evaluation). For the clock log; no answer depends on it.
+  ofSnapshot @7 :Bool;        # SVRG: the values at the latest snapshot, of blocks only
 }
 
 struct Pulled {

@@ -310,7 +310,12 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
                                         self->state.shut_down(mesh::text((*m).getReason()));
                                         return {};
                                       }),
-      [self](const peer_down& down) { self->state.lose(down.who.identity.uuid, down.why); },
+      [self](const peer_down& down) {
+        auto& s = self->state;
+        const auto* known = s.members->find(down.who.identity.uuid);
+        // The link of a former life can break later than the next one registers.
+        if (known && known->identity == down.who.identity) s.lose(down.who.identity.uuid, down.why);
+      },
       [self](tick) { self->state.on_tick(); },
   };
 }

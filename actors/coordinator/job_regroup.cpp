@@ -65,6 +65,7 @@ void job_run::begin_again(const std::string& reason, env::time_point now) {
   for (const auto& place : participants())
     (void)context_->router->send(place.where, service_, end);
   enter(phase::WAITING, now);
+  ++plan_.revision; // whoever has heard of the former beginning forgets it
   reason_ = reason;
   wait_until_ = now + std::max<std::chrono::seconds>(request_.wait, plan_.config.job.wait);
   context_->log(env::severity::warning,

@@ -57,6 +57,7 @@ void job_run::finish(phase last, env::time_point now) {
   for (const auto& place : participants())
     (void)context_->router->send(place.where, service_, end);
   exported_.clear();
+  unsaved_ = {};
 }
 
 template <class T>
@@ -136,6 +137,7 @@ void job_run::on_tick(env::time_point now) {
   round_.on_tick(now);
   if (regrouping_ == regrouping::members) gather_members(now);
   if (phase_ == phase::TRAINING && !starting_) take_in_arrivals(now);
+  if (!unsaved_.bytes.empty()) return write_model(now);
   check_deadline(now);
 }
 
@@ -289,6 +291,7 @@ result<void> job_run::on_ready(const message<schema::PlanReady>& ready, env::tim
 void job_run::resume(env::time_point now) {
   regrouping_ = regrouping::no;
   begun_ = true;
+  plan_.begins = false;
   if (resume_ == phase::EVALUATING)
     start_phase(phase::EVALUATING, now);
   else if (plan_.first_step < plan_.steps)

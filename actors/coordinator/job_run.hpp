@@ -116,7 +116,8 @@ private:
   // job_saving.cpp
   void save(env::time_point now);
   void export_more(env::time_point now);
-  result<void> write_model();
+  result<void> make_model();
+  void write_model(env::time_point now);
 
   const job_request request_;
   const node::context_ptr context_;
@@ -151,6 +152,11 @@ private:
   std::uint32_t exports_asked_ = 0;
   std::set<std::uint32_t> exporting_; // asked for, not come yet
   std::vector<parameters::partition_content> exported_;
+  /// The model as it is to be on the disk, which did not take it yet; when it refused first.
+  struct {
+    std::vector<std::byte> bytes;
+    std::optional<env::time_point> since;
+  } unsaved_;
 };
 
 } // namespace gradmesh::coordinator

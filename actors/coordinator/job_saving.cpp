@@ -55,14 +55,14 @@ result<void> job_run::on_partition(const message<schema::PartitionContent>& cont
     export_more(now);
     return {};
   }
-  if (auto written = write_model(); !written)
-    fail(written.failure(), context_->node_name, now);
+  if (auto made = make_model(); !made)
+    fail(made.failure(), context_->node_name, now);
   else
-    finish(phase::DONE, now);
+    write_model(now);
   return {};
 }
 
-result<void> job_run::write_model() {
+result<void> job_run::make_model() {
   const auto& config = plan_.config;
   auto map = job::make_partition_map(plan_);
   if (!map) return map.failure();
@@ -90,15 +90,34 @@ result<void> job_run::write_model() {
   if (!sha256) return sha256.failure();
   report_.parameters_sha256 = *sha256;
   if (config.job.model_file.empty()) return {};
-  const auto bytes = store::write_model(model);
+  auto bytes = store::write_model(model);
   if (!bytes) return bytes.failure();
-  const std::string_view text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-  if (auto written = context_->disk->write(config.job.model_file, text); !written)
-    return error{written.failure().code,
-                 "the model is trained but cannot be saved: " + written.failure().text +
-                     " (job.model_file says where)"};
-  report_.model_file = config.job.model_file;
+  unsaved_ = {*std::move(bytes), std::nullopt};
   return {};
+}
+
+void job_run::write_model(env::time_point now) {
+  const auto& [bytes, since] = unsaved_;
+  if (bytes.empty()) return finish(phase::DONE, now);
+  const auto& path = plan_.config.job.model_file;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (const auto written = context_->disk->write(path, text); !written) {
+    const auto& wait = plan_.config.job.wait;
+    const auto why = "the model is trained but cannot be saved: " + written.failure().text +
+                     " (job.model_file says where)";
+    if (!since) {
+      unsaved_.since = now;
+      context_->log(env::severity::warning, why);
+    }
+    // Somebody may make room for it.
+    if (now - *unsaved_.since >= wait)
+      return fail({written.failure().code, why}, context_->node_name, now);
+    report_.text = why + "; tries again, for " + std::to_string(wait.count()) + " s (job.wait)";
+    return;
+  }
+  report_.model_file = path;
+  unsaved_ = {};
+  finish(phase::DONE, now);
 }
 
 } // namespace gradmesh::coordinator

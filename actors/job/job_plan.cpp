@@ -58,6 +58,7 @@ mesh::draft<schema::JobPlan> encode(const job_plan& plan) {
   out->setSteps(plan.steps);
   out->setFirstStep(plan.first_step);
   out->setRevision(plan.revision);
+  out->setBegins(plan.begins);
   out->setExamples(plan.examples);
   encode(plan.done, out->initDone());
   return out;
@@ -109,6 +110,7 @@ result<job_plan> decode(schema::JobPlan::Reader in) {
   plan.steps = in.getSteps();
   plan.first_step = in.getFirstStep();
   plan.revision = in.getRevision();
+  plan.begins = in.getBegins();
   plan.examples = in.getExamples();
   auto done = decode(in.getDone());
   if (!done) return done.failure();

@@ -42,6 +42,7 @@ struct job_plan {
   std::uint64_t steps = 0;      // where it ends
   std::uint32_t revision = 0;   // counts the changes of the job's options and members
   piece_set done;               // async: pieces that are not handed out again
+  bool begins = true;           // nothing was trained
 
   /// Whether each worker has its own part of each step. Otherwise batches go to whoever asks.
   bool by_rank() const { return config.job.strategy != config::strategy::async; }

@@ -193,9 +193,10 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
       const mesh::service_id service{service_kind::server_shard, i};
       // The network's thread can work for one shard; several are there to work side by side.
       const bool alone = context->loop && config.server.shards == 1;
-      parts.offer(service,
-                  alone ? spawn_on(context->loop, server_shard::server_shard, context, service)
-                        : spawn(system, place, server_shard::server_shard, context, service));
+      locals.shards.push_back(
+          alone ? spawn_on(context->loop, server_shard::server_shard, context, service)
+                : spawn(system, place, server_shard::server_shard, context, service));
+      parts.offer(service, locals.shards.back());
     }
   if (config.has(config::role::data_server)) {
     const mesh::service_id service{service_kind::data_server, 0};

@@ -186,12 +186,16 @@ void node_agent_state::on_up(const env::peer& who) {
   }
   for (const auto& worker : options.locals.workers)
     self->send(worker, peer_up{who});
+  for (const auto& shard : options.locals.shards)
+    self->send(shard, peer_up{who});
 }
 
 void node_agent_state::on_down(const env::peer& who, const error& why) {
   up_.erase(who.identity.uuid);
   for (const auto& worker : options.locals.workers)
     self->send(worker, peer_down{who, why});
+  for (const auto& shard : options.locals.shards)
+    self->send(shard, peer_down{who, why});
   if (options.locals.coordinator) self->send(options.locals.coordinator, peer_down{who, why});
   if (coordinator_ != who.identity.uuid || ended_) return;
   context->log(env::severity::warning, "lost the coordinator: " + why.text);

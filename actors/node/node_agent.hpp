@@ -27,6 +27,7 @@ namespace gradmesh::node {
 struct local_actors {
   coordinator_actor coordinator; // may be null
   std::vector<worker_actor> workers;
+  std::vector<server_shard_actor> shards;
 };
 
 struct agent_options {

@@ -21,24 +21,57 @@ std::string name_of(const push_record& push) {
 
 log_checker::log_checker(const job::job_plan& plan) : contract_(plan) {
   begin();
-  found_.pushes_of.resize(contract_.workers());
 }
 
 void log_checker::begin() {
   clock_ = contract_.sums_steps() ? contract_.first_step() : 0;
+  behind_ = false;
   completed_.assign(contract_.workers(), contract_.by_rank() ? contract_.first_step() : 0);
-  open_.assign(contract_.workers(), {});
+  workers_.assign(contract_.workers(), {});
+  found_.pushes_of.assign(contract_.workers(), 0);
+  parts_.clear();
   learned_.clear();
-  pieces_learned_ = 0;
+  learned_before_ = pieces_learned_ = contract_.first_step() * contract_.pieces();
 }
 
-result<void> log_checker::change(const job::job_plan& next) {
-  if (next.first_step < contract_.first_step() || next.workers.size() != contract_.workers())
-    return wrong("the job goes on with step {} of {} and {} workers; it had {}", next.first_step,
-                 next.steps, next.workers.size(), contract_.workers());
-  if (auto whole = check_whole(next.first_step); !whole) return whole;
-  contract_ = contract(next);
+result<void> log_checker::change(const job::job_plan& plan) {
+  const contract next(plan);
+  if (next.pieces() != contract_.pieces())
+    return wrong("the job goes on with steps of {} pieces; they had {}", next.pieces(),
+                 contract_.pieces());
+  if (next.has_options_of(contract_)) return begin_generation(next);
+  if (next.first_step() < contract_.first_step())
+    return wrong("the job goes on with step {}; it began with {}", next.first_step(),
+                 contract_.first_step());
+  if (auto whole = check_whole(next.first_step()); !whole) return whole;
+  contract_ = next;
   begin();
+  return {};
+}
+
+result<void> log_checker::begin_generation(const contract& next) {
+  const auto first = next.first_step();
+  if (contract_.sums_steps() && clock_ != first && clock_ != first + 1)
+    return wrong("a generation of workers begins with step {} at shard clock {}", first, clock_);
+  auto given_up = next.done();
+  given_up.add({0, first * next.pieces()});
+  for (const auto& [from, to] : given_up.runs())
+    if (contract_.backups() == 0 && !is_learned({from, to}))
+      return wrong("a generation of workers begins without the pieces [{}, {}), of which some were "
+                   "not applied",
+                   from, to);
+  if (!contract_.sums_steps())
+    for (auto& worker : workers_)
+      parts_.merge(worker.pushes);
+  std::erase_if(parts_, [](const auto& entry) { return entry.second.missing == 0; });
+  behind_ = contract_.sums_steps() && clock_ == first + 1;
+  if (!next.has_members_of(contract_)) ++found_.generations;
+  contract_ = next;
+  workers_.assign(contract_.workers(), {});
+  found_.pushes_of.assign(contract_.workers(), 0);
+  completed_.assign(contract_.workers(), contract_.by_rank() ? first : 0);
+  for (std::uint32_t rank = 0; rank < contract_.workers(); ++rank)
+    count_completed(rank);
   return {};
 }
 
@@ -58,7 +91,9 @@ result<void> log_checker::add(const event& e) {
 result<void> log_checker::check_rank(std::uint32_t rank, std::uint64_t clock) const {
   if (rank >= contract_.workers())
     return wrong("there is no worker {} in a job of {}", rank, contract_.workers());
-  if (clock != clock_)
+  // Workers that begin behind read what was before the last step.
+  const bool of_former = behind_ && clock == contract_.first_step();
+  if (clock != clock_ && !of_former)
     return wrong("worker {}: the shard says that its clock is {}; its log comes to {}", rank, clock,
                  clock_);
   return {};
@@ -68,8 +103,19 @@ bool log_checker::is_whole(std::uint32_t rank, std::uint64_t sequence) const {
   if (sequence < completed_[rank]) return true;
   // A step that was summed has all pushes whole, but for backup workers.
   if (contract_.sums_steps() && sequence < clock_) return contract_.backups() == 0;
-  const auto found = open_[rank].find(sequence);
-  return found != open_[rank].end() && !found->second.taken.empty() && found->second.missing == 0;
+  const auto& pushes = workers_[rank].pushes;
+  if (contract_.by_piece()) return is_learned(contract_.share(sequence, rank));
+  const auto found = pushes.find(sequence);
+  return found != pushes.end() && found->second.missing == 0;
+}
+
+std::uint64_t log_checker::key_of(const push_record& push) const {
+  return contract_.by_piece() ? pieces_of(push).first : push.sequence;
+}
+
+job::piece_run log_checker::pieces_of(const push_record& push) const {
+  const auto first = push.step * contract_.pieces() + push.first_piece;
+  return {first, first + push.pieces};
 }
 
 // --- reads --------------------------------------------------------------------------------------
@@ -98,9 +144,7 @@ result<void> log_checker::check(const read_record& read) {
                  read.for_push - 1);
   if (const auto fault = contract_.fault_of(read, completed_))
     return wrong("worker {}, shard clock {}: {}", read.rank, clock_, *fault);
-  auto& push = open_[read.rank][read.for_push - 1];
-  push.read_clock = push.has_read ? std::min(push.read_clock, read.clock) : read.clock;
-  push.has_read = true;
+  workers_[read.rank].reads[read.for_push - 1].insert(read.clock);
   ++found_.reads;
   if (contract_.by_rank()) {
     const auto slowest = contract_.sums_steps() ? clock_ : std::ranges::min(completed_);
@@ -114,11 +158,15 @@ result<void> log_checker::check(const read_record& read) {
 
 bool log_checker::was_taken(const push_record& push) const {
   // Without backup workers a step that is over has all pushes whole.
-  const auto over = contract_.sums_steps() ? clock_ : completed_[push.rank];
-  if (push.sequence < over) return contract_.backups() == 0;
-  const auto found = open_[push.rank].find(push.sequence);
-  return found != open_[push.rank].end() && push.part < found->second.taken.size() &&
-         found->second.taken[push.part];
+  if (contract_.sums_steps() && push.sequence < clock_) return contract_.backups() == 0;
+  if (!contract_.sums_steps() && is_learned(pieces_of(push))) return true;
+  const auto taken_in = [&](const std::map<std::uint64_t, open_push>& pushes, std::uint64_t key) {
+    const auto found = pushes.find(key);
+    return found != pushes.end() && push.part < found->second.taken.size() &&
+           found->second.taken[push.part];
+  };
+  return taken_in(workers_[push.rank].pushes, key_of(push)) ||
+         taken_in(parts_, pieces_of(push).first);
 }
 
 result<void> log_checker::check(const push_record& push) {
@@ -150,28 +198,31 @@ result<void> log_checker::check(const push_record& push) {
 }
 
 result<void> log_checker::check_taken(const push_record& push) {
-  auto& list = open_[push.rank];
-  const auto found = list.find(push.sequence);
-  if (found == list.end() || !found->second.has_read)
-    return wrong("{}: the worker never read for it", name_of(push));
-  auto& own = found->second;
-  if (push.read_clock != own.read_clock)
+  auto& worker = workers_[push.rank];
+  const auto read = worker.reads.find(push.sequence);
+  if (read == worker.reads.end()) return wrong("{}: the worker never read for it", name_of(push));
+  // One of them: of those that it read again, because an answer did not come, the last.
+  const auto& clocks = read->second;
+  const auto of = pieces_of(push);
+  if (!clocks.contains(push.read_clock))
     return wrong("{}: it says that it read at shard clock {}; it read at {}", name_of(push),
-                 push.read_clock, own.read_clock);
-  const batch of{push.step, push.first_piece, push.pieces};
-  if (own.taken.empty()) {
+                 push.read_clock, fmt::join(clocks, ", "));
+  auto found = worker.pushes.find(key_of(push));
+  if (found == worker.pushes.end()) {
     if (auto ok = check_first_part(push); !ok) return ok;
-    own.taken.resize(push.count);
-    own.missing = push.count;
-    own.of = of;
+    open_push begun{std::vector<bool>(push.count), push.count, of};
+    if (const auto before = parts_.extract(of.first); !before.empty())
+      begun = std::move(before.mapped());
+    found = worker.pushes.emplace(key_of(push), std::move(begun)).first;
   }
+  auto& own = found->second;
   if (own.taken.size() != push.count || own.of != of)
-    return wrong("{}: it is of {} parts and batch ({}, {}+{}), another part of {} and ({}, {}+{})",
-                 name_of(push), push.count, of.step, of.first_piece, of.pieces, own.taken.size(),
-                 own.of.step, own.of.first_piece, own.of.pieces);
+    return wrong("{}: it is of {} parts and pieces [{}, {}), another part of {} and [{}, {})",
+                 name_of(push), push.count, of.first, of.last, own.taken.size(), own.of.first,
+                 own.of.last);
   own.taken[push.part] = true;
   ++found_.parts;
-  if (--own.missing == 0) return complete(push, found);
+  if (--own.missing == 0) return complete(push, own);
   if (push.staleness == 0) return {};
   return wrong("{}: told a staleness of {} before the push was whole", name_of(push),
                push.staleness);
@@ -184,17 +235,18 @@ result<void> log_checker::check_first_part(const push_record& push) const {
                  name_of(push), push.first_piece, push.first_piece + push.pieces, push.step,
                  contract_.pieces(), contract_.first_step(), contract_.steps());
   if (!contract_.by_rank()) return {};
-  const auto share = [&](std::uint64_t rank) {
-    return rank * contract_.pieces() / contract_.workers();
-  };
-  if (push.step != push.sequence || push.first_piece != share(push.rank) ||
-      push.first_piece + push.pieces != share(push.rank + std::uint64_t{1}))
+  const auto share = contract_.share(push.step, push.rank);
+  const auto of = pieces_of(push);
+  const bool own = contract_.by_piece()
+                       ? of.first >= share.first && of.last <= share.last && push.pieces == 1
+                       : of == share;
+  if (push.step != push.sequence || !own)
     return wrong("{}: computed from pieces [{}, {}) of step {}, which are not the worker's",
                  name_of(push), push.first_piece, push.first_piece + push.pieces, push.step);
   return {};
 }
 
-result<void> log_checker::complete(const push_record& push, push_list::iterator of) {
+result<void> log_checker::complete(const push_record& push, const open_push& whole) {
   ++found_.pushes;
   ++found_.pushes_of[push.rank];
   if (contract_.sums_steps()) return {};           // until the step is applied
@@ -203,29 +255,51 @@ result<void> log_checker::complete(const push_record& push, push_list::iterator 
     return wrong("worker {}: told that push {} was {} updates stale; it was {}", push.rank,
                  push.sequence, push.staleness, staleness);
   found_.staleness_max = std::max(found_.staleness_max, staleness);
-  if (auto ok = learn(of->second.of); !ok) return ok;
+  if (auto ok = learn(whole.of); !ok) return ok;
   ++clock_;
-  // Whole pushes leave the list in order, as they count for the worker's clock.
-  auto& list = open_[push.rank];
-  auto& next = completed_[push.rank];
-  for (auto first = list.begin(); first != list.end() && first->first == next &&
-                                  !first->second.taken.empty() && first->second.missing == 0;
-       first = list.erase(first))
-    ++next;
+  count_completed(push.rank);
   return {};
 }
 
-result<void> log_checker::learn(const batch& b) {
-  for (std::uint64_t piece = b.first_piece; piece < b.first_piece + std::uint64_t{b.pieces};
-       ++piece) {
-    const auto number = (b.step - contract_.first_step()) * contract_.pieces() + piece;
+void log_checker::count_completed(std::uint32_t rank) {
+  if (contract_.sums_steps()) return;
+  auto& worker = workers_[rank];
+  auto& next = completed_[rank];
+  if (contract_.by_piece()) {
+    while (next < contract_.steps() && is_learned(contract_.share(next, rank)))
+      ++next;
+    const auto open = next * contract_.pieces();
+    worker.pushes.erase(worker.pushes.begin(), worker.pushes.lower_bound(open));
+  } else {
+    // Whole pushes leave the list in order.
+    auto& list = worker.pushes;
+    for (auto first = list.begin();
+         first != list.end() && first->first == next && first->second.missing == 0;
+         first = list.erase(first))
+      ++next;
+  }
+  worker.reads.erase(worker.reads.begin(), worker.reads.lower_bound(next));
+}
+
+result<void> log_checker::learn(const job::piece_run& pieces) {
+  for (auto number = pieces.first; number < pieces.last; ++number) {
     ++pieces_learned_;
     auto& word = learned_[number / 64];
     const auto bit = std::uint64_t{1} << number % 64;
-    if (word & bit) return wrong("piece {} of step {} was applied twice", piece, b.step);
+    if (word & bit || number < learned_before_)
+      return wrong("piece {} of step {} was applied twice", number % contract_.pieces(),
+                   number / contract_.pieces());
     word |= bit;
   }
   return {};
+}
+
+bool log_checker::is_learned(const job::piece_run& pieces) const {
+  for (auto number = std::max(pieces.first, learned_before_); number < pieces.last; ++number) {
+    const auto word = learned_.find(number / 64);
+    if (word == learned_.end() || !(word->second >> number % 64 & 1)) return false;
+  }
+  return true;
 }
 
 // --- steps, and the end -------------------------------------------------------------------------
@@ -243,15 +317,18 @@ result<void> log_checker::check(const step_record& step) {
                  fmt::join(step.ranks, ", "));
   for (const auto rank : step.ranks) {
     if (auto ok = check_rank(rank, clock_); !ok) return ok;
-    const auto push = open_[rank].find(clock_);
-    if (push == open_[rank].end() || push->second.taken.empty() || push->second.missing > 0)
+    const auto& pushes = workers_[rank].pushes;
+    const auto push = pushes.find(clock_);
+    if (push == pushes.end() || push->second.missing > 0)
       return wrong("step {} was applied without the whole push of worker {}", clock_, rank);
     if (auto ok = learn(push->second.of); !ok) return ok;
   }
   ++clock_;
   ++found_.steps;
-  for (auto& list : open_)
-    list.erase(list.begin(), list.lower_bound(clock_));
+  for (auto& worker : workers_) {
+    worker.pushes.erase(worker.pushes.begin(), worker.pushes.lower_bound(clock_));
+    worker.reads.erase(worker.reads.begin(), worker.reads.lower_bound(clock_));
+  }
   return {};
 }
 
@@ -261,14 +338,15 @@ result<void> log_checker::check(const export_record&) {
 }
 
 result<void> log_checker::check_whole(std::uint64_t until) const {
-  for (std::size_t rank = 0; rank < open_.size(); ++rank)
-    for (const auto& [sequence, push] : open_[rank])
-      if (!push.taken.empty() && push.missing > 0)
-        return wrong("worker {}: push {} was never whole: {} of {} parts are missing at the end",
-                     rank, sequence, push.missing, push.taken.size());
+  for (std::size_t rank = 0; rank < workers_.size(); ++rank)
+    for (const auto& [key, push] : workers_[rank].pushes)
+      if (push.missing > 0)
+        return wrong("worker {}: the push of the pieces [{}, {}) was never whole: {} of {} parts "
+                     "are missing at the end",
+                     rank, push.of.first, push.of.last, push.missing, push.taken.size());
   if (contract_.sums_steps() && clock_ != until)
     return wrong("the training ended after {} of {} steps", clock_, until);
-  const auto pieces = (until - contract_.first_step()) * contract_.pieces();
+  const auto pieces = until * contract_.pieces();
   if (contract_.backups() == 0 && pieces_learned_ != pieces)
     return wrong("the training ended when {} of its {} batches were applied", pieces_learned_,
                  pieces);

@@ -8,7 +8,8 @@ namespace gradmesh::record {
 
 contract::contract(const job::job_plan& plan)
     : workers_(plan.workers.size()), first_step_(plan.first_step), steps_(plan.steps),
-      pieces_(plan.pieces) {
+      pieces_(plan.pieces), done_(plan.done), options_(config::dump_job(plan.config)),
+      layout_(plan.layout.number) {
   const auto& job = plan.config.job;
   text_ = std::string(to_string(job.strategy));
   switch (job.strategy) {
@@ -31,6 +32,11 @@ contract::contract(const job::job_plan& plan)
   case config::strategy::async:
     break;
   }
+}
+
+job::piece_run contract::share(std::uint64_t step, std::uint64_t rank) const {
+  return {step * pieces_ + rank * pieces_ / workers_,
+          step * pieces_ + (rank + 1) * pieces_ / workers_};
 }
 
 std::optional<std::string> contract::fault_of(const read_record& read,

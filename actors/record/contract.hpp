@@ -27,6 +27,16 @@ public:
   std::uint32_t pieces() const { return pieces_; }
   std::uint64_t workers() const { return workers_; }
   std::uint64_t backups() const { return backups_; }
+  /// Whether a worker pushes each of its pieces by itself.
+  bool by_piece() const { return by_rank() && !sums_steps(); }
+  /// The pieces of a step that are a worker's, where workers take steps by rank.
+  job::piece_run share(std::uint64_t step, std::uint64_t rank) const;
+  /// Pieces that a generation of workers is not given again.
+  const job::piece_set& done() const { return done_; }
+  /// Whether a plan has the same options, so that it is for another generation of workers.
+  bool has_options_of(const contract& other) const { return options_ == other.options_; }
+  /// Whether workers or servers have changed between two generations.
+  bool has_members_of(const contract& other) const { return layout_ == other.layout_; }
   /// Pushes that make a step, where steps are summed.
   std::uint64_t step_pushes() const { return workers_ - backups_; }
 
@@ -51,6 +61,9 @@ private:
   std::uint64_t first_step_ = 0;
   std::uint64_t steps_ = 0;
   std::uint32_t pieces_ = 0;
+  job::piece_set done_;
+  std::string options_;
+  std::uint64_t layout_ = 0;
 };
 
 } // namespace gradmesh::record

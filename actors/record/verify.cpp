@@ -29,6 +29,8 @@ result<opened_log> open_log(const named_log& log) {
 struct checked_log {
   std::string contract;
   std::vector<std::string> plans;
+  std::uint64_t generations = 0;
+  shard_findings found;
 };
 
 result<void> check_log(log_reader& log, log_checker& checker, checked_log& out) {
@@ -40,7 +42,10 @@ result<void> check_log(log_reader& log, log_checker& checker, checked_log& out) 
       const auto next = decode_plan(*plan);
       if (!next) return error{next.failure().code, log.where() + ": " + next.failure().text};
       ok = checker.change(*next);
-      out.contract += ", then " + checker.contract_of_job().text();
+      out.contract += (checker.found().generations > out.generations ? ", then with other workers "
+                                                                     : ", then ") +
+                      checker.contract_of_job().text();
+      out.generations = checker.found().generations;
       out.plans.push_back(plan->plan);
     } else {
       ok = checker.add(**e);
@@ -103,6 +108,27 @@ result<std::vector<opened_log>> open_logs(std::span<const named_log> logs) {
   return opened;
 }
 
+/// Reads what is left of a log. Errors: as those of `verify`.
+result<checked_log> check_rest(opened_log& log) {
+  log_checker checker(log.job);
+  checked_log checked{checker.contract_of_job().text(), {}, 0, {}};
+  auto ok = check_log(log.rest, checker, checked);
+  if (!ok && ok.failure().code != errc::refused) return ok.failure();
+  if (!ok)
+    return error{errc::refused, fmt::format("{}: shard {}: {}", log.rest.where(), log.plan.shard,
+                                            ok.failure().text)};
+  checked.found = checker.found();
+  return checked;
+}
+
+result<shard_findings> verify_shard(const named_log& log) {
+  auto opened = open_log(log);
+  if (!opened) return opened.failure();
+  auto checked = check_rest(*opened);
+  if (!checked) return checked.failure();
+  return checked->found;
+}
+
 result<verification> verify(std::span<const named_log> logs) {
   auto opened = open_logs(logs);
   if (!opened) return opened.failure();
@@ -113,25 +139,21 @@ result<verification> verify(std::span<const named_log> logs) {
   std::vector<std::string> plans;
   bool has_backups = false;
   for (auto& log : *opened) {
-    log_checker checker(log.job);
-    checked_log checked{checker.contract_of_job().text(), {}};
-    if (auto ok = check_log(log.rest, checker, checked); !ok) {
-      if (ok.failure().code != errc::refused) return ok.failure();
-      return error{errc::refused, fmt::format("{}: shard {}: {}", log.rest.where(), log.plan.shard,
-                                              ok.failure().text)};
-    }
+    const auto checked = check_rest(log);
+    if (!checked) return checked.failure();
     if (done.shards.empty()) {
-      done.contract = checked.contract;
-      plans = checked.plans;
+      done.contract = checked->contract;
+      plans = checked->plans;
     }
-    if (checked.plans != plans)
+    if (checked->plans != plans)
       return error{errc::refused, fmt::format("{} and {} are of a job that was changed differently",
                                               opened->front().rest.file(), log.rest.file())};
-    has_backups |= checked.contract.find("backup") != std::string::npos;
-    done.shards.push_back(checker.found());
+    has_backups |= checked->contract.find("backup") != std::string::npos;
+    done.shards.push_back(checked->found);
     const auto& first = done.shards.front();
     const auto& last = done.shards.back();
-    if (last.finished && first.finished && last.pushes_of != first.pushes_of && !has_backups)
+    if (last.finished && first.finished && last.pushes_of != first.pushes_of && !has_backups &&
+        first.generations == 0)
       return error{
           errc::refused,
           fmt::format("the workers pushed ({}) times to shard 0 and ({}) times to shard {}",

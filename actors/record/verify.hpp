@@ -47,4 +47,7 @@ struct verification {
 };
 result<verification> verify(std::span<const named_log> logs);
 
+/// One log by itself. Errors: as those of `verify`.
+result<shard_findings> verify_shard(const named_log& log);
+
 } // namespace gradmesh::record

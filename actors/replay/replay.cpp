@@ -145,6 +145,9 @@ result<replayed> replay(std::span<const record::named_log> logs, const learning:
   if (std::ranges::none_of(verified->shards, &record::shard_findings::finished))
     return error{errc::refused, "the job did not come to its end, so there are no final "
                                 "parameters to reproduce"};
+  if (std::ranges::any_of(verified->shards, [](const auto& s) { return s.generations > 0; }))
+    return error{errc::refused, "workers or servers were lost or came while the job ran; a replay "
+                                "needs a run whose members stayed"};
   auto opened = record::open_logs(logs);
   if (!opened) return opened.failure();
   auto phases = phases_of(*opened);

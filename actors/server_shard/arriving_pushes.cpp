@@ -7,18 +7,18 @@ namespace gradmesh::server_shard {
 
 arriving_pushes::arriving_pushes(const job::job_plan& plan, shard_parameters& parameters,
                                  const rule_set& rules)
-    : rules_(rules), workers_(plan.workers.size()),
+    : rules_(rules), workers_(plan.workers.size()), pieces_(plan.pieces),
       clocks_(plan, job::piece_set(plan.first_step * plan.pieces)), parameters_(parameters),
       schedule_(job::rate_schedule_of(plan.config)), by_rank_(plan.by_rank()),
       by_staleness_(plan.config.optimizer.staleness_scaling == config::staleness_scaling::inverse),
-      plan_(plan), first_step_(plan.first_step), steps_total_(plan.steps),
+      plan_(plan), steps_total_(plan.steps),
       ledger_(job::piece_set(plan.first_step * plan.pieces)) {}
 
 float arriving_pushes::rate_of(const pushed_part& part) const {
-  const auto step = by_rank_ ? part.sequence : first_step_ + updates_ / plan_.pieces;
+  const auto step = by_rank_ ? part.sequence : ledger_.done().size() / pieces_;
   const auto rate = parameters::rate_at(schedule_, step, steps_total_);
   const auto divisor =
-      by_staleness_ ? std::max<std::uint64_t>(1, updates_ - part.read_clock) : workers_;
+      by_staleness_ ? std::max<std::uint64_t>(1, updates_ - part.read_clock) : pieces_;
   // In float32 as the learning rate of the rules; the quotient is rounded once more.
   return static_cast<float>(rate) / static_cast<float>(divisor);
 }
@@ -57,6 +57,9 @@ result<void> arriving_pushes::repeat(const repeated_change& change) {
       return applied;
     if (!*taken_before && ledger_.add(name)) ++updates_;
   }
+  if (by_rank_)
+    for (std::uint32_t rank = 0; rank < workers_; ++rank)
+      clocks_.advance(rank, ledger_.done());
   return {};
 }
 

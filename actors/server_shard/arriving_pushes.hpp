@@ -5,11 +5,12 @@
 ///
 /// n workers at an unchanged learning rate act like one with n times the rate (Mitliagkas et al.:
 /// "Asynchrony begets momentum", 2016), so each push is applied with the rate of its step divided
-/// by the number of workers; or, with staleness_scaling = inverse, by its staleness: the pushes
-/// that were applied since its worker read (Zhang, Gupta, Lian, Liu: "Staleness-aware async-SGD for
-/// distributed deep learning", IJCAI 2016). Where batches go to whoever asks, a push is not of a
-/// step by its number; then the step is counted by the pushes applied, of which a step has as many
-/// as pieces.
+/// by the pieces of a step: the workers that the job began with, which each compute one. (When some
+/// are lost the others compute theirs, and an example counts as much as before.) Or, with
+/// staleness_scaling = inverse, by its staleness: the pushes that were applied since its worker
+/// read (Zhang, Gupta, Lian, Liu: "Staleness-aware async-SGD for distributed deep learning", IJCAI
+/// 2016). Where batches go to whoever asks, a push is not of a step by its number; then the step is
+/// counted by the pieces applied.
 
 #include "actors/server_shard/strategy.hpp"
 #include "actors/server_shard/worker_clocks.hpp"
@@ -31,7 +32,8 @@ protected:
 
   const rule_set rules_;
   const std::uint64_t workers_;
-  worker_clocks clocks_; // where workers take steps by rank
+  const std::uint64_t pieces_; // of a step
+  worker_clocks clocks_;       // where workers take steps by rank
 
 private:
   float rate_of(const pushed_part& part) const;
@@ -41,7 +43,6 @@ private:
   const bool by_rank_;
   const bool by_staleness_;
   const job::job_plan& plan_;
-  const std::uint64_t first_step_;
   const std::uint64_t steps_total_;
   piece_ledger ledger_;
   std::uint64_t updates_ = 0; // whole pushes

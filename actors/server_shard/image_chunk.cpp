@@ -15,7 +15,7 @@ static_assert(std::endian::native == std::endian::little,
 
 enum class chunk_kind : std::uint16_t {
   strategy = 1,
-  mean = 2,
+  snapshot = 2,
   block = 3,
   rows = 4,
   former_block = 5,
@@ -73,12 +73,14 @@ void add_strategy(image& to, const strategy_state& state, bool with_ledger) {
     out.add(std::span<const std::uint64_t>(bits));
   }
   to.push_back(out.done());
-  for (std::size_t block = 0; block < state.mean.size(); ++block) {
-    chunk_writer mean(chunk_kind::mean);
-    mean.add(block);
-    mean.add(state.mean[block].size());
-    mean.add(std::span<const float>(state.mean[block]));
-    to.push_back(mean.done());
+  for (std::size_t block = 0; block < state.snapshot.size(); ++block) {
+    const auto& [values, mean] = state.snapshot[block];
+    chunk_writer snapshot(chunk_kind::snapshot);
+    snapshot.add(block);
+    snapshot.add(mean.size());
+    snapshot.add(values.values);
+    snapshot.add(std::span<const float>(mean));
+    to.push_back(snapshot.done());
   }
 }
 
@@ -244,14 +246,22 @@ result<void> load_block(chunk_reader& in, parameters::parameter_store& store,
   return store.restore_dense(block, steps, of_values, of_state);
 }
 
-bool load_mean(chunk_reader& in, const parameters::parameter_store& store, strategy_state& state) {
+parameters::shared_floats kept(std::span<const float> values) {
+  const auto copy = std::make_shared<const std::vector<float>>(values.begin(), values.end());
+  return {copy, *copy};
+}
+
+bool load_snapshot(chunk_reader& in, const parameters::parameter_store& store,
+                   strategy_state& state) {
   const auto block = in.field();
-  const auto values = in.array<float>(in.field());
+  const auto count = in.field();
+  const auto values = in.array<float>(count);
+  const auto mean = in.array<float>(count);
   if (!in.is_whole() || block >= store.dense_blocks() ||
-      (!values.empty() && values.size() != store.dense_block_range(block).size()))
+      (count > 0 && count != store.dense_block_range(block).size()))
     return false;
-  state.mean.resize(store.dense_blocks());
-  state.mean[block].assign(values.begin(), values.end());
+  state.snapshot.resize(store.dense_blocks());
+  state.snapshot[block] = {kept(values), {mean.begin(), mean.end()}};
   return true;
 }
 
@@ -268,8 +278,7 @@ bool load_former_block(chunk_reader& in, const parameters::parameter_store& stor
       values.size() != store.dense_block_range(block).size())
     return false;
   set_clock(state.previous, clock);
-  const auto kept = std::make_shared<const std::vector<float>>(values.begin(), values.end());
-  state.previous.keep(static_cast<std::uint32_t>(block), {kept, *kept});
+  state.previous.keep(static_cast<std::uint32_t>(block), kept(values));
   return true;
 }
 
@@ -309,7 +318,7 @@ result<void> load_chunk(std::span<const std::byte> bytes, parameters::parameter_
     return malformed(bytes, "does not hold what it says");
   };
   if (head == first_word(chunk_kind::strategy)) return taken(load_strategy(in, state));
-  if (head == first_word(chunk_kind::mean)) return taken(load_mean(in, store, state));
+  if (head == first_word(chunk_kind::snapshot)) return taken(load_snapshot(in, store, state));
   if (head == first_word(chunk_kind::block)) return load_block(in, store, bytes);
   if (head == first_word(chunk_kind::rows)) return load_rows(in, store, bytes);
   if (head == first_word(chunk_kind::former_block))

@@ -9,7 +9,7 @@
 ///   strategy  1  clock runs opens arrays: runs x (first, last) of the pieces that are applied;
 ///                for each push that is applied in part: first last count, (count + 63) / 64 words
 ///                of bits by part
-///   mean      2  block values; array: values (SVRG's mu of a block)
+///   snapshot  2  block values; arrays: SVRG's snapshot of a block, its mu
 ///   block     3  block first steps values state; arrays: values, state (piece by piece of a rule);
 ///                `first`: where it begins in the flat space of all dense tables
 ///   rows      4  partition keys tables, for each table the floats of a row; arrays: keys, and for

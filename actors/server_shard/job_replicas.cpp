@@ -19,7 +19,7 @@ result<std::unique_ptr<job_replicas>> job_replicas::make(const job::job_plan& pl
   std::unique_ptr<job_replicas> made(new job_replicas(plan, std::move(*map), host));
   for (std::uint32_t shard = 0; shard < plan.layout.size(); ++shard) {
     if (!names(plan.layout.shards[shard], host.address())) continue;
-    auto one = replica::make(plan, shard, host, coordinator, plan.revision == 0);
+    auto one = replica::make(plan, shard, host, coordinator, plan.begins);
     if (!one) return one.failure();
     made->replicas_.emplace(shard, std::move(*one));
   }
@@ -136,9 +136,19 @@ result<replica*> job_replicas::owner_of(std::uint32_t partition) const {
                                           partition, plan_.job_id)};
 }
 
-void job_replicas::refused_by(const mesh::address& who) {
+void job_replicas::pause(const mesh::address& backup) {
   for (const auto& [shard, one] : replicas_)
-    one->refused_by(who);
+    if (one->backup() && one->backup()->backup() == backup) one->backup()->pause();
+}
+
+void job_replicas::resume() {
+  for (const auto& [shard, one] : replicas_)
+    if (one->backup()) one->backup()->resume();
+}
+
+void job_replicas::link_lost(const mesh::node_uuid& node) {
+  for (const auto& [shard, one] : replicas_)
+    if (one->backup() && one->backup()->backup().node == node) one->backup()->rewind();
 }
 
 void job_replicas::answer_primaries() {

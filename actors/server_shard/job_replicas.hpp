@@ -38,7 +38,10 @@ public:
   /// The primary of the shard that owns a partition. Errors: `refused` if it is not here.
   result<replica*> owner_of(std::uint32_t partition) const;
 
-  void refused_by(const mesh::address& who);
+  /// A backup refused something: it is sent nothing until `resume`.
+  void pause(const mesh::address& backup);
+  void resume();
+  void link_lost(const mesh::node_uuid& node);
   /// Tells primaries what is applied here.
   void answer_primaries();
   void tick();

@@ -236,10 +236,6 @@ result<void> replica::taken(const message<schema::SnapshotTaken>& answer) {
   return {};
 }
 
-void replica::refused_by(const mesh::address& who) {
-  if (backup_ && backup_->backup() == who) backup_->rewind();
-}
-
 void replica::tick() {
   if (!backup_) return;
   backup_->tell_synced();

@@ -5,8 +5,8 @@
 /// backup the primary.
 ///
 /// A host that was told to be a backup in a new pairing forgets what it had, whatever that was: it
-/// may have been left behind. It becomes complete by a snapshot, one in a pairing, or by having been
-/// there from the beginning of the job. Plain code, used by its actor alone.
+/// may have been left behind. It becomes complete by a snapshot, one in a pairing, or by having
+/// been there from the beginning of the job. Plain code, used by its actor alone.
 
 #include "actors/job/shard_layout.hpp"
 #include "actors/server_shard/shard_job.hpp"
@@ -62,11 +62,8 @@ public:
   result<void> take(const message<schema::SnapshotChunk>& chunk);
   result<void> taken(const message<schema::SnapshotTaken>& answer);
   /// Whether a backup that may be promoted has all that was applied here.
-  bool is_replicated() const {
-    return !backup_ || backup_->has(backup_->last());
-  }
-  /// The backup refused something that it was sent.
-  void refused_by(const mesh::address& who);
+  bool is_replicated() const { return !backup_ || backup_->has(backup_->last()); }
+  replication* backup() { return backup_.get(); }
 
   /// Tells the primary what is applied here, if it was not told.
   void answer_primary();

@@ -148,7 +148,7 @@ void replication::change_layout(std::uint64_t number, const mesh::address& coord
   layout_ = number;
   ends_.coordinator = coordinator;
   synced_ = synced;
-  unreachable_ = false;
+  unreachable_ = paused_ = false;
   for (auto& change : waiting_)
     change.draft->setLayout(number);
   if (rules_.keeps(rule::resend_on_layout)) rewind();
@@ -187,6 +187,12 @@ void replication::step_is_applied() {
 void replication::rewind() {
   sent_ = acknowledged_;
   chunks_sent_ = chunks_taken_;
+}
+
+void replication::resume() {
+  if (!std::exchange(paused_, false)) return;
+  rewind();
+  send_more();
 }
 
 void replication::tell_synced() {
@@ -229,7 +235,7 @@ bool replication::send_image() {
 }
 
 void replication::send_more() {
-  if (!send_image()) return;
+  if (paused_ || !send_image()) return;
   while (sent_ < last_) {
     const auto& next = waiting_[sent_ + 1 - waiting_.front().number];
     const auto number = next.number;

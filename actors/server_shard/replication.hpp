@@ -80,9 +80,12 @@ public:
   bool is_full() const { return waiting_bytes_ > ends_.waiting_bytes_max; }
   std::size_t waiting_bytes() const { return waiting_bytes_; }
 
-  /// The backup refused something, for instance because it did not have the layout yet: what it did
-  /// not acknowledge is sent again with the next `send_more`.
+  /// What the backup did not acknowledge is sent again with the next `send_more`: a link broke.
   void rewind();
+  /// The backup refused something, for instance because it did not have the layout yet: nothing is
+  /// sent until `resume`, and then from there on.
+  void pause() { paused_ = true; }
+  void resume();
   // What the backup answers, under the present layout.
   void on_replicated(std::uint64_t next);
   void on_snapshot_taken(std::uint64_t chunks);
@@ -125,6 +128,7 @@ private:
   bool waits_for_step_ = false;
   bool synced_ = false;
   bool unreachable_ = false;
+  bool paused_ = false;
 };
 
 } // namespace gradmesh::server_shard

@@ -11,9 +11,11 @@ namespace gradmesh::server_shard {
 result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   auto decoded = job::decode(*plan);
   if (!decoded) return decoded.failure();
-  if (!job || job->job_id() != decoded->job_id || planner != plan.header().from) {
+  const bool known = job && job->job_id() == decoded->job_id && planner == plan.header().from;
+  const bool newer = known && decoded->revision > job->revision();
+  if (!known || (newer && decoded->begins)) {
     if (auto started = start(std::move(*decoded), plan); !started) return started;
-  } else if (decoded->revision > job->revision()) {
+  } else if (newer) {
     if (auto changed = job->change(std::move(*decoded), plan.sender()); !changed) return changed;
     for (const auto& [shard, one] : job->by_shard())
       one->job().tell(plan_record_of(plan, shard, context->rules));
@@ -100,7 +102,9 @@ result<void> server_shard_state::export_partition(const message<schema::ExportPa
 
 void server_shard_state::on_refused(const message<schema::Refusal>& refusal) {
   const auto why = mesh::to_error(*refusal);
-  if (job) job->refused_by(refusal.sender());
+  if (job) job->pause(refusal.sender());
+  if (!std::exchange(resume_due, true))
+    self->delayed_send(self, defaults::server_shard::pause_when_refused, resume_replication{});
   // A backup that is in another layout yet gets it all again.
   if (why.code != errc::stale_layout)
     context->log(env::severity::warning, "refused: " + to_string(why));
@@ -199,6 +203,16 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
                                        self->state.on_refused(refusal);
                                        return {};
                                      }),
+      [self](const peer_up&) {
+        if (self->state.job) self->state.job->tick();
+      },
+      [self](const peer_down& down) {
+        if (self->state.job) self->state.job->link_lost(down.who.identity.uuid);
+      },
+      [self](resume_replication) {
+        self->state.resume_due = false;
+        if (self->state.job) self->state.job->resume();
+      },
       [self](answer_primaries) {
         self->state.answers_due = false;
         if (self->state.job) self->state.job->answer_primaries();

@@ -28,6 +28,7 @@ struct server_shard_state {
   std::map<std::uint32_t, std::shared_ptr<const record::write_progress>> recorded;
   mesh::node_identity planner; // who made the job: a coordinator's restart begins with job 1 again
   bool answers_due = false;
+  bool resume_due = false;
 
   result<void> prepare(const message<schema::JobPlan>& plan);
   void end(std::uint64_t job_id);

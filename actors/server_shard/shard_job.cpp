@@ -47,10 +47,8 @@ result<void> shard_job::change(job::job_plan plan) {
   of_open_step_.clear();
   open_step_acknowledged_ = false;
   if (backup_) backup_->step_is_applied();
-  // A generation of workers begins with a layout of its own; other plans change options.
-  const bool goes_on = layout_ != plan_.layout.number && plan.pieces == plan_.pieces &&
-                       plan.steps_per_epoch == plan_.steps_per_epoch &&
-                       config::dump_job(plan.config) == config::dump_job(plan_.config);
+  // With the options that it has, the job goes on with another generation of workers.
+  const bool goes_on = config::dump_job(plan.config) == config::dump_job(plan_.config);
   auto state = strategy_->state();
   plan_ = std::move(plan);
   parameters_.change_workers(plan_.workers.size());
@@ -230,6 +228,11 @@ result<void> shard_job::send_parts(const pull_answer& to) {
 
 result<parameters::shared_floats> shard_job::values_of(const pull_answer& to,
                                                        const requested_part& part) {
+  if ((*to.request).getOfSnapshot()) {
+    const auto* snapshot = part.dense ? strategy_->snapshot_of(part.block) : nullptr;
+    if (snapshot) return *snapshot;
+    return error{errc::refused, "shard " + std::to_string(index_) + " has no snapshot (svrg)"};
+  }
   if (to.version && part.dense)
     if (const auto* before = to.version->block(part.block)) return *before;
   auto values = parameters_.values_of((*to.request).getRank(), part);

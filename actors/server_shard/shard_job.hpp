@@ -49,8 +49,8 @@ public:
   std::uint64_t id() const { return plan_.job_id; }
   std::uint32_t revision() const { return plan_.revision; }
   /// Goes on by another plan of the same job: the parameters stay. With other options the strategy
-  /// begins anew with the plan's first step; with the same ones and a newer layout, which is
-  /// a generation of workers, it goes on where it is, and forgets pushes that are not applied.
+  /// begins anew with the plan's first step; with the same ones, for another generation of workers,
+  /// it goes on where it is, and forgets pushes that are not applied.
   /// Pulls that wait are refused. Errors: `refused` if tables, partitions or the number of shards
   /// are others.
   result<void> change(job::job_plan plan);
@@ -173,7 +173,7 @@ private:
   std::vector<held_ack> of_open_step_;  // acknowledged when it is applied
   bool open_step_acknowledged_ = false; // a push that is held was, without a backup
   bool took_over_ = false;
-  std::deque<held_ack> of_changes_;     // acknowledged when the backup has them
+  std::deque<held_ack> of_changes_; // acknowledged when the backup has them
   env::time_point now_;
   shard_counters counters_;
   std::unique_ptr<record::event_sink> sink_; // null: nobody wants to know

@@ -13,6 +13,7 @@
 #include "actors/server_shard/piece_ledger.hpp"
 #include "actors/server_shard/previous_version.hpp"
 #include "actors/server_shard/shard_parameters.hpp"
+#include "actors/server_shard/snapshot_gradient.hpp"
 #include "actors/server_shard/update_sink.hpp"
 
 #include <cstdint>
@@ -43,7 +44,7 @@ push_name name_of(const pushed_part& part, const job::job_plan& plan);
 struct strategy_state {
   std::uint64_t clock = 0;
   piece_ledger ledger;                  // of pushes that are applied as they come
-  std::vector<std::vector<float>> mean; // SVRG: mu by block
+  std::vector<block_snapshot> snapshot; // SVRG: by block
   previous_version previous;            // of strategies that sum
 };
 
@@ -60,6 +61,8 @@ public:
   virtual bool may_read(std::uint32_t rank, std::uint64_t clock) const = 0;
   /// What a read at a clock is answered from, if that is not the parameters as they are.
   virtual const previous_version* version_at(std::uint64_t) const { return nullptr; }
+  /// A block as it was at the latest snapshot (SVRG); null: there was none.
+  virtual const parameters::shared_floats* snapshot_of(std::uint32_t) const { return nullptr; }
 
   /// Takes a part of a push whose sender and layout have been checked. `request` keeps the part's
   /// memory alive. Errors leave everything as it was.

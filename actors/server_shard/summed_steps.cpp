@@ -30,6 +30,11 @@ const previous_version* summed_steps::version_at(std::uint64_t clock) const {
   return kept && rules_.keeps(rule::two_versions) ? &previous_ : nullptr;
 }
 
+const parameters::shared_floats* summed_steps::snapshot_of(std::uint32_t block) const {
+  if (!snapshot_ || snapshot_->blocks()[block].mean.empty()) return nullptr;
+  return &snapshot_->blocks()[block].values;
+}
+
 bool summed_steps::may_read(std::uint32_t, std::uint64_t clock) const {
   return clock <= step_ + (rules_.keeps(rule::read_waits) ? 0 : 1);
 }
@@ -112,14 +117,14 @@ result<void> summed_steps::repeat(const repeated_change& change) {
 strategy_state summed_steps::state() const {
   strategy_state state;
   state.clock = step_;
-  if (snapshot_) state.mean = snapshot_->mean();
+  if (snapshot_) state.snapshot = snapshot_->blocks();
   state.previous = previous_;
   return state;
 }
 
 void summed_steps::restore(strategy_state state) {
   step_ = state.clock;
-  if (snapshot_ && !state.mean.empty()) snapshot_->restore(std::move(state.mean));
+  if (snapshot_ && !state.snapshot.empty()) snapshot_->restore(std::move(state.snapshot));
   previous_ = std::move(state.previous);
   begins_behind_ = step_ == plan_.first_step + 1;
   open_.assign(plan_.workers.size(), {});
@@ -170,7 +175,7 @@ result<void> summed_steps::apply_blocks(const std::vector<std::uint32_t>& ranks,
 
 result<void> summed_steps::apply_block(std::uint32_t block, std::span<const float> sum) {
   if (plan_.takes_snapshot(step_)) {
-    snapshot_->add(step_, block, sum);
+    snapshot_->add(step_, block, sum, parameters_.store().dense_block(block));
     return {};
   }
   if (snapshot_ && rules_.keeps(rule::snapshot_added)) sum = snapshot_->corrected(block, sum);

@@ -27,6 +27,7 @@ public:
   std::uint64_t clock() const override { return step_; }
   job::piece_set done() const override { return job::piece_set(step_ * plan_.pieces); }
   const previous_version* version_at(std::uint64_t clock) const override;
+  const parameters::shared_floats* snapshot_of(std::uint32_t block) const override;
   bool may_read(std::uint32_t rank, std::uint64_t clock) const override;
   result<taken_part> take(const message<schema::Push>& request, std::uint32_t rank,
                           const pushed_part& part) override;

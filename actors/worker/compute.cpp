@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace gradmesh::worker {
 namespace {
@@ -80,7 +81,7 @@ result<void> step_computer::add_threads(const job::job_plan& plan,
   hogwild_ = std::move(*hogwild);
   schedule_ = job::rate_schedule_of(plan.config);
   steps_total_ = plan.steps;
-  pushes_per_rate_ = plan.sums_steps() ? 1.0F : static_cast<float>(plan.workers.size());
+  pushes_per_rate_ = plan.sums_steps() ? 1.0F : static_cast<float>(plan.pieces);
   return {};
 }
 
@@ -100,6 +101,8 @@ result<void> step_computer::compute(step_work& work) {
   }
   if (work.takes_snapshot)
     snapshot_ = work.dense;
+  else if (!work.snapshot.empty())
+    snapshot_ = std::exchange(work.snapshot, {});
   else if (by_snapshots_ && snapshot_.size() != work.dense.size())
     return error{errc::refused, "step " + std::to_string(work.step) +
                                     " is to be corrected by a snapshot, and there was none"};

@@ -147,6 +147,7 @@ result<bool> parameter_client::send_pull(std::vector<item> items, env::time_poin
   pull->setLayout(plan_.layout.number);
   pull->setClock(items.front().of->purpose.clock);
   pull->setForPush(items.front().of->purpose.for_push);
+  pull->setOfSnapshot(items.front().of->purpose.of_snapshot);
   auto parts = pull->initParts(static_cast<unsigned>(items.size()));
   std::vector<std::span<const std::byte>> keys;
   for (unsigned i = 0; i < items.size(); ++i) {

@@ -46,11 +46,12 @@ public:
   /// What the values of a part are given to; they are gone after the call. `clock`: of the shard.
   using values_handler = std::function<void(const parameters::part& part,
                                             std::span<const float> values, std::uint64_t clock)>;
-  /// The worker's clock, which is also the step that errors name; and 1 + the sequence of the push
-  /// that the values are for, or 0.
+  /// The worker's clock, which is also the step that errors name; 1 + the sequence of the push that
+  /// the values are for, or 0; whether they are those of the latest snapshot (SVRG).
   struct pull_purpose {
     std::uint64_t clock = 0;
     std::uint64_t for_push = 0;
+    bool of_snapshot = false;
     bool operator==(const pull_purpose&) const = default;
   };
   /// Asks a shard for all parts of a slice.

@@ -214,11 +214,30 @@ void pipeline::pull(const std::shared_ptr<step_work>& work, env::time_point now)
                        missing == work->slices[shard].parts.size() ? clock : std::min(read, clock);
                    if (!shard_steps_.empty())
                      shard_steps_[shard] = std::max(shard_steps_[shard], clock);
-                   // What came last was waited for.
-                   if (--work->pulls_missing == 0) arrived_.push_back({began, held_seconds_});
+                   take_in(*work, began);
                    if (--missing == 0) progress_.add_answered_pull();
                  });
   }
+  if (pass_ != pass::train || tools_.plan.config.job.svrg_epochs == 0) return;
+  if (!std::exchange(has_snapshot_, true) && !work->takes_snapshot) pull_snapshot(work, now);
+}
+
+void pipeline::pull_snapshot(const std::shared_ptr<step_work>& work, env::time_point now) {
+  work->snapshot.resize(work->dense.size());
+  for (std::size_t shard = 0; shard < work->slices.size(); ++shard) {
+    work->pulls_missing += work->slices[shard].parts.size();
+    client_.pull(shard, {.clock = work->step, .of_snapshot = true}, {work, &work->slices[shard]},
+                 [this, work, shard, began = now](const parameters::part& part,
+                                                  std::span<const float> values, std::uint64_t) {
+                   tools_.slicer.scatter(work->slices[shard], part, values, {work->snapshot, {}});
+                   take_in(*work, began);
+                 });
+  }
+}
+
+void pipeline::take_in(step_work& work, env::time_point began) {
+  // What came last was waited for.
+  if (--work.pulls_missing == 0) arrived_.push_back({began, held_seconds_});
 }
 
 result<void> pipeline::on_pulled(const message<schema::Pulled>& pulled) {

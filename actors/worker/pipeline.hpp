@@ -98,6 +98,8 @@ private:
   bool is_over(const step_work& work) const;
   void skip(std::shared_ptr<step_work> work);
   void pull(const std::shared_ptr<step_work>& work, env::time_point now);
+  void pull_snapshot(const std::shared_ptr<step_work>& work, env::time_point now);
+  void take_in(step_work& work, env::time_point began);
   void push_computed();
   void compute_next();
   stall waiting_for() const;
@@ -129,6 +131,7 @@ private:
   std::shared_ptr<step_work> computing_;
   std::shared_ptr<step_work> computed_; // to be pushed
   std::uint64_t pulled_steps_ = 0;
+  bool has_snapshot_ = false;              // SVRG: a step has brought it
   std::vector<std::uint64_t> shard_steps_; // by shard: steps applied; with backup workers only
   std::uint64_t pushed_steps_ = 0;
   std::map<std::uint64_t, std::size_t> acks_missing_; // by number of the push: of so many shards

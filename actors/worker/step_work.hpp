@@ -29,6 +29,7 @@ struct step_work {
   // Filled in when its parameters are asked for, and as pulls are answered.
   std::uint64_t sequence = 0; // of its push
   std::vector<float> dense;
+  std::vector<float> snapshot;           // SVRG: of a phase's first step that needs it; else empty
   std::vector<std::vector<float>> rows;  // by sparse table
   std::vector<std::uint64_t> read_clock; // by shard
   std::size_t pulls_missing = 0;

@@ -310,6 +310,7 @@ struct replica_bench {
   void settle() {
     for (auto& [node, h] : hosts) {
       if (!h.job) continue;
+      h.job->resume();
       h.job->answer_primaries();
       h.job->tick();
     }
@@ -349,7 +350,7 @@ private:
       if (!h.job) return error{errc::refused, "no job"};
       return h.job->take(*mesh::message<schema::Layout>::decode(f));
     case MessageKind::REFUSAL:
-      if (h.job) h.job->refused_by({f->header.from.uuid, f->header.from_service});
+      if (h.job) h.job->pause({f->header.from.uuid, f->header.from_service});
       return {};
     case MessageKind::PULL:
       return to_replica<schema::Pull>(h, f, &replica::pull);

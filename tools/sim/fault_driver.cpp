@@ -1,5 +1,7 @@
 #include "tools/sim/fault_driver.hpp"
 
+#include <algorithm>
+
 namespace gradmesh::tools::sim {
 namespace {
 
@@ -59,20 +61,49 @@ void schedule_faults(const seed_plan& plan, simulation::faulty_mesh& mesh, const
     mesh.time().after(f.at, [&mesh, &disks, f] { begin(f, mesh, disks); });
 }
 
-bool excuses(const seed_plan& plan, const std::string& node) {
+std::set<simulation::host_id> may_be_missed(const seed_plan& plan) {
   milliseconds silent{0};
   for (const auto& f : plan.faults)
     if (takes_time(f.kind)) silent += f.lasts;
+  std::set<simulation::host_id> missed;
+  const auto loses_its_link = [&](const fault& f) {
+    if (f.a == coordinator_host) missed.insert(f.b);
+    if (f.b == coordinator_host) missed.insert(f.a);
+  };
   for (const auto& f : plan.faults) {
-    const bool harmless = f.kind == fault_kind::delay || f.kind == fault_kind::repeat ||
-                          (takes_time(f.kind) && silent <= silence_max);
-    if (harmless) continue;
-    const auto meets = [&](simulation::host_id host) {
-      return host == coordinator_host || node == plan.names[host];
-    };
-    if (meets(f.a) || (meets_two(f.kind) && meets(f.b))) return true;
+    switch (f.kind) {
+    case fault_kind::crash:
+    case fault_kind::power:
+      missed.insert(f.a);
+      break;
+    case fault_kind::hang:
+      if (silent > silence_max && f.a != coordinator_host) missed.insert(f.a);
+      break;
+    case fault_kind::partition:
+    case fault_kind::one_way:
+      if (silent > silence_max) loses_its_link(f);
+      break;
+    case fault_kind::link:
+      loses_its_link(f);
+      break;
+    default:
+      break;
+    }
   }
-  return false;
+  return missed;
+}
+
+bool may_fail_to_write(const seed_plan& plan, simulation::host_id host) {
+  return std::ranges::any_of(plan.faults, [&](const fault& f) {
+    return f.a == host && (f.kind == fault_kind::disk_full || f.kind == fault_kind::sync);
+  });
+}
+
+bool may_lose_shard(const seed_plan& plan) {
+  std::size_t servers = 0;
+  for (const auto host : may_be_missed(plan))
+    if (plan.names[host].starts_with("server")) ++servers;
+  return servers >= std::min<std::size_t>(plan.servers, 2);
 }
 
 } // namespace gradmesh::tools::sim

@@ -174,7 +174,7 @@ seed_plan plan_of(std::uint64_t seed, const seed_options& options) {
     const auto drawn = between(chance, 1, most);
     return asked.value_or(drawn);
   };
-  plan.servers = size(options.sizes.servers, 2);
+  plan.servers = size(options.sizes.servers, 3);
   plan.workers = size(options.sizes.workers, 3);
   plan.data_servers = size(options.sizes.data_servers, 2);
   plan.wire.latency = microseconds(between(chance, 20, 500));

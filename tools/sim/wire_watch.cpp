@@ -39,8 +39,8 @@ void wire_watch::see(const simulation::delivery& d) {
   if (h.kind == mesh::message_traits<schema::JobPlan>::kind) {
     if (const auto plan = mesh::message<schema::JobPlan>::decode(d.frame))
       said({h.kind, h.from,
-            fmt::format("job {}, revision {}, layout {}", (**plan).getJobId(), (**plan).getRevision(),
-                        (**plan).getLayout().getNumber())},
+            fmt::format("job {}, revision {}, layout {}", (**plan).getJobId(),
+                        (**plan).getRevision(), (**plan).getLayout().getNumber())},
            *d.frame);
   } else if (h.kind == mesh::message_traits<schema::View>::kind) {
     if (const auto view = mesh::message<schema::View>::decode(d.frame))
