@@ -186,7 +186,9 @@ result<void> job_run::on_layout_taken(const message<schema::LayoutTaken>& taken,
                                       env::time_point now) {
   if (!keeper_ || ended()) return {};
   if (auto noted = round_.on_taken(taken); !noted) return noted;
-  if (regrouping_ != regrouping::layout || !round_.taken()) return {};
+  if (!round_.taken()) return {};
+  if (phase_ == phase::SAVING && exports_asked_ == 0) export_more(now);
+  if (regrouping_ != regrouping::layout) return {};
   if (resume_ == phase::SAVING) {
     regrouping_ = regrouping::no;
     save(now);

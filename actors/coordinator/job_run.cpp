@@ -83,8 +83,7 @@ std::vector<job::place> job_run::participants() const {
 
 std::string job_run::waiting_names() const {
   std::string names;
-  const auto waits =
-      regrouping_ == regrouping::layout ? round_.waiting_for() : requests_.waiting_for();
+  const auto& waits = round_.taken() ? requests_.waiting_for() : round_.waiting_for();
   for (const auto& who : waits)
     names += (names.empty() ? "" : ", ") + name_of(who);
   return names;

@@ -16,7 +16,8 @@ void job_run::save(env::time_point now) {
   exports_asked_ = 0;
   exporting_.clear();
   exported_.clear();
-  export_more(now);
+  // Not before all hosts know which shards are theirs.
+  if (round_.taken()) export_more(now);
 }
 
 void job_run::export_more(env::time_point now) {

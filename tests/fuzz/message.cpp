@@ -18,6 +18,8 @@ constexpr kj::byte uuid[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 
 capnp::DynamicValue::Reader some_value(capnp::Type type) {
   switch (type.which()) {
+  case capnp::schema::Type::VOID:
+    return capnp::VOID;
   case capnp::schema::Type::BOOL:
     return true;
   case capnp::schema::Type::FLOAT32:

@@ -166,6 +166,7 @@ bool former_step_is_lost(const rule_set& rules) {
   bench.begin(1, std::nullopt);
   bench.push({.step = 0, .key = 7});
   bench.run();
+  bench.regroup(0, 1, std::nullopt);
   bench.pull(0, 7); // by who does the step again
   bench.run();
   REQUIRE(bench.pulled.size() == 4);

@@ -90,21 +90,31 @@ TEST_CASE("sizes that are given are kept, and none but the chosen faults happen"
   }
 }
 
-TEST_CASE("what is over before anybody gives up excuses no failure") {
+TEST_CASE("a member is missed when it dies, is silent for too long, or loses its link") {
   const auto hang = [](std::chrono::milliseconds lasts, simulation::host_id who) {
     return planned({{.kind = fault_kind::hang, .lasts = lasts, .a = who, .b = 2}});
   };
-  CHECK_FALSE(excuses(planned({}), "worker-0"));
-  CHECK_FALSE(excuses(hang(300ms, 3), "worker-0"));
-  CHECK(excuses(hang(1500ms, 3), "worker-0"));
-  CHECK_FALSE(excuses(hang(1500ms, 3), "server-0"));
-  CHECK(excuses(hang(1500ms, 0), "server-0"));
-  const auto link = planned({{.kind = fault_kind::link, .a = 1, .b = 3}});
-  CHECK(excuses(link, "server-0"));
-  CHECK(excuses(link, "worker-0"));
-  CHECK_FALSE(excuses(link, "data-server-0"));
-  CHECK_FALSE(
-      excuses(planned({{.kind = fault_kind::delay, .lasts = 1500ms, .a = 0, .b = 3}}), "worker-0"));
+  using hosts = std::set<simulation::host_id>;
+  CHECK(may_be_missed(planned({})).empty());
+  CHECK(may_be_missed(hang(300ms, 3)).empty());
+  CHECK(may_be_missed(hang(1500ms, 3)) == hosts{3});
+  CHECK(may_be_missed(hang(1500ms, 0)).empty()); // it knows that the silence may be its own
+  CHECK(may_be_missed(planned({{.kind = fault_kind::crash, .a = 0, .b = 3}})) == hosts{0});
+  CHECK(may_be_missed(planned({{.kind = fault_kind::link, .a = 1, .b = 3}})).empty());
+  CHECK(may_be_missed(planned({{.kind = fault_kind::link, .a = 1, .b = 0}})) == hosts{1});
+  CHECK(may_be_missed(planned({{.kind = fault_kind::delay, .lasts = 1500ms, .a = 0, .b = 3}}))
+            .empty());
+}
+
+TEST_CASE("a shard is lost only with all of its copies") {
+  auto plan = planned({{.kind = fault_kind::crash, .a = 1, .b = 3}});
+  plan.servers = 1;
+  CHECK(may_lose_shard(plan));
+  plan.servers = 2;
+  plan.names = {"coordinator", "server-0", "server-1", "data-server-0", "worker-0"};
+  CHECK_FALSE(may_lose_shard(plan));
+  plan.faults.push_back({.kind = fault_kind::power, .a = 2, .b = 3});
+  CHECK(may_lose_shard(plan));
 }
 
 TEST_CASE("nodes that break a rule are found out") {

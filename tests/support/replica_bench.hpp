@@ -96,8 +96,7 @@ struct replica_bench {
   };
 
   explicit replica_bench(config::strategy strategy, std::size_t workers = 1,
-                         const rule_set& rules = {},
-                         const std::string& optimizer = "type = sgd\nlearning_rate = 1\n",
+                         const rule_set& rules = {}, const std::string& optimizer = "type = sgd\n",
                          std::size_t waiting_bytes_max = 1u << 20)
       : rules_(rules), waiting_bytes_max_(waiting_bytes_max) {
     plan.job_id = 1;
@@ -108,7 +107,9 @@ struct replica_bench {
     plan.tables = {{"weights", learning::table_kind::sparse, 2},
                    {"bias", learning::table_kind::dense, 2}};
     plan.partitions = 4;
-    plan.pieces = 4;
+    plan.pieces = plan.by_rank() && !plan.sums_steps() ? static_cast<std::uint32_t>(workers) : 4;
+    // One for each push, whatever it is divided by.
+    plan.config.optimizer.learning_rate = plan.sums_steps() ? 1 : plan.pieces;
     plan.steps_per_epoch = plan.steps = 1000;
     coordinator_ = make_router(coordinator_node);
     coordinator_->bind(coordinator_service, [this](const mesh::frame_ptr& f) {
@@ -156,6 +157,17 @@ struct replica_bench {
       send_plan(node);
     run();
     REQUIRE(hosts.at(primary).job);
+    plan.begins = false;
+  }
+  /// Another generation of workers begins with a step, on the same primary and backup.
+  void regroup(std::uint64_t first_step, std::uint8_t primary, std::optional<std::uint8_t> backup) {
+    publish(primary, backup, backup.has_value());
+    run();
+    plan.first_step = first_step;
+    ++plan.revision;
+    for (const auto node : {primary, backup.value_or(primary)})
+      send_plan(node);
+    run();
   }
   void send_plan(std::uint8_t node) {
     (void)coordinator_->send({mesh::node_uuid{node}, shard_service}, coordinator_service,
