@@ -151,7 +151,7 @@ result<void> shard_job::pull(const message<schema::Pull>& request) {
   const auto pull = *request;
   if (auto known = check_request(request); !known) return known;
   if (auto known = check_step(pull.getClock()); !known) return known;
-  if (strategy_->may_read(pull.getRank(), pull.getClock())) return answer(request, 0);
+  if (may_read(pull)) return answer(request, 0);
   // Before it has to wait, so that a request that makes no sense is refused at once.
   if (auto parts = read_parts(request, parameters_.store()); !parts) return parts.failure();
   if (waiting_.size() >= waiting_pulls_per_worker * plan_.workers.size())
@@ -161,11 +161,17 @@ result<void> shard_job::pull(const message<schema::Pull>& request) {
   return {};
 }
 
+bool shard_job::may_read(schema::Pull::Reader pull) const {
+  if (!strategy_->may_read(pull.getRank(), pull.getClock())) return false;
+  const bool replicated = !backup_ || backup_->has(backup_->last());
+  return replicated || !plan_.sums_steps() || pull.getClock() < strategy_->clock();
+}
+
 void shard_job::answer_waiting() {
   std::vector<waiting_pull> still_waiting;
   for (auto& pull : std::exchange(waiting_, {})) {
     const auto& request = pull.request;
-    if (!strategy_->may_read((*request).getRank(), (*request).getClock()))
+    if (!may_read(*request))
       still_waiting.push_back(std::move(pull));
     else if (auto answered = answer(request, env::seconds_between(pull.since, now_)); !answered)
       (void)router_->reply(request, mesh::make_refusal(answered.failure()));
@@ -311,12 +317,7 @@ result<void> shard_job::take_parts(const message<schema::Push>& request, taken_p
   if (!parts) return parts.failure();
   for (auto& part : *parts) {
     if (auto known = check_batch(push.getRank(), part); !known) return known;
-    if (!took_over_) continue;
-    part.read_clock = std::min(part.read_clock, strategy_->clock());
-    if (plan_.sums_steps() && part.sequence > strategy_->clock())
-      return error{errc::retry_later, "step " + std::to_string(strategy_->clock()) +
-                                          " is pushed again, before step " +
-                                          std::to_string(part.sequence)};
+    if (took_over_) part.read_clock = std::min(part.read_clock, strategy_->clock());
   }
   // All or none of a message's parts. (A single one is checked when it is applied.)
   if (parts->size() > 1)
@@ -363,6 +364,7 @@ void shard_job::acknowledge_replicated() {
     acknowledge(of_changes_.front());
     of_changes_.pop_front();
   }
+  if (!waiting_.empty()) answer_waiting();
 }
 
 void shard_job::count(const taken_part& taken) {

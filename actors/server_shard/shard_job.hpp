@@ -61,8 +61,8 @@ public:
   void set_backup(replication* backup);
   /// It is the primary no more: nobody who waits for an acknowledgement gets one.
   void drop_acknowledgements();
-  /// It becomes the primary in the place of another, which had perhaps applied more than was
-  /// replicated: workers may have read that, and push what they computed from it.
+  /// It becomes the primary in the place of another, which had perhaps applied more pushes than
+  /// were replicated: workers may have read that, and push what they computed from it.
   void take_over() { took_over_ = true; }
   /// Acknowledges what the backup has.
   void acknowledge_replicated();
@@ -140,6 +140,9 @@ private:
   /// Reads the parameters now and sends them. `retry_later` if what the worker has not read yet
   /// fills the queue to it.
   result<void> answer(const message<schema::Pull>& request, double held_seconds);
+  /// Whether the strategy lets a worker read. Where steps are summed nobody goes on from one that
+  /// the backup lacks, so that no shard is more than a step ahead of any other's backup.
+  bool may_read(schema::Pull::Reader pull) const;
   void answer_waiting();
   result<void> send_parts(const pull_answer& to);
   result<parameters::shared_floats> values_of(const pull_answer& to, const requested_part& part);

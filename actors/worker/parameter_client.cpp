@@ -110,8 +110,6 @@ std::vector<parameter_client::item> parameter_client::take(std::size_t shard, ki
     if (!items.empty()) {
       // The answers to a pull are cut by the shard; a push is cut here.
       if (k == kind::push && bytes + size > shared_message_bytes_max) break;
-      // A shard that took over takes a step's pushes before those of the next.
-      if (summed && from.front().of->origin.sequence != items.front().of->origin.sequence) break;
       if (k == kind::pull && from.front().of->purpose != items.front().of->purpose) break;
     }
     bytes += size;
