@@ -12,8 +12,12 @@ namespace {
 
 std::string phase_line(schema::JobUpdate::Reader update) {
   auto line = fmt::format("{}: {}", shown(update.getName()), phase_name(update.getPhase()));
+  const auto done = progress_of(update).fraction();
   switch (update.getPhase()) {
   case schema::JobPhase::TRAINING:
+    if (done > 0)
+      return line + fmt::format(" goes on from {:.1f}% with {} worker(s) and {} data server(s)",
+                                done * 100, update.getWorkerCount(), update.getDataServers());
     line += fmt::format(" on {} examples ({} features, {} classes) from {}, {}, {} epochs",
                         grouped(update.getTrainExamples()), grouped(update.getFeatures()),
                         grouped(update.getClasses()), shown(update.getSource()),
@@ -52,8 +56,8 @@ void job_view_lines::update(schema::JobUpdate::Reader update) {
 
   // The training can end between two updates: its last line is printed when the next phase comes.
   const bool training_done = new_phase && phase_ == schema::JobPhase::TRAINING &&
-                             phase != schema::JobPhase::FAILED &&
-                             phase != schema::JobPhase::CANCELLED;
+                             (phase == schema::JobPhase::EVALUATING ||
+                              phase == schema::JobPhase::SAVING || phase == schema::JobPhase::DONE);
   if (training_done && tenths_ < 10) print(progress_line(update, tenths_ = 10));
 
   if (new_phase || text_ != text) print(phase_line(update));

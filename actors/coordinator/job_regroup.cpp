@@ -50,7 +50,6 @@ void job_run::on_member_lost(const member& lost, const error& why, env::time_poi
 }
 
 void job_run::on_member_joined(const member& joined) {
-  if (ended() || phase_ == phase::WAITING) return;
   // Whatever it may hold of this job it held as a member that was given up.
   mesh::draft<schema::EndJob> end;
   end->setJobId(request_.id);

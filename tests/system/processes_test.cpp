@@ -173,15 +173,40 @@ TEST_CASE("a saved model can be scored") {
   CHECK(summary(eval)["examples"] == 2000);
 }
 
-TEST_CASE("a worker that is killed ends the run with its name and last log lines") {
+TEST_CASE("training goes on when a worker and then a server are killed") {
   endless_run training;
-  kill(training.nodes.back(), SIGKILL);
-  CHECK(training.run->wait_end(patience) == 1);
-  const auto& err = training.run->err();
-  CHECK_MESSAGE(contains(err, "node 'worker-1'"), err);
-  CHECK_MESSAGE(contains(err, "killed by signal 9"), err);
-  CHECK(contains(err, "joined the mesh"));
+  auto& run = *training.run;
+  const auto worker = training.nodes.back();
+  const auto server = training.nodes[1];
+  kill(worker, SIGKILL);
+  CHECK_MESSAGE(run.wait_for("node 'worker-1' (process " + std::to_string(worker) +
+                                 ") ended: killed by signal 9",
+                             patience),
+                run.all());
+  CHECK_MESSAGE(run.wait_for("goes on from", patience), run.all());
+  CHECK_MESSAGE(run.wait_for("with 2 worker(s)", patience), run.all());
+  kill(server, SIGKILL);
+  CHECK_MESSAGE(run.wait_for("(process " + std::to_string(server) + ") ended", patience),
+                run.all());
+  CHECK_FALSE_MESSAGE(run.wait_for("job failed", std::chrono::seconds(1)), run.all());
+  run.signal(SIGINT);
+  CHECK_MESSAGE(run.wait_end(patience) == 130, run.all());
   CHECK(testing::all_end(training.nodes, patience));
+}
+
+TEST_CASE("a run whose server is killed has the bits of one that was left alone") {
+  const workplace here;
+  here.put_job({.epochs = 40});
+  process alone(here.run({"-o", "json"}));
+  REQUIRE_MESSAGE(alone.wait_end(patience) == 0, alone.all());
+  process disturbed(here.run({"-o", "json"}));
+  REQUIRE_MESSAGE(disturbed.wait_for("training", patience), disturbed.all());
+  auto nodes = testing::children_of(disturbed.pid());
+  std::sort(nodes.begin(), nodes.end());
+  kill(nodes[2], SIGKILL);
+  REQUIRE_MESSAGE(disturbed.wait_end(patience) == 0, disturbed.all());
+  CHECK_MESSAGE(contains(disturbed.err(), "killed by signal 9"), disturbed.err());
+  CHECK(summary(disturbed)["parameters_sha256"] == summary(alone)["parameters_sha256"]);
 }
 
 TEST_CASE("a coordinator that is killed ends the run with its name, at once") {
