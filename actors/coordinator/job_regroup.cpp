@@ -33,7 +33,10 @@ void job_run::on_member_lost(const member& lost, const error& why, env::time_poi
   std::erase_if(planned_, [&](const mesh::address& a) { return a.node == node; });
   round_.forget(node);
   const auto reason = "node '" + lost.name + "' is gone: " + why.text;
-  const bool works = has(plan_.workers) || has(plan_.data_servers);
+  // One that reads the data to take a place is not in the plan yet.
+  const bool awaited = std::ranges::any_of(
+      requests_.waiting_for(), [&](const mesh::address& a) { return a.node == node; });
+  const bool works = has(plan_.workers) || has(plan_.data_servers) || awaited;
   if (works || has(plan_.layout.hosts())) culprit_ = lost.name;
   if (!begun_) {
     if (works || has(plan_.layout.hosts())) begin_again(reason, now);
