@@ -6,16 +6,6 @@
 #include <string>
 
 namespace gradmesh::server_shard {
-namespace {
-
-/// A frame of parts that are copied into it, and the blocks that have one to themselves.
-constexpr std::size_t shared_frame_bytes_max = 64u << 10;
-constexpr std::size_t own_frame_bytes_min = 16u << 10;
-constexpr std::uint8_t shared_frame_priority = 1;
-/// A worker asks for a step's parameters in several messages if they are many.
-constexpr std::size_t waiting_pulls_per_worker = 64;
-
-} // namespace
 
 shard_job::shard_job(job::job_plan plan, std::size_t index, parameters::parameter_store store,
                      std::shared_ptr<mesh::router> router, const rule_set& rules)
@@ -55,11 +45,6 @@ result<void> shard_job::change(job::job_plan plan) {
   strategy_ = make_strategy(plan_, parameters_, rules_);
   if (goes_on) strategy_->restore(std::move(state));
   return {};
-}
-
-void shard_job::refuse_waiting(const error& why) {
-  for (const auto& pull : std::exchange(waiting_, {}))
-    (void)router_->reply(pull.request, mesh::make_refusal(why));
 }
 
 void shard_job::set_layout(std::uint64_t number) {
@@ -118,6 +103,8 @@ result<void> shard_job::check_request(const message<Request>& request) const {
   return {};
 }
 
+template result<void> shard_job::check_request(const message<schema::Pull>&) const;
+
 result<void> shard_job::check_step(std::uint64_t step) const {
   if (!plan_.by_rank() || step < plan_.steps) return {};
   return error{errc::refused, "there is no step " + std::to_string(step) + " in a job of " +
@@ -145,134 +132,6 @@ result<void> shard_job::check_batch(std::uint32_t rank, const pushed_part& part)
                                   " by worker " + std::to_string(rank) + ", whose pieces are " +
                                   std::to_string(share.first) + " to below " +
                                   std::to_string(share.last)};
-}
-
-result<void> shard_job::pull(const message<schema::Pull>& request) {
-  const auto pull = *request;
-  if (auto known = check_request(request); !known) return known;
-  if (auto known = check_step(pull.getClock()); !known) return known;
-  if (may_read(pull)) return answer(request, 0);
-  // Before it has to wait, so that a request that makes no sense is refused at once.
-  if (auto parts = read_parts(request, parameters_.store()); !parts) return parts.failure();
-  if (waiting_.size() >= waiting_pulls_per_worker * plan_.workers.size())
-    return error{errc::retry_later,
-                 std::to_string(waiting_.size()) + " pulls wait for other workers already"};
-  waiting_.push_back({request, now_});
-  return {};
-}
-
-bool shard_job::may_read(schema::Pull::Reader pull) const {
-  if (!strategy_->may_read(pull.getRank(), pull.getClock())) return false;
-  const bool replicated = !backup_ || backup_->has(backup_->last());
-  return replicated || !plan_.sums_steps() || pull.getClock() < strategy_->clock();
-}
-
-void shard_job::answer_waiting() {
-  std::vector<waiting_pull> still_waiting;
-  for (auto& pull : std::exchange(waiting_, {})) {
-    const auto& request = pull.request;
-    if (!may_read(*request))
-      still_waiting.push_back(std::move(pull));
-    else if (auto answered = answer(request, env::seconds_between(pull.since, now_)); !answered)
-      (void)router_->reply(request, mesh::make_refusal(answered.failure()));
-  }
-  waiting_ = std::move(still_waiting);
-}
-
-result<void> shard_job::answer(const message<schema::Pull>& request, double held_seconds) {
-  const auto parts = read_parts(request, parameters_.store());
-  if (!parts) return parts.failure();
-  // The other version is for who computes a step anew, not for who looks at the model.
-  const auto* version =
-      (*request).getForPush() > 0 ? strategy_->version_at((*request).getClock()) : nullptr;
-  const auto sent = send_parts({request, *parts, version, held_seconds});
-  if (sink_) tell_read(request, version ? *version->clock() : strategy_->clock());
-  if (sent) ++counters_.pulls;
-  return sent;
-}
-
-result<void> shard_job::send_parts(const pull_answer& to) {
-  const auto format = job::transfer_format_of(plan_.config.job.pull_as);
-  // Small parts share a frame, for which they are copied. A block of its own is sent from where it
-  // is: a later update does not change what was handed out.
-  std::vector<std::uint32_t> numbers;
-  mesh::writable_body body;
-  std::size_t used = 0;
-  const auto send_copied = [&]() -> result<void> {
-    if (numbers.empty()) return {};
-    mesh::frame_body filled{body.owner, body.bytes.first(std::exchange(used, 0))};
-    body = {};
-    auto sent = send_values(to, numbers, shared_frame_priority, std::move(filled));
-    numbers.clear();
-    return sent;
-  };
-  for (std::uint32_t number = 0; number < to.parts.size(); ++number) {
-    const auto& part = to.parts[number];
-    auto values = values_of(to, part);
-    if (!values) return values.failure();
-    const auto encoded = parameters::encoded_bytes(format, values->values.size());
-    if (part.dense && format == parameters::transfer_format::float32 &&
-        encoded >= own_frame_bytes_min) {
-      const mesh::frame_body block{std::move(values->owner), std::as_bytes(values->values)};
-      const auto priority = mesh::tensor_priority(part.block, parameters_.store().dense_blocks());
-      if (auto sent = send_values(to, {&number, 1}, priority, block); !sent) return sent;
-      continue;
-    }
-    if (used + padded(encoded) > body.bytes.size()) {
-      if (auto sent = send_copied(); !sent) return sent;
-      body = mesh::allocate_body(std::max(padded(encoded), shared_frame_bytes_max));
-    }
-    const auto room = body.bytes.subspan(used, padded(encoded));
-    if (auto done = parameters::encode(format, values->values, room.first(encoded)); !done)
-      return done;
-    std::ranges::fill(room.subspan(encoded), std::byte{0});
-    used += room.size();
-    numbers.push_back(number);
-  }
-  return send_copied();
-}
-
-result<parameters::shared_floats> shard_job::values_of(const pull_answer& to,
-                                                       const requested_part& part) {
-  if ((*to.request).getOfSnapshot()) {
-    const auto* snapshot = part.dense ? strategy_->snapshot_of(part.block) : nullptr;
-    if (snapshot) return *snapshot;
-    return error{errc::refused, "shard " + std::to_string(index_) + " has no snapshot (svrg)"};
-  }
-  if (to.version && part.dense)
-    if (const auto* before = to.version->block(part.block)) return *before;
-  auto values = parameters_.values_of((*to.request).getRank(), part);
-  if (!values || !to.version || part.dense || to.version->keys().empty()) return values;
-  if (!part.has_keys)
-    return error{errc::unknown_keys, "a step that is done again is read by the keys"};
-  auto rows = parameters_.looked_at();
-  to.version->restore(part.keys, rows, parameters_.store().layout().row_widths());
-  return parameters::shared_floats{nullptr, rows};
-}
-
-result<void> shard_job::send_values(const pull_answer& to, std::span<const std::uint32_t> numbers,
-                                    std::uint8_t priority, mesh::frame_body body) {
-  mesh::draft<schema::Pulled> pulled;
-  pulled->setJobId(plan_.job_id);
-  pulled->setClock(to.version ? *to.version->clock() : strategy_->clock());
-  pulled->setHeldSeconds(to.held_seconds);
-  auto parts = pulled->initParts(static_cast<unsigned>(numbers.size()));
-  for (unsigned i = 0; i < numbers.size(); ++i)
-    parts.set(i, numbers[i]);
-  pulled.priority = priority;
-  pulled.body = std::move(body);
-  const auto sent = router_->reply(to.request, pulled);
-  // A worker that is gone is the coordinator's business, not this shard's.
-  if (!sent && sent.failure().code == errc::retry_later) return sent.failure();
-  if (!sink_) return {};
-  for (const auto number : numbers) {
-    const auto part = to.parts[number].number;
-    if (!parts_sent_.empty() && part == parts_sent_.back().first + parts_sent_.back().count)
-      ++parts_sent_.back().count;
-    else
-      parts_sent_.push_back({part, 1});
-  }
-  return {};
 }
 
 result<void> shard_job::push(const message<schema::Push>& request) {
@@ -371,17 +230,6 @@ void shard_job::count(const taken_part& taken) {
   if (taken.fate == part_fate::repeated) ++counters_.repeated_parts;
   if (taken.fate == part_fate::late) ++counters_.late_parts;
   if (taken.completes_push) ++counters_.pushes;
-}
-
-void shard_job::tell_read(const message<schema::Pull>& request, std::uint64_t clock) {
-  const auto pull = *request;
-  if (!parts_sent_.empty())
-    sink_->add(record::read_record{.rank = pull.getRank(),
-                                   .for_push = pull.getForPush(),
-                                   .clock_asked = pull.getClock(),
-                                   .clock = clock,
-                                   .parts = parts_sent_});
-  parts_sent_.clear();
 }
 
 void shard_job::tell_push(std::uint32_t rank, const pushed_part& part, std::uint64_t clock,

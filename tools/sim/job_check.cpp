@@ -46,7 +46,9 @@ std::string fault_of_log(const seed_plan& plan, const disk_list& disks, std::siz
   const auto server = fmt::format("server-{}", shard);
   const auto host =
       static_cast<simulation::host_id>(std::ranges::find(plan.names, server) - plan.names.begin());
-  if (may_be_missed(plan).contains(host) || may_fail_to_write(plan, host)) return {};
+  const auto missed = may_be_missed(plan);
+  const bool ends = !missed.contains(0); // a coordinator that is gone does not end the job there
+  if (!ends || missed.contains(host) || may_fail_to_write(plan, host)) return {};
   const auto name = fmt::format("{}.{}", record, shard);
   const auto bytes = disks[host]->read(name, file_bytes_max);
   if (!bytes) return "a clock log: " + bytes.failure().text;
