@@ -116,6 +116,8 @@ status_section job_of(schema::JobUpdate::Reader job) {
                           {"EXAMPLES/S", "samples_per_second", show::integer},
                           {"ACCURACY", "test_accuracy", show::percent},
                           {"WORKERS", "workers", show::integer},
+                          {"GENERATION", "generation", show::integer, true},
+                          {"LAYOUT", "layout", show::integer, true},
                           {"AGE", "phase_seconds", show::seconds, false, true}},
                          {}};
   if (job.getPhase() == schema::JobPhase::NONE) return section;
@@ -124,7 +126,30 @@ status_section job_of(schema::JobUpdate::Reader job) {
                           mesh::text(job.getStrategy()),
                           progress.total > 0 ? json(progress.fraction()) : json(),
                           number(job.getLoss()), number(std::round(examples_per_second(job))),
-                          number(test_accuracy(job)), job.getWorkerCount(), job.getPhaseSeconds()});
+                          number(test_accuracy(job)), job.getWorkerCount(), job.getGeneration(),
+                          job.getLayout().getNumber(), job.getPhaseSeconds()});
+  return section;
+}
+
+/// Where the copies of the job's shards are.
+status_section layout_of(schema::JobUpdate::Reader job) {
+  status_section section{"replica",
+                         "layout",
+                         {{"SHARD", "shard", show::integer},
+                          {"PRIMARY", "primary"},
+                          {"BACKUP", "backup"},
+                          {"STATE", "state"}},
+                         {}};
+  unsigned number = 0;
+  for (const auto shard : job.getLayout().getShards()) {
+    const auto state = shard.getBackupState();
+    const bool has_backup = state != schema::BackupState::NONE;
+    section.rows.push_back({number++, mesh::text(shard.getPrimary().getName()),
+                            has_backup ? json(mesh::text(shard.getBackup().getName())) : json(),
+                            !has_backup                            ? "no backup"
+                            : state == schema::BackupState::SYNCED ? "synced"
+                                                                   : "syncing"});
+  }
   return section;
 }
 
@@ -141,6 +166,8 @@ status_report make_status_report(schema::Status::Reader status, const status_ans
       .sections = {nodes_of(status),
                    services_of(status, service_kind::server_shard, "shard", "shards",
                                {{"CLOCK", "clock", show::integer},
+                                {"PRIMARY", "primaries", show::integer, true},
+                                {"BACKUP", "backups", show::integer, true},
                                 {"PULLS", "pulls_total", show::integer},
                                 {"PUSHES", "pushes_total", show::integer},
                                 {"SPARSE_KEYS", "sparse_keys", show::integer},
@@ -157,7 +184,7 @@ status_report make_status_report(schema::Status::Reader status, const status_ans
                                {{"TRAIN", "train_examples", show::integer},
                                 {"TEST", "test_examples", show::integer},
                                 {"LEASED", "batches_leased", show::integer}}),
-                   job_of(job)},
+                   job_of(job), layout_of(job)},
       .job = job_json(job)};
 }
 
