@@ -75,7 +75,8 @@ result<void> server_shard_state::take(const message<schema::Layout>& layout) {
 
 template <class T>
 result<replica*> server_shard_state::find(const message<T>& m) {
-  if (!job) return error{errc::refused, to_string(service) + " has no job"};
+  // It had one, perhaps, and was given up: the sender is about to learn of it.
+  if (!job) return error{errc::stale_layout, to_string(service) + " has no job"};
   const auto in = *m;
   if (in.getJobId() != job->job_id())
     return error{errc::refused, to_string(service) + " works on job " +
