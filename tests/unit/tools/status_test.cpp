@@ -41,7 +41,13 @@ public:
     gauges[0].setValue(7);
     gauges[1].setName("pushes_total");
     gauges[1].setValue(pushes);
-    if (with_job) root_.setJob(job_update().done());
+    if (!with_job) return;
+    root_.setJob(job_update().done());
+    auto shards = root_.getJob().initLayout().initShards(2);
+    shards[0].initPrimary().setName("server-0");
+    shards[0].initBackup().setName("server-1");
+    shards[0].setBackupState(schema::BackupState::SYNCED);
+    shards[1].initPrimary().setName("server-1");
   }
 
   status_report report() {
@@ -80,8 +86,11 @@ TEST_CASE("the status says who answered, and shows every node and service") {
   CHECK(lines[8] == "server-0/1  -            -      -       -            -       0.1s");
   CHECK(std::count(lines.begin(), lines.end(), "no workers") == 1);
   CHECK(std::count(lines.begin(), lines.end(), "no data-servers") == 1);
-  CHECK(lines.back() ==
-        "quick  done   async        -  0.5000         500     87.0%        2  4.0s");
+  CHECK(std::count(lines.begin(), lines.end(),
+                   "quick  done   async        -  0.5000         500     87.0%        2  4.0s") ==
+        1);
+  CHECK(lines[lines.size() - 2] == "    0  server-0  server-1  synced");
+  CHECK(lines.back() == "    1  server-1  -         no backup");
 }
 
 TEST_CASE("the default tables fit in 80 columns, the wide ones show more") {
@@ -125,7 +134,8 @@ TEST_CASE("jsonl has a line for each row with its kind") {
   std::vector<std::string> kinds;
   for (const auto& line : status_jsonl(sample(3).report(), ""))
     kinds.push_back(json::parse(line)["kind"]);
-  CHECK(kinds == std::vector<std::string>{"node", "node", "shard", "shard", "job"});
+  CHECK(kinds ==
+        std::vector<std::string>{"node", "node", "shard", "shard", "job", "replica", "replica"});
 }
 
 TEST_CASE("CSV is one table with its heading") {
