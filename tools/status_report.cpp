@@ -146,7 +146,7 @@ status_section layout_of(schema::JobUpdate::Reader job) {
     const bool has_backup = state != schema::BackupState::NONE;
     section.rows.push_back({number++, mesh::text(shard.getPrimary().getName()),
                             has_backup ? json(mesh::text(shard.getBackup().getName())) : json(),
-                            !has_backup                            ? "no backup"
+                            !has_backup                            ? "alone"
                             : state == schema::BackupState::SYNCED ? "synced"
                                                                    : "syncing"});
   }

@@ -90,7 +90,7 @@ TEST_CASE("the status says who answered, and shows every node and service") {
                    "quick  done   async        -  0.5000         500     87.0%        2  4.0s") ==
         1);
   CHECK(lines[lines.size() - 2] == "    0  server-0  server-1  synced");
-  CHECK(lines.back() == "    1  server-1  -         no backup");
+  CHECK(lines.back() == "    1  server-1  -         alone");
 }
 
 TEST_CASE("the default tables fit in 80 columns, the wide ones show more") {
