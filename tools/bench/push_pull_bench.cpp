@@ -40,6 +40,7 @@ struct operation {
   std::uint64_t window = 1;
   std::uint64_t keys = 0;
   bool fresh = false;
+  bool replicated = false; // each shard has a backup on the next server
   bool is_latency() const { return window == 1 && keys == 0; }
 };
 
@@ -86,7 +87,8 @@ public:
   result<void> start(const push_pull_options& options);
   /// Raw TCP, and what the lane is made of.
   result<baselines> make_baselines(config::lane_kind lane) const;
-  result<void> prepare(std::uint64_t floats);
+  /// Begins a job with so many floats in its dense table, or goes on with the present one.
+  result<void> prepare(std::uint64_t floats, bool replicated);
   result<void> run(const operation& what, std::chrono::duration<double> time,
                    std::uint64_t request_bytes, samples* into);
 
@@ -107,6 +109,7 @@ private:
   std::list<node_process> servers_;
   std::vector<peer_process> workers_;
   std::uint64_t jobs_ = 0;
+  std::pair<std::uint64_t, bool> present_{~std::uint64_t{0}, false};
 };
 
 result<std::string> rig::write_node(const std::string& name, const std::string& roles,
@@ -192,8 +195,10 @@ result<std::vector<nlohmann::json>> rig::ask_all(const std::string& line) {
   return answers;
 }
 
-result<void> rig::prepare(std::uint64_t floats) {
-  const auto ready = ask_all("prepare " + std::to_string(++jobs_) + " " + std::to_string(floats));
+result<void> rig::prepare(std::uint64_t floats, bool replicated) {
+  if (std::exchange(present_, {floats, replicated}) == std::pair(floats, replicated)) return {};
+  const auto ready = ask_all("prepare " + std::to_string(++jobs_) + " " + std::to_string(floats) +
+                             (replicated ? " 1" : " 0"));
   return ready ? result<void>() : ready.failure();
 }
 
@@ -252,15 +257,20 @@ bench_row make_row(const push_pull_options& options, const operation& what, std:
 /// All operations of one size, run by run with the baselines between them.
 result<void> measure(rig& r, const baselines& others, const push_pull_options& options,
                      const std::vector<operation>& operations, std::uint64_t bytes,
-                     std::vector<bench_row>& rows) {
+                     std::uint64_t floats, std::vector<bench_row>& rows) {
   struct reference_samples {
     std::vector<double> goodput;
     std::vector<double> rtt_us;
   };
   std::vector<samples> found(operations.size());
   std::vector<reference_samples> theirs(others.size());
+  const auto perform = [&](const operation& what, std::chrono::duration<double> time,
+                           samples* into) -> result<void> {
+    if (auto ready = r.prepare(floats, what.replicated); !ready) return ready;
+    return r.run(what, time, bytes, into);
+  };
   for (const auto& what : operations)
-    if (auto warm = r.run(what, warm_up, bytes, nullptr); !warm) return warm;
+    if (auto warm = perform(what, warm_up, nullptr); !warm) return warm;
   for (unsigned run = 0; run < options.runs; ++run) {
     for (std::size_t i = 0; i < others.size(); ++i) {
       const auto goodput = others[i]->goodput(bytes, options.time);
@@ -271,7 +281,7 @@ result<void> measure(rig& r, const baselines& others, const push_pull_options& o
       if (*rtt) theirs[i].rtt_us.push_back(**rtt);
     }
     for (std::size_t i = 0; i < operations.size(); ++i)
-      if (auto ran = r.run(operations[i], options.time, bytes, &found[i]); !ran) return ran;
+      if (auto ran = perform(operations[i], options.time, &found[i]); !ran) return ran;
   }
   for (std::size_t i = 0; i < operations.size(); ++i) {
     auto row = make_row(options, operations[i], bytes, found[i]);
@@ -280,6 +290,11 @@ result<void> measure(rig& r, const baselines& others, const push_pull_options& o
       if (!theirs[o].rtt_us.empty()) to.rtt_us = median(theirs[o].rtt_us);
       row.references.push_back(to);
     }
+    if (options.replicated)
+      row.references.push_back(
+          {"unreplicated",
+           operations[i].replicated ? std::optional(median(found[0].figure)) : std::nullopt,
+           std::nullopt});
     rows.push_back(row);
   }
   return {};
@@ -304,27 +319,26 @@ result<std::vector<bench_row>> run_push_pull_bench(const push_pull_options& opti
   std::vector<bench_row> rows;
   for (const auto bytes : options.sizes) {
     progress(std::to_string(bytes) + " bytes");
-    if (auto prepared = r.prepare(bytes / sizeof(float)); !prepared) return prepared.failure();
     const auto window = std::clamp(window_bytes / bytes, window_min, window_max);
-    if (auto ok = measure(r, *others, options,
-                          {{"push", "push", window},
-                           {"pull", "pull", window},
-                           {"push-one", "push", 1},
-                           {"pull-one", "pull", 1}},
-                          bytes, rows);
-        !ok)
+    std::vector<operation> operations{{"push", "push", window},
+                                      {"pull", "pull", window},
+                                      {"push-one", "push", 1},
+                                      {"pull-one", "pull", 1}};
+    if (options.replicated)
+      operations.push_back(
+          {.name = "push-replicated", .what = "push", .window = window, .replicated = true});
+    if (auto ok = measure(r, *others, options, operations, bytes, bytes / sizeof(float), rows); !ok)
       return ok.failure();
   }
   if (options.sparse_keys > 0) {
     const auto keys = options.sparse_keys;
     progress(std::to_string(keys) + " sparse keys");
-    if (auto prepared = r.prepare(0); !prepared) return prepared.failure();
     if (auto ok = measure(r, *others, options,
                           {{"push-repeated", "push", sparse_window, keys, false},
                            {"push-fresh", "push", sparse_window, keys, true},
                            {"pull-repeated", "pull", sparse_window, keys, false},
                            {"pull-fresh", "pull", sparse_window, keys, true}},
-                          keys * sizeof(float), rows);
+                          keys * sizeof(float), 0, rows);
         !ok)
       return ok.failure();
   }

@@ -17,6 +17,7 @@ namespace gradmesh::tools::bench {
 struct push_pull_options {
   unsigned servers = 1;
   unsigned workers = 1;
+  bool replicated = false; // also pushes to shards that have backups
   config::lane_kind lane = config::lane_kind::shm;
   std::vector<std::uint64_t> sizes;      // bytes of the dense parameters
   std::uint64_t sparse_keys = 0;         // 0: no sparse rows are measured
@@ -26,7 +27,8 @@ struct push_pull_options {
   std::function<void(const std::string&)> progress;
 };
 
-/// Rows for each size: push, pull (against a window) and push-one, pull-one (one at a time); for
+/// Rows for each size: push, pull (against a window) and push-one, pull-one (one at a time), and
+/// push-replicated, whose reference is push; for
 /// sparse keys push and pull of one list again and again (repeated) and of other ones each time
 /// (fresh). Blocks. Errors: those of the system, of the other processes and of the network.
 result<std::vector<bench_row>> run_push_pull_bench(const push_pull_options& options);

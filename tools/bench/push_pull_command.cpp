@@ -38,6 +38,9 @@ exit_code measure(const po::variables_map& values) {
   if (!in("servers", 64, options.servers) || !in("workers", 64, options.workers))
     return usage_error("bench", "--servers and --workers have to be in 1..64");
   if (!in("runs", 1000, options.runs)) return usage_error("bench", "--runs is not in 1..1000");
+  options.replicated = values.contains("replicated");
+  if (options.replicated && options.servers < 2)
+    return usage_error("bench", "--replicated needs --servers 2 or more, for the backups");
   options.sparse_keys = values["sparse-keys"].as<std::uint64_t>();
   if (options.sparse_keys > keys_max)
     return usage_error("bench", "--sparse-keys is not in 0.." + std::to_string(keys_max));
@@ -66,6 +69,8 @@ exit_code push_pull_command(const std::vector<std::string>& arguments) {
           "parameters by SGD. A row\nfor each size (bytes of the dense parameters) and operation:\n"
           "  push, pull          against a window of 2 MiB (3 to 4096 requests)\n"
           "  push-one, pull-one  one request at a time\n"
+          "with --replicated\n"
+          "  push-replicated     as push, when each shard has a backup that has to have it, too\n"
           "and with --sparse-keys N for rows of one float under N random keys of a million:\n"
           "  ...-repeated        the same keys each time\n"
           "  ...-fresh           other keys each time\n"
@@ -84,6 +89,7 @@ exit_code push_pull_command(const std::vector<std::string>& arguments) {
       "bytes of the dense parameters; K, M, G are units of 1024")(
       "sparse-keys", po::value<std::uint64_t>()->default_value(0), "keys of a sparse request")(
       "seconds", po::value<double>()->default_value(0.3), "length of each measurement")(
+      "replicated", "measure pushes to shards with backups, next to those without")(
       "runs", po::value<unsigned>()->default_value(7), "how often each is repeated, in turn")(
       "output,o", po::value<std::string>()->default_value("table"), "table or json");
   return with_options(std::move(options), arguments, measure);

@@ -62,19 +62,30 @@ result<members> find_members(const env::environment& environment, const mesh_acc
   }
 }
 
+/// Each shard with a backup on the next server.
+job::shard_layout with_backups(job::shard_layout layout) {
+  const auto primaries = layout.primaries();
+  for (std::size_t shard = 0; shard < layout.size(); ++shard) {
+    layout.shards[shard].backup = primaries[(shard + 1) % layout.size()];
+    layout.shards[shard].synced = true;
+    layout.shards[shard].pairing = layout.number;
+  }
+  return layout;
+}
+
 result<job::job_plan> make_plan(const members& who, std::uint64_t number, std::uint64_t floats,
-                                const std::string& settings) {
+                                bool replicated) {
   job::job_plan plan;
   plan.job_id = number;
   auto config = job::parse_config("[job]\nstrategy = async\n[data]\nformat = debian-packages\n"
-                                  "served_by = partitioned\n[optimizer]\ntype = sgd\n" +
-                                  settings);
+                                  "served_by = partitioned\n[optimizer]\ntype = sgd\n");
   if (!config) return config.failure();
   plan.config = *std::move(config);
   plan.shape = {learning::layout::dense, 1, 2};
   if (floats > 0) plan.tables.push_back({"values", learning::table_kind::dense, floats});
   plan.tables.push_back({"rows", learning::table_kind::sparse, 1});
   plan.layout = job::unreplicated(who.shards);
+  if (replicated) plan.layout = with_backups(std::move(plan.layout));
   plan.workers = who.loads;
   plan.data_servers = who.local_data;
   plan.partitions = static_cast<std::uint32_t>(who.shards.size());
@@ -96,8 +107,9 @@ void obey(const load_actor& load, const members& who, std::uint32_t rank) {
     if (verb == "prepare") {
       std::uint64_t number = 0;
       std::uint64_t floats = 0;
-      words >> number >> floats;
-      auto plan = make_plan(who, number, floats, "");
+      int replicated = 0;
+      words >> number >> floats >> replicated;
+      auto plan = make_plan(who, number, floats, replicated != 0);
       if (!plan) {
         answer_failure(plan.failure());
         continue;

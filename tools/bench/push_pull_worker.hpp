@@ -6,7 +6,7 @@
 ///
 ///   (started)                                  {"endpoint": "127.0.0.1:4711"}
 ///   go                                         {"joined": true}; all members are there
-///   prepare JOB FLOATS                         {"ready": true}
+///   prepare JOB FLOATS REPLICATED              {"ready": true}
 ///   run push|pull WINDOW KEYS FRESH MS         {"requests": ..., "seconds": ..., "p50_us": ...}
 ///
 /// or {"error": "..."}.
