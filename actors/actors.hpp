@@ -219,7 +219,7 @@ using coordinator_actor = caf::typed_actor<
     caf::reacts_to<message<schema::PhaseProgress>>,
     caf::reacts_to<message<schema::PartitionContent>>,
     // A member acts on the layout; a backup has what its primary has.
-    caf::reacts_to<message<schema::LayoutTaken>>, caf::reacts_to<message<schema::BackupSynced>>,
+    caf::reacts_to<message<schema::LayoutTaken>>, caf::reacts_to<message<schema::BackupReport>>,
     // Takes a node out of the running job; answers DrainStarted.
     caf::reacts_to<message<schema::DrainNode>>,
     // The job cannot go on.

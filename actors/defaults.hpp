@@ -44,6 +44,9 @@ inline constexpr std::chrono::seconds wait_max{3600};
 
 namespace server_shard {
 inline constexpr std::chrono::milliseconds report_interval{100};
+/// A backup that acknowledges nothing for so long is reported. Longer than a link takes to come up
+/// again.
+inline constexpr std::chrono::milliseconds backup_silence_max{1500};
 /// Before a backup is sent again what it refused.
 inline constexpr std::chrono::milliseconds pause_when_refused{20};
 } // namespace server_shard

@@ -57,7 +57,7 @@ enum MessageKind {
   replicated @40;
   snapshotChunk @41;
   snapshotTaken @42;
-  backupSynced @43;
+  backupReport @43;
   # cluster.capnp
   drainNode @44;
   drainStarted @45;

@@ -8,8 +8,9 @@
 # A backup that the layout calls syncing has nothing. Its primary freezes the shard as it is and sends
 # that as SnapshotChunks; each later change follows them as Replicate. When all chunks are in, and
 # all changes that were acknowledged to workers meanwhile, the primary tells the coordinator
-# (BackupSynced), whose next layout calls the backup synced. From the moment it tells, the primary
-# acknowledges to workers only what the backup has acknowledged.
+# (BackupReport), whose next layout calls the backup synced. From the moment it tells, the primary
+# acknowledges to workers only what the backup has acknowledged. A backup that acknowledges nothing
+# more, though the coordinator hears of it, is reported too, and the next layout parts the two.
 #
 # Changes are numbered in their order, the first of the job or after a snapshot is 1. A backup takes
 # the next number, acknowledges again what it has, refuses a gap. When a layout with another number
@@ -78,10 +79,11 @@ struct SnapshotTaken {
   chunks @3 :UInt64;
 }
 
-struct BackupSynced {
-  # primary -> coordinator, control lane, repeated until a layout says so: the shard's backup has all
-  # that was acknowledged and will have all that is.
+struct BackupReport {
+  # primary -> coordinator, control lane, repeated until a layout says so.
   jobId @0 :UInt64;
   shard @1 :UInt32;
   pairing @2 :UInt64;         # of the two; see ShardReplicas
+  synced @3 :Bool;            # the backup has all that was acknowledged and will have all that is;
+                              # otherwise it acknowledges nothing, for longer than a link is down
 }

@@ -279,11 +279,11 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
                                              return job.on_layout_taken(m, s.now());
                                            });
                                          }),
-      mesh::receive<schema::BackupSynced>(router,
+      mesh::receive<schema::BackupReport>(router,
                                           [self](const auto& m) {
                                             auto& s = self->state;
                                             return s.for_job((*m).getJobId(), [&](job_run& job) {
-                                              return job.on_backup_synced(m, s.now());
+                                              return job.on_backup_report(m, s.now());
                                             });
                                           }),
       mesh::receive<schema::DrainNode>(router,

@@ -34,8 +34,8 @@ void job_run::on_member_lost(const member& lost, const error& why, env::time_poi
   round_.forget(node);
   const auto reason = "node '" + lost.name + "' is gone: " + why.text;
   // One that reads the data to take a place is not in the plan yet.
-  const bool awaited = std::ranges::any_of(
-      requests_.waiting_for(), [&](const mesh::address& a) { return a.node == node; });
+  const bool awaited = std::ranges::any_of(requests_.waiting_for(),
+                                           [&](const mesh::address& a) { return a.node == node; });
   const bool works = has(plan_.workers) || has(plan_.data_servers) || awaited;
   if (works || has(plan_.layout.hosts())) culprit_ = lost.name;
   if (!begun_) {
@@ -202,12 +202,18 @@ result<void> job_run::on_layout_taken(const message<schema::LayoutTaken>& taken,
   return {};
 }
 
-result<void> job_run::on_backup_synced(const message<schema::BackupSynced>& synced,
+result<void> job_run::on_backup_report(const message<schema::BackupReport>& report,
                                        env::time_point now) {
-  const auto in = *synced;
-  if (!keeper_ || ended() || !begun_ ||
-      !keeper_->synced(in.getShard(), in.getPairing(), synced.sender()))
-    return {};
+  const auto in = *report;
+  if (!keeper_ || ended() || !begun_) return {};
+  const bool changed = in.getSynced()
+                           ? keeper_->synced(in.getShard(), in.getPairing(), report.sender())
+                           : keeper_->part(in.getShard(), in.getPairing(), report.sender());
+  if (!changed) return {};
+  if (!in.getSynced())
+    context_->log(env::severity::warning, "shard " + std::to_string(in.getShard()) +
+                                              " loses its backup, which does not answer '" +
+                                              name_of(report.sender()) + "'");
   bool moved = false; // a shard whose node drains can leave it now
   if (!settle_layout({errc::node_lost, "a server is gone"}, culprit_, now, moved)) return {};
   // Members that regroup learn it with the layout of their new generation, which has to be a new

@@ -61,7 +61,7 @@ public:
   result<void> change(const message<schema::ChangeJob>& request);
   result<void> on_limit(const message<schema::PhaseLimit>& limit);
   result<void> on_layout_taken(const message<schema::LayoutTaken>& taken, env::time_point now);
-  result<void> on_backup_synced(const message<schema::BackupSynced>& synced, env::time_point now);
+  result<void> on_backup_report(const message<schema::BackupReport>& synced, env::time_point now);
   void on_refused(const message<schema::Refusal>& refusal, env::time_point now);
   /// Takes a node out of the job: the replicas that it has, which are told, move to other servers;
   /// its workers and data servers leave. Errors: `refused` where nobody could take their place.

@@ -128,14 +128,29 @@ std::uint32_t layout_keeper::replicas_on(const std::set<mesh::node_uuid>& nodes)
   return count;
 }
 
+job::shard_replicas* layout_keeper::find(std::uint32_t shard, std::uint64_t pairing,
+                                         const mesh::address& primary) {
+  if (shard >= layout_.size()) return nullptr;
+  auto& replicas = layout_.shards[shard];
+  const bool same =
+      replicas.primary.where == primary && replicas.backup && replicas.pairing == pairing;
+  return same ? &replicas : nullptr;
+}
+
 bool layout_keeper::synced(std::uint32_t shard, std::uint64_t pairing,
                            const mesh::address& primary) {
-  if (shard >= layout_.size()) return false;
-  auto& replicas = layout_.shards[shard];
-  if (replicas.primary.where != primary || !replicas.backup || replicas.synced ||
-      replicas.pairing != pairing)
-    return false;
-  replicas.synced = true;
+  auto* replicas = find(shard, pairing, primary);
+  if (!replicas || replicas->synced) return false;
+  replicas->synced = true;
+  renumber();
+  return true;
+}
+
+bool layout_keeper::part(std::uint32_t shard, std::uint64_t pairing, const mesh::address& primary) {
+  auto* replicas = find(shard, pairing, primary);
+  if (!replicas) return false;
+  replicas->backup.reset();
+  replicas->synced = false;
   renumber();
   return true;
 }

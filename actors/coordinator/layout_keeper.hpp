@@ -36,6 +36,10 @@ public:
   /// has changed; news of replicas that are not these are ignored.
   bool synced(std::uint32_t shard, std::uint64_t pairing, const mesh::address& primary);
 
+  /// A primary says that its backup of this pairing does not answer it. True if the layout has
+  /// changed.
+  bool part(std::uint32_t shard, std::uint64_t pairing, const mesh::address& primary);
+
   /// Gives the layout the next number.
   void renumber() { ++layout_.number; }
 
@@ -45,6 +49,9 @@ public:
   std::uint32_t replicas_on(const std::set<mesh::node_uuid>& nodes) const;
 
 private:
+  /// The shard with this primary and a backup since this layout; null: there is none.
+  job::shard_replicas* find(std::uint32_t shard, std::uint64_t pairing,
+                            const mesh::address& primary);
   bool lose_absent(const std::vector<job::place>& servers);
   bool leave(const std::set<mesh::node_uuid>& draining);
   bool name_backups(const std::vector<job::place>& servers,

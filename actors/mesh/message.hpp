@@ -73,7 +73,7 @@ namespace gradmesh::mesh {
   X(Replicated, REPLICATED, bulk)                                                                  \
   X(SnapshotChunk, SNAPSHOT_CHUNK, bulk)                                                           \
   X(SnapshotTaken, SNAPSHOT_TAKEN, bulk)                                                           \
-  X(BackupSynced, BACKUP_SYNCED, control)                                                          \
+  X(BackupReport, BACKUP_REPORT, control)                                                          \
   X(DrainNode, DRAIN_NODE, control)                                                                \
   X(DrainStarted, DRAIN_STARTED, control)
 

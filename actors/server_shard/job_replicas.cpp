@@ -156,9 +156,9 @@ void job_replicas::answer_primaries() {
     one->answer_primary();
 }
 
-void job_replicas::tick() {
+void job_replicas::tick(env::time_point now) {
   for (const auto& [shard, one] : replicas_)
-    one->tick();
+    one->tick(now);
 }
 
 } // namespace gradmesh::server_shard

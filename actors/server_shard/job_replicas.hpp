@@ -44,7 +44,7 @@ public:
   void link_lost(const mesh::node_uuid& node);
   /// Tells primaries what is applied here.
   void answer_primaries();
-  void tick();
+  void tick(env::time_point now);
 
 private:
   job_replicas(job::job_plan plan, parameters::partition_map map, const replica_host& host)

@@ -236,10 +236,9 @@ result<void> replica::taken(const message<schema::SnapshotTaken>& answer) {
   return {};
 }
 
-void replica::tick() {
+void replica::tick(env::time_point now) {
   if (!backup_) return;
-  backup_->tell_synced();
-  backup_->send_more();
+  backup_->tick(now);
   job_->acknowledge_replicated();
 }
 

@@ -68,7 +68,7 @@ public:
   /// Tells the primary what is applied here, if it was not told.
   void answer_primary();
   /// Does again what failed; called now and then.
-  void tick();
+  void tick(env::time_point now);
 
 private:
   replica(const replica_host& host, job::job_plan plan, std::unique_ptr<shard_job> job)

@@ -1,5 +1,7 @@
 #include "actors/server_shard/replication.hpp"
 
+#include "actors/defaults.hpp"
+
 #include <algorithm>
 
 namespace gradmesh::server_shard {
@@ -156,6 +158,7 @@ void replication::change_layout(std::uint64_t number, const mesh::address& coord
 
 void replication::on_replicated(std::uint64_t next) {
   if (next > last_ + 1 || next == 0) return; // nobody can have that
+  if (next - 1 > acknowledged_) silent_since_.reset();
   acknowledged_ = std::max(acknowledged_, next - 1);
   sent_ = std::max(sent_, acknowledged_);
   while (!waiting_.empty() && waiting_.front().number <= acknowledged_) {
@@ -195,13 +198,30 @@ void replication::resume() {
   send_more();
 }
 
+void replication::tick(env::time_point now) {
+  tell_synced();
+  send_more();
+  // Whoever waits for an acknowledgement waits for this backup, though the coordinator may not miss
+  // it at all: it is the link between the two that is gone.
+  if (!gates_ || acknowledged_ == last_)
+    silent_since_.reset();
+  else if (!silent_since_)
+    silent_since_ = now;
+  else if (now - *silent_since_ > defaults::server_shard::backup_silence_max)
+    report(false);
+}
+
 void replication::tell_synced() {
-  if (synced_ || !gates_ || waits_for_step_ || acknowledged_ < promised_) return;
-  mesh::draft<schema::BackupSynced> synced;
-  synced->setJobId(ends_.job_id);
-  synced->setShard(ends_.shard);
-  synced->setPairing(ends_.pairing);
-  (void)router_->send(ends_.coordinator, ends_.self, synced);
+  if (!synced_ && gates_ && !waits_for_step_ && acknowledged_ >= promised_) report(true);
+}
+
+void replication::report(bool synced) {
+  mesh::draft<schema::BackupReport> report;
+  report->setJobId(ends_.job_id);
+  report->setShard(ends_.shard);
+  report->setPairing(ends_.pairing);
+  report->setSynced(synced);
+  (void)router_->send(ends_.coordinator, ends_.self, report);
 }
 
 // --- sending ------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 /// Memory: what is not acknowledged, at most about `waiting_bytes_max` (is_full), and of an
 /// image what is not sent.
 
+#include "actors/env/clock.hpp"
 #include "actors/job/place.hpp"
 #include "actors/mesh/router.hpp"
 #include "actors/rules.hpp"
@@ -90,8 +91,8 @@ public:
   void on_replicated(std::uint64_t next);
   void on_snapshot_taken(std::uint64_t chunks);
 
-  /// Tells the coordinator, if it does not know, that the backup has everything.
-  void tell_synced();
+  /// Looks after what was sent; called now and then.
+  void tick(env::time_point now);
   /// Sends what can be sent. Called after changes, and now and then.
   void send_more();
 
@@ -102,6 +103,9 @@ private:
     mesh::draft<schema::Replicate> draft;
     std::size_t bytes = 0;
   };
+  /// Tells the coordinator, if it does not know, that the backup has everything.
+  void tell_synced();
+  void report(bool synced);
   mesh::draft<schema::Replicate> make_draft(std::size_t parts) const;
   void add(mesh::draft<schema::Replicate> draft);
   bool send_image();
@@ -129,6 +133,7 @@ private:
   bool synced_ = false;
   bool unreachable_ = false;
   bool paused_ = false;
+  std::optional<env::time_point> silent_since_; // the backup acknowledges nothing of what waits
 };
 
 } // namespace gradmesh::server_shard

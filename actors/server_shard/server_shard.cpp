@@ -205,7 +205,7 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
                                        return {};
                                      }),
       [self](const peer_up&) {
-        if (self->state.job) self->state.job->tick();
+        if (self->state.job) self->state.job->tick(env::now(*self));
       },
       [self](const peer_down& down) {
         if (self->state.job) self->state.job->link_lost(down.who.identity.uuid);
@@ -219,7 +219,7 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
         if (self->state.job) self->state.job->answer_primaries();
       },
       [self](tick) {
-        if (self->state.job) self->state.job->tick();
+        if (self->state.job) self->state.job->tick(env::now(*self));
         self->state.report();
         self->delayed_send(self, defaults::server_shard::report_interval, tick{});
       },

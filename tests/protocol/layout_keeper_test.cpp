@@ -89,6 +89,19 @@ TEST_CASE("a backup is synced when its present primary says so, and not by older
   CHECK_FALSE(keeper.synced(0, 4, server(2).where));
 }
 
+TEST_CASE("a backup that does not answer its primary is parted from it, and begins anew") {
+  layout_keeper keeper(servers({1, 2}), 2, 1, {});
+  CHECK_FALSE(keeper.part(0, 1, server(2).where)); // not its primary
+  CHECK_FALSE(keeper.part(0, 2, server(1).where)); // of a pair that there is not
+  CHECK(keeper.part(0, 1, server(1).where));
+  CHECK_FALSE(keeper.layout().shards[0].backup);
+  CHECK_FALSE(keeper.part(0, 1, server(1).where));
+  REQUIRE(keeper.update(servers({1, 2}), {}));
+  CHECK(keeper.layout().shards[0].backup == server(2));
+  CHECK_FALSE(keeper.layout().shards[0].synced);
+  CHECK(keeper.layout().shards[0].pairing == 3);
+}
+
 TEST_CASE("a server that comes gets the backups that were missing") {
   layout_keeper keeper(servers({1}), 2, 1, {});
   REQUIRE(keeper.update(servers({1, 2}), {}));

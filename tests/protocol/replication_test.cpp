@@ -126,6 +126,25 @@ TEST_CASE("with a backup, bsp acknowledges a push when its step is applied") {
   CHECK(bench.acknowledged.size() == 2);
 }
 
+TEST_CASE("a backup that acknowledges nothing for too long is reported") {
+  replica_bench bench(strategy::async);
+  bench.begin(1, 2);
+  bench.links.down.insert(2); // to its primary; the coordinator still hears of it
+  bench.push({.step = 0, .key = 7});
+  bench.run();
+  CHECK_FALSE(bench.last_told<schema::BackupReport>());
+  bench.now += std::chrono::seconds(2);
+  bench.run();
+  const auto report = bench.last_told<schema::BackupReport>();
+  REQUIRE(report);
+  CHECK_FALSE((**report).getSynced());
+  CHECK((**report).getPairing() == 1);
+  CHECK(bench.acknowledged.empty());
+  bench.publish(1, std::nullopt);
+  bench.run();
+  CHECK(bench.acknowledged.size() == 1);
+}
+
 TEST_CASE("a host that a layout does not name forgets the shard") {
   replica_bench bench(strategy::async);
   bench.begin(1, 2);

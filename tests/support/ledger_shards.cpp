@@ -87,10 +87,11 @@ void ledger_shards::name_synced(host& h, const mesh::address& coordinator) {
     if (!replicas.backup || replicas.synced ||
         replicas.primary.where != h.context->router->local(h.service))
       continue;
-    mesh::draft<schema::BackupSynced> synced;
+    mesh::draft<schema::BackupReport> synced;
     synced->setJobId(h.plan->job_id);
     synced->setShard(shard);
     synced->setPairing(replicas.pairing);
+    synced->setSynced(true);
     (void)h.context->router->send(coordinator, h.service, synced);
   }
 }

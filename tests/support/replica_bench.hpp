@@ -196,8 +196,9 @@ struct replica_bench {
   }
   /// Whether a primary said that its backup of the present layout has everything.
   bool backup_is_synced() {
-    const auto synced = last_told<schema::BackupSynced>();
-    return synced && (**synced).getPairing() == plan.layout.shards[0].pairing;
+    const auto synced = last_told<schema::BackupReport>();
+    return synced && (**synced).getSynced() &&
+           (**synced).getPairing() == plan.layout.shards[0].pairing;
   }
 
   // --- hosts ------------------------------------------------------------------------------------
@@ -324,10 +325,11 @@ struct replica_bench {
       if (!h.job) continue;
       h.job->resume();
       h.job->answer_primaries();
-      h.job->tick();
+      h.job->tick(now);
     }
   }
 
+  env::time_point now;
   test_links links;
   job::job_plan plan;
   std::map<std::uint8_t, host> hosts;

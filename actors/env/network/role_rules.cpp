@@ -66,7 +66,7 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::REPLICATED:
   case MessageKind::SNAPSHOT_CHUNK:
   case MessageKind::SNAPSHOT_TAKEN:
-  case MessageKind::BACKUP_SYNCED:
+  case MessageKind::BACKUP_REPORT:
     return {role::server};
   case MessageKind::NONE:
   case MessageKind::HELLO:
