@@ -155,7 +155,8 @@ std::string seed_run::judge(const std::string& record, const patient_client& job
                         ? std::string("its coordinator is gone")
                         : fmt::format("'{}' failed it: {}", outcome.failed_node, outcome.text);
   report_.job_failed = true;
-  const bool excused = may_lose_shard(plan_) || may_be_missed(plan_).contains(0);
+  const bool shard_lost = outcome.text.starts_with("shard ") && may_lose_shard(plan_);
+  const bool excused = shard_lost || may_be_missed(plan_).contains(0);
   return with_faults && excused ? std::string() : "the job was not done: " + what;
 }
 
