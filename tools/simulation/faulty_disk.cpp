@@ -317,6 +317,7 @@ void faulty_disk::crash() {
 void faulty_disk::stop_after(std::uint64_t steps) {
   const std::lock_guard lock(mutex_);
   stop_at_ = steps_ + steps;
+  was_faulty_ = true;
 }
 
 bool faulty_disk::stopped() const {
@@ -332,11 +333,18 @@ std::uint64_t faulty_disk::steps() const {
 void faulty_disk::set_space(std::uint64_t bytes_max) {
   const std::lock_guard lock(mutex_);
   bytes_max_ = bytes_max;
+  was_faulty_ = true;
 }
 
 void faulty_disk::fail_syncs(std::uint64_t count) {
   const std::lock_guard lock(mutex_);
   failing_syncs_ = count;
+  was_faulty_ = true;
+}
+
+bool faulty_disk::was_faulty() const {
+  const std::lock_guard lock(mutex_);
+  return was_faulty_;
 }
 
 bool faulty_disk::flip_bit(const std::string& path, std::uint64_t bit) {

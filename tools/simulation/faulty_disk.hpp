@@ -58,6 +58,8 @@ public:
   void set_space(std::uint64_t bytes_max);
   /// So many syncs fail, of files or folders, beginning with the next.
   void fail_syncs(std::uint64_t count);
+  /// Whether any of this was ever asked for, so that a call may have failed.
+  bool was_faulty() const;
 
   /// Bit `bit` of the file turns over, on the medium too. False: it has no such bit.
   bool flip_bit(const std::string& path, std::uint64_t bit);
@@ -108,6 +110,7 @@ private:
   std::vector<name_change> pending_; // in their order
   std::uint64_t bytes_max_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t failing_syncs_ = 0;
+  bool was_faulty_ = false;
   std::uint64_t steps_ = 0;
   std::uint64_t stop_at_ = std::numeric_limits<std::uint64_t>::max();
   bool stopped_ = false;

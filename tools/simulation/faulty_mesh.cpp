@@ -84,7 +84,12 @@ result<void> faulty_mesh::start(host_id host) {
         // From within the node, which therefore cannot be stopped yet.
         time_.after({}, [this, host, life, why] { ended(host, life, why); });
       });
-  if (!started) return started.failure();
+  if (!started) {
+    m.actors->run_all();
+    (void)hosts_.give_back(std::move(m.actors));
+    m.actors = nullptr;
+    return started.failure();
+  }
   m.node = std::move(*started);
   note(host, "starts");
   return {};
@@ -92,8 +97,13 @@ result<void> faulty_mesh::start(host_id host) {
 
 void faulty_mesh::restart(host_id host) {
   if (machines_[host].node) return;
-  if (auto started = start(host); !started)
-    faults_.push_back("node '" + name(host) + "' does not start again: " + started.failure().text);
+  auto started = start(host);
+  if (started) return;
+  const auto& why = started.failure();
+  if (why.code != errc::io_failed || !options_.disk_failed(host))
+    faults_.push_back("node '" + name(host) + "' does not start again: " + why.text);
+  else
+    time_.after(restart_delay, [this, host] { restart(host); });
 }
 
 void faulty_mesh::ended(host_id host, std::uint64_t life, const error& why) {
@@ -101,7 +111,7 @@ void faulty_mesh::ended(host_id host, std::uint64_t life, const error& why) {
   if (!m.node || m.lives != life) return;
   note(host, "ends itself: " + why.text);
   // A coordinator that is not found, or refuses, is a fault of somebody else.
-  if (why.code == errc::io_failed)
+  if (why.code == errc::io_failed && !options_.disk_failed(host))
     faults_.push_back("node '" + m.name + "' ended itself: " + why.text);
   bury(m);
   time_.after(restart_delay, [this, host] { restart(host); });

@@ -28,6 +28,8 @@ struct faulty_mesh_options {
   std::function<std::shared_ptr<env::disk>(host_id)> disk_of;
   /// The machine lost what its disk had not synced.
   std::function<void(host_id)> power_lost = [](host_id) {};
+  /// Whether the machine's disk has failed a call, so that a node may end itself.
+  std::function<bool(host_id)> disk_failed = [](host_id) { return false; };
   /// What becomes of nodes, and their log lines; may be empty.
   std::function<void(host_id, const std::string&)> note = {};
 };
