@@ -52,6 +52,11 @@ constexpr rule_description descriptions[] = {
      "a shard tells as done what its backup does not have"},
     {rule::two_versions, "one-version",
      "bsp: a shard that is a step ahead is read as it is, not as it was"},
+    {rule::log_first, "log-after-publish",
+     "the coordinator acts on what it decides and writes it down later"},
+    {rule::log_synced, "no-fsync", "what the coordinator writes down is not synced to its disk"},
+    {rule::incarnation_raised, "incarnation-not-raised",
+     "a node that begins again says that it is the one that it was"},
 };
 
 } // namespace

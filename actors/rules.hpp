@@ -43,6 +43,9 @@ enum class rule : std::uint8_t {
   ledger_in_image,
   progress_replicated,
   two_versions,
+  log_first,
+  log_synced,
+  incarnation_raised,
 };
 
 struct rule_description {

@@ -27,8 +27,9 @@ void add_identity(node_options& node) {
   node.option("cluster", &node_section::cluster, name_text(false), "gradmesh",
               "Name of the mesh; nodes of another one are turned away.");
   node.option("state_folder", &node_section::state_folder, free_text("a path"), "",
-              "What this node is to know after a restart: who it is, and how often it began. One "
-              "folder for each node. Empty: each start is another node.");
+              "What this node is to know after a restart: who it is, how often it began and, for "
+              "a coordinator, its job. One folder for each node. Empty: each start is another "
+              "node.");
   node.option("log_level", &node_section::log_level, one_of<log_level>(), "info",
               "The least important messages that are logged.");
 }

@@ -3,6 +3,7 @@
 #include "actors/defaults.hpp"
 #include "actors/mesh/receive.hpp"
 
+#include <caf/sec.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -12,6 +13,35 @@ namespace {
 constexpr mesh::service_id node_service{mesh::service_kind::node, 0};
 
 } // namespace
+
+void coordinator_state::start() {
+  began = now();
+  members = std::make_unique<membership>(options.node_timeout, began);
+  if (!options.log)
+    context->log(env::severity::info,
+                 "keeps no log: a job ends with this process (node.state_folder is empty)");
+  if (!options.log || !options.log->found()) return;
+  const auto& known = *options.log->found();
+  jobs = known.request.id;
+  job = std::make_unique<job_run>(known, context, service, *members, options.log.get(),
+                                  options.node_timeout + defaults::node::redial_interval +
+                                      defaults::node::register_interval,
+                                  began);
+  if (!job->ended())
+    context->log(env::severity::info, "goes on with job " + std::to_string(jobs) + ", which " +
+                                          options.log->path() + " knows");
+}
+
+bool coordinator_state::log_failed() {
+  if (ends || !options.log || !options.log->failure()) return ends;
+  ends = true;
+  const auto why = "the coordinator ends, because it could not write down what it decided: " +
+                   options.log->failure().text + ". Members go on; start it again when its disk " +
+                   "can be written";
+  context->log(env::severity::error, why);
+  self->quit(caf::make_error(caf::sec::runtime_error, why));
+  return true;
+}
 
 result<void> coordinator_state::admit(const message<schema::Register>& request) {
   const auto& identity = request.header().from;
@@ -84,15 +114,18 @@ result<void> coordinator_state::submit(const message<schema::SubmitJob>& request
   if (!config) return config.failure();
   if (auto saved = check_model_file(config->job.model_file); !saved) return saved;
   const auto at_least_one = [](std::uint32_t n) { return std::max<std::size_t>(1, n); };
-  job = std::make_unique<job_run>(
-      job_request{.id = ++jobs,
+  auto taken = std::make_unique<job_run>(
+      job_request{.id = jobs + 1,
                   .config = std::move(*config),
                   .min_servers = at_least_one(in.getMinServers()),
                   .min_workers = at_least_one(in.getMinWorkers()),
                   .min_data_servers = at_least_one(in.getMinDataServers()),
                   .wait = std::chrono::seconds(in.getWaitSeconds()),
                   .client = request.sender()},
-      context, service, *members, now());
+      context, service, *members, options.log.get(), now());
+  if (auto logged = taken->begin(); !logged) return logged;
+  job = std::move(taken);
+  ++jobs;
   mesh::draft<schema::JobAccepted> accepted;
   accepted->setJobId(job->id());
   (void)context->router->reply(request, accepted);
@@ -161,7 +194,7 @@ void coordinator_state::refused(const message<schema::Refusal>& refusal) {
 }
 
 void coordinator_state::tell_client() {
-  if (!job) return;
+  if (!job || log_failed()) return;
   (void)job->take_changed();
   told_at = now();
   mesh::draft<schema::JobUpdate> update;
@@ -179,8 +212,10 @@ void coordinator_state::on_tick() {
     lose(silent.identity.uuid, why);
     context->router->network().disconnect(silent.identity.uuid, why);
   }
-  if (!job || job->ended()) return;
+  if (log_failed() || !job) return;
+  const bool ended = job->ended();
   job->on_tick(now());
+  if (ended) return;
   if (job->take_changed() || now() - told_at >= defaults::coordinator::update_interval)
     tell_client();
 }
@@ -211,8 +246,7 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
   state.self = self;
   state.context = std::move(context);
   state.options = options;
-  state.began = state.now();
-  state.members = std::make_unique<membership>(options.node_timeout, state.began);
+  state.start();
   self->send(self, tick{});
   const auto& router = state.context->router;
   return {

@@ -5,7 +5,9 @@
 ///
 /// Failure: a member whose link breaks or that is silent for too long is removed; a job that it
 /// takes part in regroups (job_run.hpp). If the coordinator itself ends, its members notice by
-/// their links, and go on with what they do.
+/// their links, and go on with what they do; with a log it goes on where it was when it begins
+/// again. A log that cannot be written ends it: what it said then it would not know in its next
+/// life, and that one can go on as soon as the disk can.
 
 #include "actors/actors.hpp"
 #include "actors/coordinator/job_run.hpp"
@@ -19,6 +21,7 @@ namespace gradmesh::coordinator {
 struct coordinator_options {
   std::chrono::milliseconds heartbeat{100};
   std::chrono::milliseconds node_timeout{1'000};
+  std::shared_ptr<job_log> log; // null: a job is lost with the coordinator
 };
 
 struct coordinator_state {
@@ -33,7 +36,9 @@ struct coordinator_state {
   std::unique_ptr<job_run> job;
   std::uint64_t jobs = 0;
   env::time_point told_at; // followers, last
+  bool ends = false;       // the log cannot be written
 
+  void start();
   result<void> admit(const message<schema::Register>& request);
   result<void> status(const message<schema::StatusRequest>& request) const;
   result<void> change(const message<schema::ChangeJob>& request);
@@ -51,6 +56,8 @@ struct coordinator_state {
 private:
   /// Better now than after the training.
   result<void> check_model_file(const std::string& path) const;
+  /// Ends the coordinator if its log cannot be written.
+  bool log_failed();
   void publish_view();
   void tell_client();
   void report() const;

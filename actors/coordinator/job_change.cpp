@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace gradmesh::coordinator {
 namespace {
@@ -43,17 +44,26 @@ result<config::job_config> changed_options(const message<schema::ChangeJob>& req
 
 } // namespace
 
-result<job_change> job_change::begin(const message<schema::ChangeJob>& request,
-                                     const job::job_plan& plan, std::uint32_t phase,
-                                     mesh::router& router, mesh::service_id self) {
+result<job_change> job_change::make(const message<schema::ChangeJob>& request,
+                                    const job::job_plan& plan, std::uint32_t phase,
+                                    mesh::service_id self) {
   auto options = changed_options(request, plan);
   if (!options) return options.failure();
   job_change change(request, *std::move(options), phase, self);
-  if (auto told = change.tell(plan.data_servers, plan.job_id, 0, router); !told)
-    return told.failure();
   for (const auto& place : plan.data_servers)
     change.waiting_for_.insert(place.where);
   return change;
+}
+
+job_change job_change::agreed(config::job_config options, std::uint64_t step,
+                              mesh::service_id self) {
+  job_change change({}, std::move(options), 0, self);
+  change.latest_ = step;
+  return change;
+}
+
+result<void> job_change::ask(const job::job_plan& plan, mesh::router& router) {
+  return tell(plan.data_servers, plan.job_id, 0, router);
 }
 
 result<void> job_change::tell(const std::vector<job::place>& data_servers, std::uint64_t job_id,
@@ -72,11 +82,13 @@ result<void> job_change::tell(const std::vector<job::place>& data_servers, std::
   return {};
 }
 
-result<void> job_change::on_limit(const message<schema::PhaseLimit>& limit,
-                                  const job::job_plan& plan, mesh::router& router) {
-  if (waiting_for_.erase(limit.sender()) == 0) return {};
+bool job_change::on_limit(const message<schema::PhaseLimit>& limit) {
+  if (waiting_for_.erase(limit.sender()) == 0) return false;
   latest_ = std::max(latest_, (*limit).getSteps());
-  if (!waiting_for_.empty()) return {};
+  return waiting_for_.empty();
+}
+
+result<void> job_change::conclude(const job::job_plan& plan, mesh::router& router) {
   if (auto told = tell(plan.data_servers, plan.job_id, std::min(latest_, plan.steps), router);
       !told)
     return told;
@@ -87,7 +99,7 @@ result<void> job_change::on_limit(const message<schema::PhaseLimit>& limit,
   changed->setJobId(plan.job_id);
   changed->setStep(latest_);
   changed->setEpoch(static_cast<std::uint32_t>(latest_ / plan.steps_per_epoch));
-  (void)router.reply(request_, changed);
+  (void)router.reply(*std::exchange(request_, std::nullopt), changed);
   return {};
 }
 
@@ -102,7 +114,7 @@ std::optional<std::uint64_t> job_change::step() const {
 }
 
 void job_change::refuse(const error& why, mesh::router& router) const {
-  (void)router.reply(request_, mesh::make_refusal(why));
+  if (request_) (void)router.reply(*request_, mesh::make_refusal(why));
 }
 
 } // namespace gradmesh::coordinator

@@ -16,16 +16,20 @@ using mesh::message;
 
 class job_change {
 public:
-  /// Asks the data servers of a training phase. Errors: `invalid_config` (options that cannot be
-  /// changed or make no sense), those of `send`.
-  static result<job_change> begin(const message<schema::ChangeJob>& request,
-                                  const job::job_plan& plan, std::uint32_t phase,
-                                  mesh::router& router, mesh::service_id self);
+  /// Errors: `invalid_config` (options that cannot be changed or make no sense).
+  static result<job_change> make(const message<schema::ChangeJob>& request,
+                                 const job::job_plan& plan, std::uint32_t phase,
+                                 mesh::service_id self);
+  /// One that was agreed on in an earlier life of the coordinator.
+  static job_change agreed(config::job_config options, std::uint64_t step, mesh::service_id self);
 
-  /// An answer of a data server; with the last of them all are told where training ends, and so is
-  /// who asked for the change. Errors: `refused` if nothing would be left to train after it.
-  result<void> on_limit(const message<schema::PhaseLimit>& limit, const job::job_plan& plan,
-                        mesh::router& router);
+  /// Asks the data servers of the training phase. Errors: those of `send`.
+  result<void> ask(const job::job_plan& plan, mesh::router& router);
+  /// An answer of a data server. True with the last of them.
+  bool on_limit(const message<schema::PhaseLimit>& limit);
+  /// Tells all data servers where training ends, and who asked for the change from where on it
+  /// counts. Errors: `refused` if nothing would be left to train after it, those of `send`.
+  result<void> conclude(const job::job_plan& plan, mesh::router& router);
 
   /// Tells the data servers of another phase, which know nothing of it, where training ends. Only
   /// when that is known. Errors: those of `send`.
@@ -40,14 +44,14 @@ public:
   const config::job_config& options() const { return options_; }
 
 private:
-  job_change(message<schema::ChangeJob> request, config::job_config options, std::uint32_t phase,
-             mesh::service_id self)
+  job_change(std::optional<message<schema::ChangeJob>> request, config::job_config options,
+             std::uint32_t phase, mesh::service_id self)
       : request_(std::move(request)), options_(std::move(options)), phase_(phase), self_(self) {}
 
   result<void> tell(const std::vector<job::place>& data_servers, std::uint64_t job_id,
                     std::uint64_t steps, mesh::router& router);
 
-  message<schema::ChangeJob> request_;
+  std::optional<message<schema::ChangeJob>> request_; // until it is answered
   config::job_config options_;
   std::uint32_t phase_;
   mesh::service_id self_;

@@ -23,7 +23,7 @@ job::piece_set common(const job::piece_set& a, const job::piece_set& b) {
 // --- who is lost, who comes ---------------------------------------------------------------------
 
 void job_run::on_member_lost(const member& lost, const error& why, env::time_point now) {
-  if (ended() || phase_ == phase::WAITING) return;
+  if (ended() || phase_ == phase::WAITING || taking_up_) return;
   const auto& node = lost.identity.uuid;
   const auto has = [&](const std::vector<job::place>& places) {
     return std::ranges::any_of(places, [&](const job::place& p) { return p.where.node == node; });
@@ -53,6 +53,9 @@ void job_run::on_member_lost(const member& lost, const error& why, env::time_poi
 }
 
 void job_run::on_member_joined(const member& joined) {
+  if (const auto known = known_.find(joined.identity.uuid);
+      taking_up_ && known != known_.end() && known->second == joined.identity.incarnation)
+    return;
   // Whatever it may hold of this job it held as a member that was given up.
   mesh::draft<schema::EndJob> end;
   end->setJobId(request_.id);
@@ -120,6 +123,9 @@ result<std::uint32_t> job_run::drain(const member& node, env::time_point now) {
   if (!begun_ || phase_ == phase::WAITING)
     return error{errc::refused, "job " + std::to_string(request_.id) +
                                     " has not begun to train; try again when it does"};
+  if (taking_up_)
+    return error{errc::refused, "job " + std::to_string(request_.id) + " is " + report_.text +
+                                    "; try again when it goes on"};
   const auto& uuid = node.identity.uuid;
   auto draining = draining_;
   draining.insert(uuid);
@@ -138,6 +144,7 @@ result<std::uint32_t> job_run::drain(const member& node, env::time_point now) {
     return needs("data server");
   if (remain(mesh::service_kind::server_shard) == 0) return needs("server");
   draining_ = std::move(draining);
+  if (!log_state()) return log_->failure();
   const auto replicas = keeper_->replicas_on({uuid});
   bool moved = false;
   if (!settle_layout({errc::node_lost, "a server is gone"}, culprit_, now, moved)) return replicas;
@@ -177,6 +184,7 @@ void job_run::introduce(const std::vector<job::place>& hosts) {
 
 void job_run::publish_layout(env::time_point now) {
   plan_.layout = keeper_->layout();
+  if (!log_state()) return;
   introduce(plan_.layout.hosts());
   // While the job regroups its workers are those of a generation that is over: they stay behind.
   round_.begin(plan_.layout, request_.id,
@@ -205,7 +213,7 @@ result<void> job_run::on_layout_taken(const message<schema::LayoutTaken>& taken,
 result<void> job_run::on_backup_report(const message<schema::BackupReport>& report,
                                        env::time_point now) {
   const auto in = *report;
-  if (!keeper_ || ended() || !begun_) return {};
+  if (!keeper_ || ended() || !begun_ || taking_up_) return {};
   const bool changed = in.getSynced()
                            ? keeper_->synced(in.getShard(), in.getPairing(), report.sender())
                            : keeper_->part(in.getShard(), in.getPairing(), report.sender());
@@ -240,6 +248,7 @@ void job_run::regroup(const std::string& reason, env::time_point now) {
   reason_ = reason;
   report_.text = "regrouping: " + reason;
   regrouping_ = regrouping::layout;
+  if (resume_ != phase::TRAINING) plan_.first_step = plan_.steps; // does not train again
   if (context_->rules.keeps(rule::generation_fenced)) keeper_->renumber();
   publish_layout(now);
 }
@@ -255,18 +264,20 @@ void job_run::set_progress() {
   plan_.done = {};
   plan_.first_step =
       std::min(plan_.sums_steps() ? lowest : done->below() / plan_.pieces, plan_.steps);
-  auto examples = job::examples_before(plan_, plan_.first_step);
-  if (!plan_.by_rank()) {
-    plan_.done = *done;
-    const auto mark = plan_.first_step * plan_.pieces;
-    for (const auto& [first, last] : done->runs())
-      for (auto piece = std::max(first, mark); piece < last; ++piece)
-        examples += job::examples_of_piece(plan_, piece);
-  }
-  report_.set_examples_before(examples);
+  if (!plan_.by_rank()) plan_.done = *done;
+  report_done();
   if (!change_ || plan_.first_step < *change_->step()) return;
   plan_.config = change_->options();
   change_.reset();
+}
+
+void job_run::report_done() {
+  auto examples = job::examples_before(plan_, plan_.first_step);
+  const auto mark = plan_.first_step * plan_.pieces;
+  for (const auto& [first, last] : plan_.done.runs())
+    for (auto piece = std::max(first, mark); piece < last; ++piece)
+      examples += job::examples_of_piece(plan_, piece);
+  report_.set_examples_before(examples);
 }
 
 void job_run::gather_members(env::time_point now) {

@@ -5,26 +5,48 @@
 #include "gpu/cpu_backend.hpp"
 
 #include <algorithm>
+#include <capnp/dynamic.h>
 #include <utility>
 
 namespace gradmesh::coordinator {
+namespace {
+
+void copy(capnp::DynamicStruct::Reader from, capnp::DynamicStruct::Builder to) {
+  for (const auto field : from.getSchema().getFields())
+    if (from.has(field)) to.set(field, from.get(field));
+}
+
+} // namespace
 
 job_run::job_run(job_request request, node::context_ptr context, mesh::service_id service,
-                 const membership& members, env::time_point now)
+                 const membership& members, job_log* log, env::time_point now)
     : request_(std::move(request)), context_(std::move(context)), service_(service),
-      members_(members), report_(now), requests_(*context_->router, service),
+      members_(members), log_(log), report_(now), requests_(*context_->router, service),
       wait_until_(now +
                   std::min<std::chrono::seconds>(request_.wait, defaults::coordinator::wait_max)),
       round_(*context_->router, service) {
   plan_.job_id = request_.id;
   plan_.config = request_.config;
+  plan_.layout.number = 0; // none yet
 }
 
 bool job_run::ended() const {
-  return phase_ == phase::DONE || phase_ == phase::FAILED || phase_ == phase::CANCELLED;
+  return has_ended(phase_);
+}
+
+result<void> job_run::begin() {
+  return log_ ? log_->begin(record()) : result<void>();
+}
+
+bool job_run::log_state() {
+  if (!log_) return true;
+  // Broken: at the latest the next tick writes what this should.
+  if (!context_->rules.keeps(rule::log_first) && !std::exchange(log_due_, !log_due_)) return true;
+  return bool(log_->append(record()));
 }
 
 void job_run::fill_update(schema::JobUpdate::Builder out, env::time_point now) const {
+  if (end_) return copy(end_->getRoot<schema::JobUpdate>().asReader(), out);
   out.setJobId(request_.id);
   out.setName(request_.config.job.name);
   out.setStrategy(std::string(to_string(plan_.config.job.strategy)));
@@ -51,6 +73,10 @@ void job_run::finish(phase last, env::time_point now) {
   enter(last, now);
   report_.text = text;
   report_.end(now);
+  auto last_word = std::make_shared<capnp::MallocMessageBuilder>();
+  fill_update(last_word->initRoot<schema::JobUpdate>(), now);
+  end_ = std::move(last_word);
+  if (!log_state()) return;
   mesh::draft<schema::EndJob> end;
   end->setJobId(request_.id);
   // Whoever is gone has forgotten the job already.
@@ -128,7 +154,9 @@ void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_poin
 }
 
 void job_run::on_tick(env::time_point now) {
+  if (log_due_) (void)log_state();
   if (ended()) return;
+  if (taking_up_) return await_known(now);
   if (phase_ == phase::WAITING) return wait_for_members(now);
   // What a shard sends of the model is large, and another copy of it helps nobody.
   requests_.repeat(now, phase_ == phase::SAVING ? plan_.config.job.request_timeout / 4
@@ -171,8 +199,8 @@ void job_run::wait_for_members(env::time_point now) {
     need("data server(s)", plan_.data_servers.size(), request_.min_data_servers);
   if (missing.empty()) {
     // After a beginning that came to nothing the number goes on, so that nothing of it counts.
-    keeper_.emplace(servers, plan_.config.job.replication,
-                    keeper_ ? keeper_->layout().number + 1 : 1, context_->rules);
+    keeper_.emplace(servers, plan_.config.job.replication, plan_.layout.number + 1,
+                    context_->rules);
     plan_.layout = keeper_->layout();
     return load(now);
   }
@@ -261,14 +289,13 @@ void job_run::prepare(env::time_point now) {
   plan_.steps_per_epoch = (train + job.batch_size - 1) / job.batch_size;
   const auto all = plan_.steps_per_epoch * job.epochs;
   plan_.steps = job.steps == 0 ? all : std::min<std::uint64_t>(all, job.steps);
-  const auto whole_epochs = plan_.steps / plan_.steps_per_epoch;
-  report_.set_examples_total(whole_epochs * train +
-                             plan_.steps % plan_.steps_per_epoch * job.batch_size);
+  report_.set_examples_total(job::examples_before(plan_, plan_.steps));
   resume_ = phase::TRAINING;
   ask_by_plan(now);
 }
 
 void job_run::ask_by_plan(env::time_point now) {
+  if (!log_state()) return;
   const auto hosts = plan_.layout.hosts();
   planned_.clear();
   for (const auto& host : hosts)
@@ -304,6 +331,7 @@ void job_run::resume(env::time_point now) {
 void job_run::start_phase(phase next, env::time_point now) {
   enter(next, now);
   ++phase_number_;
+  if (!log_state()) return;
   starting_ = true;
   arrivals_.clear();
   ask(plan_.data_servers, start_message(), now);
@@ -354,7 +382,6 @@ result<void> job_run::on_progress(const message<schema::PhaseProgress>& progress
 }
 
 void job_run::after_training(env::time_point now) {
-  plan_.first_step = plan_.steps; // what regroups from here on does not train again
   if (report_.data.test_examples > 0)
     start_phase(phase::EVALUATING, now);
   else
@@ -364,20 +391,23 @@ void job_run::after_training(env::time_point now) {
 // --- changing ------------------------------------------------------------------------------------
 
 result<void> job_run::change(const message<schema::ChangeJob>& request) {
-  if (phase_ != phase::TRAINING || starting_)
+  if (phase_ != phase::TRAINING || starting_ || taking_up_)
     return error{errc::refused, "job " + std::to_string(request_.id) + " is not training now"};
   if (change_)
     return error{errc::refused, "job " + std::to_string(request_.id) +
                                     " changes at the end of this epoch already; try again then"};
-  auto begun = job_change::begin(request, plan_, phase_number_, *context_->router, service_);
-  if (!begun) return begun.failure();
-  change_ = *std::move(begun);
-  return {};
+  auto made = job_change::make(request, plan_, phase_number_, service_);
+  if (!made) return made.failure();
+  change_ = *std::move(made);
+  if (!log_state()) return log_->failure();
+  auto asked = change_->ask(plan_, *context_->router);
+  if (!asked) change_.reset();
+  return asked;
 }
 
 result<void> job_run::on_limit(const message<schema::PhaseLimit>& limit) {
-  if (!change_) return {};
-  if (auto went = change_->on_limit(limit, plan_, *context_->router); !went) {
+  if (!change_ || !change_->on_limit(limit) || !log_state()) return {};
+  if (auto went = change_->conclude(plan_, *context_->router); !went) {
     change_->refuse(went.failure(), *context_->router);
     change_.reset();
   }

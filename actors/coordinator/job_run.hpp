@@ -12,8 +12,14 @@
 /// what is under way and tells how far the shards are, and a new generation of members goes on from
 /// there. A server that is lost is replaced by the backups of its shards. Only a shard without a
 /// synced backup, or nobody left to work for longer than job.wait, fails the job.
+///
+/// What members could hold against another life of the coordinator (plans, layouts, numbers of
+/// phases, the end) is in the log before they are told. Where it cannot be written nothing is said
+/// any more; the coordinator looks after that (job_log::failure). After a restart a job waits for
+/// the members that it had, and goes on (job_recovery.cpp).
 
 #include "actors/coordinator/job_change.hpp"
+#include "actors/coordinator/job_log.hpp"
 #include "actors/coordinator/job_members.hpp"
 #include "actors/coordinator/job_report.hpp"
 #include "actors/coordinator/layout_keeper.hpp"
@@ -27,21 +33,18 @@
 
 namespace gradmesh::coordinator {
 
-struct job_request {
-  std::uint64_t id = 0;
-  config::job_config config;
-  std::size_t min_servers = 1;
-  std::size_t min_workers = 1;
-  std::size_t min_data_servers = 1;
-  std::chrono::seconds wait{0};
-  mesh::address client;
-};
-
 class job_run {
 public:
-  /// `members` outlives the run.
+  /// `members` and `log` outlive the run; `log` is null where nothing is kept.
   job_run(job_request request, node::context_ptr context, mesh::service_id service,
-          const membership& members, env::time_point now);
+          const membership& members, job_log* log, env::time_point now);
+  /// The job of an earlier life of the coordinator. Its members have `grace` to come back.
+  job_run(const job_record& known, node::context_ptr context, mesh::service_id service,
+          const membership& members, job_log* log, std::chrono::milliseconds grace,
+          env::time_point now);
+
+  /// Writes down that there is this job. Errors: those of the log.
+  result<void> begin();
 
   std::uint64_t id() const { return request_.id; }
   const mesh::address& client() const { return request_.client; }
@@ -78,6 +81,9 @@ private:
   /// What a regrouping job waits for.
   enum class regrouping : std::uint8_t { no, layout, members, data, plan };
 
+  /// Puts into the log where the job is. False: it could not be written, so nobody may be told.
+  bool log_state();
+
   void enter(phase next, env::time_point now);
   void finish(phase last, env::time_point now);
   template <class T>
@@ -101,6 +107,16 @@ private:
   void start_workers(env::time_point now);
   void after_training(env::time_point now);
 
+  // job_recovery.cpp
+  job_record record() const;
+  /// Of the nodes of the plan those that are not there as they were.
+  std::set<mesh::node_uuid> missing() const;
+  std::vector<job::place> servers_without(const std::set<mesh::node_uuid>& missing) const;
+  void await_known(env::time_point now);
+  /// Goes on without the nodes that are `gone`; `names` of those that were waited for.
+  void take_up(const std::set<mesh::node_uuid>& gone, const std::string& names,
+               env::time_point now);
+
   // job_regroup.cpp
   void begin_again(const std::string& reason, env::time_point now);
   /// Adapts the layout to the servers that are there; false if that ended the job.
@@ -110,6 +126,8 @@ private:
   void regroup(const std::string& reason, env::time_point now);
   void gather_members(env::time_point now);
   void set_progress();
+  /// Tells the report how much of the training is done for good.
+  void report_done();
   void take_in_arrivals(env::time_point now);
   void load_newcomers();
 
@@ -123,6 +141,7 @@ private:
   const node::context_ptr context_;
   const mesh::service_id service_;
   const membership& members_;
+  job_log* const log_;
   job::job_plan plan_;
   job_report report_;
   phase phase_ = phase::WAITING;
@@ -148,6 +167,11 @@ private:
   std::set<mesh::address> arrivals_;           // could work for the job, and do not yet
   env::time_point arrivals_since_{};           // unchanged
   std::set<mesh::node_uuid> draining_;
+
+  bool taking_up_ = false; // after a restart: waits for the members that the job had
+  std::map<mesh::node_uuid, std::uint64_t> known_; // their incarnations
+  kept_update end_;                                // once it has ended: the last word
+  bool log_due_ = false;                           // rule log_first is broken
 
   std::uint32_t exports_asked_ = 0;
   std::set<std::uint32_t> exporting_; // asked for, not come yet

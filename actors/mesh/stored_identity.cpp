@@ -76,7 +76,7 @@ std::optional<node_identity> parse_identity(std::string_view text) {
 }
 
 result<node_identity> begin_life(env::disk& disk, const std::string& folder,
-                                 const std::function<std::uint64_t()>& entropy) {
+                                 const std::function<std::uint64_t()>& entropy, rule_set rules) {
   const auto path = folder + "/identity";
   auto identity = draw_identity(entropy);
   if (disk.exists(path)) {
@@ -96,7 +96,8 @@ result<node_identity> begin_life(env::disk& disk, const std::string& folder,
                    "'" + path +
                        "' has the last incarnation that there is; "
                        "delete the folder, so that the node joins as a new one"};
-    identity = {stored->uuid, stored->incarnation + 1};
+    identity = {stored->uuid,
+                stored->incarnation + (rules.keeps(rule::incarnation_raised) ? 1 : 0)};
   }
   if (auto written = disk.write(path, identity_text(identity)); !written)
     return error{written.failure().code, "the node cannot begin, because its incarnation " +

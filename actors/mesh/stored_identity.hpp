@@ -12,6 +12,7 @@
 
 #include "actors/env/disk.hpp"
 #include "actors/mesh/identity.hpp"
+#include "actors/rules.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -29,7 +30,8 @@ node_identity draw_identity(const std::function<std::uint64_t()>& entropy);
 /// `malformed_data` (the file is damaged: nothing is changed), `limit_exceeded` (its incarnations
 /// are used up), `io_failed`; then the node must not begin.
 result<node_identity> begin_life(env::disk& disk, const std::string& folder,
-                                 const std::function<std::uint64_t()>& entropy);
+                                 const std::function<std::uint64_t()>& entropy,
+                                 rule_set rules = {});
 
 /// The file's bytes, and back; nothing for bytes that `identity_text` does not make.
 std::string identity_text(const node_identity& identity);

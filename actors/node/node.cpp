@@ -78,7 +78,8 @@ result<void> secure(env::network_options& links, const config::node_config& conf
 } // namespace
 
 struct node::parts {
-  std::unique_ptr<env::held_folder> state; // where the node has one
+  std::unique_ptr<env::held_folder> state;   // where the node has one
+  std::shared_ptr<coordinator::job_log> log; // of a coordinator with a state folder
   mesh::node_identity identity;
   context_ptr context;
   std::shared_ptr<env::network> network;
@@ -89,7 +90,8 @@ struct node::parts {
   bool stopped = false;
 
   /// Who the node is in the life that begins now.
-  result<void> begin(const std::string& folder, const env::environment& environment) {
+  result<void> begin(const config::node_config& config, const env::environment& environment) {
+    const auto& folder = config.node.state_folder;
     if (folder.empty()) {
       identity = mesh::draw_identity(environment.entropy);
       return {};
@@ -101,9 +103,14 @@ struct node::parts {
         return error{locked.failure().code, "node.state_folder: " + locked.failure().text};
       state = std::move(*locked);
     }
-    auto begun = mesh::begin_life(*environment.disk, folder, environment.entropy);
+    auto begun =
+        mesh::begin_life(*environment.disk, folder, environment.entropy, environment.rules);
     if (!begun) return error{begun.failure().code, "node.state_folder: " + begun.failure().text};
     identity = *begun;
+    if (!config.has(config::role::coordinator)) return {};
+    auto opened = coordinator::job_log::open(environment.disk, folder, environment.rules);
+    if (!opened) return error{opened.failure().code, "node.state_folder: " + opened.failure().text};
+    log = *std::move(opened);
     return {};
   }
 
@@ -135,7 +142,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   const auto& settings = config.node;
   if (auto checked = check_address(config); !checked) return checked.failure();
   auto p = std::make_unique<parts>();
-  if (auto begun = p->begin(settings.state_folder, environment); !begun) return begun.failure();
+  if (auto begun = p->begin(config, environment); !begun) return begun.failure();
   const auto identity = p->identity;
   env::network_options links;
   links.self = identity;
@@ -185,7 +192,8 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                   .heartbeat = settings.heartbeat,
                   .node_timeout = settings.node_timeout.count() > 0
                                       ? std::chrono::milliseconds(settings.node_timeout)
-                                      : heartbeats_missed_max * settings.heartbeat});
+                                      : heartbeats_missed_max * settings.heartbeat,
+                  .log = parts.log});
     parts.offer({service_kind::coordinator, 0}, locals.coordinator);
   }
   if (config.has(config::role::server))

@@ -11,7 +11,7 @@ namespace gradmesh::server_shard {
 result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   auto decoded = job::decode(*plan);
   if (!decoded) return decoded.failure();
-  const bool known = job && job->job_id() == decoded->job_id && planner == plan.header().from;
+  const bool known = job && job->job_id() == decoded->job_id && planner == plan.sender().node;
   const bool newer = known && decoded->revision > job->revision();
   if (!known || (newer && decoded->begins)) {
     if (auto started = start(std::move(*decoded), plan); !started) return started;
@@ -36,7 +36,7 @@ result<void> server_shard_state::start(job::job_plan plan, const message<schema:
       job.reset();
       return recording;
     }
-  planner = from.header().from;
+  planner = from.sender().node;
   report();
   return {};
 }

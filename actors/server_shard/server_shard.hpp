@@ -26,7 +26,7 @@ struct server_shard_state {
   std::unique_ptr<job_replicas> job;
   /// By shard; empty: the job is not recorded.
   std::map<std::uint32_t, std::shared_ptr<const record::write_progress>> recorded;
-  mesh::node_identity planner; // who made the job: a coordinator's restart begins with job 1 again
+  mesh::node_uuid planner{}; // who made the job: another coordinator begins with job 1 again
   bool answers_due = false;
   bool resume_due = false;
 

@@ -174,10 +174,15 @@ void worker_state::fail(const error& why) {
   report("failed");
   context->log(env::severity::error,
                "job " + std::to_string(job->plan.job_id) + " failed: " + to_string(why));
+  job->failure = why;
+  report_failure();
+}
+
+void worker_state::report_failure() {
   mesh::draft<schema::JobFailed> failed;
   failed->setJobId(job->plan.job_id);
-  failed->setCode(static_cast<std::uint16_t>(why.code));
-  failed->setText("worker '" + context->node_name + "': " + why.text);
+  failed->setCode(static_cast<std::uint16_t>(job->failure.code));
+  failed->setText("worker '" + context->node_name + "': " + job->failure.text);
   (void)context->router->send(job->coordinator, service, failed);
 }
 
@@ -218,6 +223,8 @@ void worker_state::joined(const mesh::node_uuid& coordinator) {
   if (!job) return;
   // The job of a coordinator that another one has replaced is nobody's.
   if (coordinator != job->coordinator.node) return end_job();
+  // What was said last it may not have heard.
+  if (job->failure) report_failure();
   if (job->phase && !job->failed) report_progress();
 }
 

@@ -46,6 +46,7 @@ struct worker_job {
   /// That the phase started last is done, in case it did not arrive.
   std::optional<mesh::draft<schema::PhaseProgress>> last_word;
   bool failed = false;
+  error failure; // that the coordinator was told
 };
 
 struct worker_options {
@@ -83,6 +84,7 @@ private:
   std::string missing_links() const;
   void ready_if_linked();
   void report_progress();
+  void report_failure();
   /// Writes to the service board what the worker does, in one word, and how far it is.
   void report(std::string activity);
 

@@ -194,30 +194,24 @@ TEST_CASE("training goes on when a worker and then a server are killed") {
   CHECK(testing::all_end(training.nodes, patience));
 }
 
-TEST_CASE("a run whose server is killed has the bits of one that was left alone") {
+TEST_CASE("a run whose server or coordinator is killed has the bits of one that was left alone") {
   const workplace here;
   here.put_job({.epochs = 40});
   process alone(here.run({"-o", "json"}));
   REQUIRE_MESSAGE(alone.wait_end(patience) == 0, alone.all());
-  process disturbed(here.run({"-o", "json"}));
-  REQUIRE_MESSAGE(disturbed.wait_for("training", patience), disturbed.all());
-  auto nodes = testing::children_of(disturbed.pid());
-  std::sort(nodes.begin(), nodes.end());
-  kill(nodes[2], SIGKILL);
-  REQUIRE_MESSAGE(disturbed.wait_end(patience) == 0, disturbed.all());
-  CHECK_MESSAGE(contains(disturbed.err(), "killed by signal 9"), disturbed.err());
-  CHECK(summary(disturbed)["parameters_sha256"] == summary(alone)["parameters_sha256"]);
-}
-
-TEST_CASE("a coordinator that is killed ends the run with its name, at once") {
-  endless_run training;
-  kill(training.nodes.front(), SIGKILL);
-  CHECK(training.run->wait_end(patience) == 1);
-  const auto& err = training.run->err();
-  CHECK_MESSAGE(contains(err, "node 'coordinator'"), err);
-  CHECK(contains(err, "looking for it again"));
-  CHECK(contains(err, "killed by signal 9"));
-  CHECK(testing::all_end(training.nodes, patience));
+  constexpr std::size_t coordinator = 0;
+  constexpr std::size_t server = 2;
+  for (const auto killed : {coordinator, server}) {
+    CAPTURE(killed);
+    process disturbed(here.run({"-o", "json"}));
+    REQUIRE_MESSAGE(disturbed.wait_for("training", patience), disturbed.all());
+    auto nodes = testing::children_of(disturbed.pid());
+    std::sort(nodes.begin(), nodes.end());
+    kill(nodes[killed], SIGKILL);
+    REQUIRE_MESSAGE(disturbed.wait_end(patience) == 0, disturbed.all());
+    CHECK_MESSAGE(contains(disturbed.err(), "killed by signal 9"), disturbed.err());
+    CHECK(summary(disturbed)["parameters_sha256"] == summary(alone)["parameters_sha256"]);
+  }
 }
 
 TEST_CASE("a model file that could not be written is refused before the training") {

@@ -1,7 +1,5 @@
 #include "tools/sim/patient_client.hpp"
 
-#include "tools/sim/seed_run.hpp"
-
 #include <utility>
 
 namespace gradmesh::tools::sim {
@@ -25,8 +23,7 @@ void patient_client::tick() {
   if (ended()) return;
   if (!client_.linked()) {
     submitted_ = false;
-    lost_ = accepted() && !recovery_expected;
-    if (!lost_ && !client_.dialling()) client_.dial(coordinator);
+    if (!client_.dialling()) client_.dial(coordinator);
   } else if (accepted()) {
     // Whoever sends nothing does not notice that a machine has vanished.
     (void)client_.ask_status();

@@ -1,7 +1,7 @@
 #pragma once
 
 /// A client that sees its job through: dials until the coordinator answers, submits, and hears of
-/// the job until it has ended.
+/// the job until it has ended, also from a coordinator that was restarted.
 
 #include "tools/simulation/faulty_mesh.hpp"
 #include "tools/simulation/job_client.hpp"
@@ -20,9 +20,7 @@ public:
   patient_client& operator=(const patient_client&) = delete;
 
   bool accepted() const { return client_.job_id() != 0; }
-  bool ended() const { return lost_ || refused() || client_.outcome().ended(); }
-  /// The coordinator that had the job is gone, and the job with it.
-  bool lost() const { return lost_; }
+  bool ended() const { return refused() || client_.outcome().ended(); }
   bool refused() const { return !accepted() && client_.refusal(); }
   const simulation::job_outcome& outcome() const { return client_.outcome(); }
 
@@ -34,7 +32,6 @@ private:
   const std::string job_;
   const simulation::job_members least_;
   bool submitted_ = false; // on the present link
-  bool lost_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

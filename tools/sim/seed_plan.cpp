@@ -49,6 +49,7 @@ void add_nodes(seed_plan& plan, random_stream& chance) {
       auto file = simulation::virtual_mesh::node_file(role, i);
       file += fmt::format("heartbeat_ms = 200\nnode_timeout = {}\njoin_timeout = 3600\n",
                           node_timeout.count());
+      if (role == std::string_view("coordinator")) file += "state_folder = state\n";
       if (role == std::string_view("worker"))
         file += fmt::format("[emulation]\nstep_time_ms = {}\nslowdown = {}\n", step_ms,
                             has_slow && i == slow ? 4 : 1);

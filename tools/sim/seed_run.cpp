@@ -79,6 +79,7 @@ std::string seed_run::begin() {
         return disk;
       },
       .power_lost = [this](host_id host) { disks_[host]->crash(); },
+      .disk_failed = [this](host_id host) { return disks_[host]->was_faulty(); },
       .note = {}};
   if (options_.trace)
     options.note = [this](host_id host, const std::string& what) { note(plan_.names[host], what); };
@@ -136,8 +137,10 @@ std::string seed_run::run_job(const std::string& record, bool with_faults) {
                        end_limit.count(), static_cast<int>(outcome.phase), outcome.text);
   const auto now = mesh_->time().now;
   const auto wait = std::max<simulation::timeline::duration>(faults_over - now, {});
-  const bool all_is_well = outcome.phase == schema::JobPhase::DONE;
-  // A job that is done has nothing to wait for but its last frames.
+  const bool all_is_well =
+      outcome.phase == schema::JobPhase::DONE && !may_be_missed(plan_).contains(0);
+  // A job that is done has nothing to wait for but its last frames, unless its coordinator died
+  // before they were sent.
   (void)mesh_->run_until([] { return false; },
                          wait + (all_is_well ? std::chrono::milliseconds(400) : settle_time));
   return judge(record, job, with_faults);
@@ -151,13 +154,12 @@ std::string seed_run::judge(const std::string& record, const patient_client& job
     if (with_faults) report_.parameters_sha256 = outcome.parameters_sha256;
     return fault_of_job(plan_, outcome, disks_, record, options_.undisturbed ? nullptr : &store_);
   }
-  const auto what = job.lost()
-                        ? std::string("its coordinator is gone")
-                        : fmt::format("'{}' failed it: {}", outcome.failed_node, outcome.text);
   report_.job_failed = true;
-  const bool shard_lost = outcome.text.starts_with("shard ") && may_lose_shard(plan_);
-  const bool excused = shard_lost || may_be_missed(plan_).contains(0);
-  return with_faults && excused ? std::string() : "the job was not done: " + what;
+  // While the coordinator is away, and then waits for who had the shard, workers may give up first.
+  const bool shard_lost = may_lose_shard(plan_) &&
+                          (outcome.text.starts_with("shard ") || may_be_missed(plan_).contains(0));
+  if (with_faults && shard_lost) return {};
+  return fmt::format("the job was not done: '{}' failed it: {}", outcome.failed_node, outcome.text);
 }
 
 } // namespace

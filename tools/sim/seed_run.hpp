@@ -6,7 +6,9 @@
 /// - The client hears of the end of its job within `end_limit` of virtual time after the faults.
 /// - A job that is done has applied every example as often as it has epochs (counting model), or
 ///   has the bits of an undisturbed run; and the clock logs of its shards keep the job's contract.
-/// - The coordinator never says two things of one epoch or revision (wire_watch.hpp).
+/// - The coordinator never says two things of one epoch, revision or phase, and of a job not even
+/// in
+///   two of its lives (wire_watch.hpp).
 /// - No actor fails, and none outlives its node.
 /// - A mesh in which a job failed does the next one without fault.
 
@@ -19,11 +21,6 @@
 #include <string>
 
 namespace gradmesh::tools::sim {
-
-/// THE switch for the time when jobs survive the loss of members: until then a job that loses one
-/// may fail, if it names a node that a fault met. Once true every job has to be done, and a client
-/// that lost the coordinator waits for it.
-inline constexpr bool recovery_expected = false;
 
 inline constexpr std::chrono::seconds end_limit{60};
 

@@ -38,13 +38,21 @@ void wire_watch::see(const simulation::delivery& d) {
   if (violation_.empty()) violation_ = layouts_.violation();
   if (h.kind == mesh::message_traits<schema::JobPlan>::kind) {
     if (const auto plan = mesh::message<schema::JobPlan>::decode(d.frame))
-      said({h.kind, h.from,
+      said({h.kind, h.from.uuid,
             fmt::format("job {}, revision {}, layout {}", (**plan).getJobId(),
                         (**plan).getRevision(), (**plan).getLayout().getNumber())},
            *d.frame);
+  } else if (h.kind == mesh::message_traits<schema::StartPhase>::kind) {
+    if (const auto start = mesh::message<schema::StartPhase>::decode(d.frame))
+      said({h.kind, h.from.uuid,
+            fmt::format("job {}, phase {}", (**start).getJobId(), (**start).getPhase())},
+           *d.frame);
   } else if (h.kind == mesh::message_traits<schema::View>::kind) {
+    // Each life counts them anew.
     if (const auto view = mesh::message<schema::View>::decode(d.frame))
-      said({h.kind, h.from, fmt::format("epoch {}", (**view).getEpoch())}, *d.frame);
+      said({h.kind, h.from.uuid,
+            fmt::format("life {}, epoch {}", h.from.incarnation, (**view).getEpoch())},
+           *d.frame);
   }
 }
 

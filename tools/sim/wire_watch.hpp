@@ -39,7 +39,7 @@ public:
 
 private:
   /// What must always be said in the same words: a kind of message, by whom, of what.
-  using statement = std::tuple<std::uint16_t, mesh::node_identity, std::string>;
+  using statement = std::tuple<std::uint16_t, mesh::node_uuid, std::string>;
   void said(const statement& what, const mesh::frame& f);
 
   trace_hash hash_;

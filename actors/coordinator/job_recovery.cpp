@@ -1,0 +1,137 @@
+/// How a job goes on after a restart of its coordinator: who has to come back, and what is done
+/// again.
+
+#include "actors/coordinator/job_run.hpp"
+#include "actors/defaults.hpp"
+
+#include <algorithm>
+
+namespace gradmesh::coordinator {
+namespace {
+
+constexpr const char* restarted = "the coordinator was restarted";
+
+} // namespace
+
+job_run::job_run(const job_record& known, node::context_ptr context, mesh::service_id service,
+                 const membership& members, job_log* log, std::chrono::milliseconds grace,
+                 env::time_point now)
+    : job_run(known.request, std::move(context), service, members, log, now) {
+  phase_ = known.phase;
+  phase_number_ = known.phase_number;
+  begun_ = known.begun;
+  end_ = known.end;
+  plan_.layout.number = known.plan.layout.number;
+  if (ended()) return;
+  if (!begun_) {
+    // Nobody has done anything yet; whoever joins is told to forget what was said to it.
+    phase_ = phase::WAITING;
+    plan_.revision = known.plan.revision + 1;
+    reason_ = restarted;
+    wait_until_ = now + std::max<std::chrono::seconds>(request_.wait, plan_.config.job.wait);
+    return;
+  }
+  plan_ = known.plan;
+  resume_ = known.resume;
+  draining_ = known.draining;
+  known_ = known.incarnations;
+  planned_ = known.planned;
+  report_.data = known.data;
+  keeper_.emplace(plan_.layout, plan_.config.job.replication, context_->rules);
+  for (const auto& place : plan_.data_servers)
+    loaded_.insert(place.where);
+  if (known.change)
+    change_ = job_change::agreed(known.change->options, known.change->step, service_);
+  if (known.change_asked) {
+    // What data servers hold back for a change that nobody was told of comes with a new generation.
+    resume_ = std::exchange(phase_, phase::PREPARING);
+  }
+  taking_up_ = true;
+  wait_until_ = now + grace;
+  report_.begin_phase(phase_, now);
+  report_.set_examples_total(job::examples_before(plan_, plan_.steps));
+  const auto doing = phase_ == phase::PREPARING ? resume_ : phase_;
+  if (doing == phase::TRAINING)
+    report_done();
+  else
+    report_.set_examples_before(job::examples_before(plan_, plan_.steps));
+}
+
+job_record job_run::record() const {
+  job_record now{.request = request_, .plan = plan_};
+  now.phase = phase_;
+  now.begun = begun_;
+  now.resume = resume_;
+  now.phase_number = phase_number_;
+  now.planned = planned_;
+  now.draining = draining_;
+  now.data = report_.data;
+  now.change_asked = change_ && !change_->step();
+  if (change_ && change_->step()) now.change = agreed_change{change_->options(), *change_->step()};
+  now.end = end_;
+  for (const auto& place : participants())
+    if (const auto* there = members_.find(place.where.node))
+      now.incarnations[place.where.node] = there->identity.incarnation;
+  return now;
+}
+
+std::set<mesh::node_uuid> job_run::missing() const {
+  std::set<mesh::node_uuid> missing;
+  for (const auto& place : participants()) {
+    const auto* there = members_.find(place.where.node);
+    const auto known = known_.find(place.where.node);
+    if (!there || known == known_.end() || known->second != there->identity.incarnation)
+      missing.insert(place.where.node);
+  }
+  return missing;
+}
+
+std::vector<job::place> job_run::servers_without(const std::set<mesh::node_uuid>& missing) const {
+  auto servers = members_.services(mesh::service_kind::server_shard);
+  std::erase_if(servers, [&](const job::place& p) { return missing.contains(p.where.node); });
+  return servers;
+}
+
+void job_run::await_known(env::time_point now) {
+  const auto gone = missing();
+  std::string names;
+  for (const auto& place : participants())
+    if (gone.contains(place.where.node) && known_.contains(place.where.node) &&
+        !members_.find(place.where.node) && names.find("'" + place.name + "'") == std::string::npos)
+      names += (names.empty() ? "'" : ", '") + place.name + "'";
+  auto until = wait_until_;
+  auto without = *keeper_;
+  (void)without.update(servers_without(gone), draining_);
+  // Where parameters would be lost it is worth more.
+  if (!without.lost().empty()) until += plan_.config.job.wait;
+  if (names.empty() || now >= until) return take_up(gone, names, now);
+  report_.text = std::string("waiting for ") + names + ": " + restarted;
+}
+
+void job_run::take_up(const std::set<mesh::node_uuid>& gone, const std::string& names,
+                      env::time_point now) {
+  taking_up_ = false;
+  const auto is_gone = [&](const auto& p) { return gone.contains(p.where.node); };
+  std::erase_if(loaded_, [&](const mesh::address& a) { return gone.contains(a.node); });
+  const auto reason = restarted + (names.empty() ? "" : ", and " + names + " did not come back");
+  // A server that has begun again is there, too, but without what it had.
+  bool moved = keeper_->update(servers_without(gone), draining_);
+  bool more = false;
+  if (!settle_layout({errc::node_lost, reason}, culprit_, now, more)) return;
+  moved = moved || more;
+  plan_.layout = keeper_->layout();
+  const bool works = std::ranges::any_of(plan_.workers, is_gone) ||
+                     std::ranges::any_of(plan_.data_servers, is_gone);
+  const bool running = phase_ == phase::TRAINING || phase_ == phase::EVALUATING;
+  if (phase_ == phase::PREPARING || (running && works) || (phase_ == phase::SAVING && moved))
+    return regroup(reason, now);
+  context_->log(env::severity::info, "job " + std::to_string(request_.id) + " goes on: " + reason);
+  // The latest may not have reached everybody, nor the plan, nor that the phase has begun.
+  publish_layout(now);
+  if (phase_ == phase::SAVING) return save(now);
+  enter(phase_, now);
+  starting_ = true;
+  ask(plan_.data_servers, start_message(), now);
+}
+
+} // namespace gradmesh::coordinator

@@ -1,0 +1,161 @@
+/// The coordinator dies and begins again, at any moment: its job is done all the same, with the
+/// same counts or bits, and no two lives of it say different things.
+
+#include "tools/sim/patient_client.hpp"
+#include "tools/sim/seed_run.hpp"
+#include "tools/sim/wire_watch.hpp"
+#include "tools/simulation/faulty_disk.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fmt/format.h>
+
+using namespace gradmesh;
+using namespace gradmesh::tools::sim;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Deaths of one node, one after the other.
+seed_plan with_deaths(std::uint64_t seed, simulation::host_id who, bool power) {
+  auto plan = plan_of(seed, {});
+  env::random_stream chance(seed ^ 0xc1);
+  auto at = 1ms * chance.below(250);
+  for (int i = 0; i < 3; ++i) {
+    const auto lasts = 1ms * (1 + chance.below(400));
+    plan.faults.push_back({.kind = power ? fault_kind::power : fault_kind::crash,
+                           .at = at,
+                           .lasts = lasts,
+                           .a = who});
+    at += lasts + 1ms * chance.below(600);
+  }
+  return plan;
+}
+
+/// How many of the seeds break a promise when a rule is broken.
+std::size_t found(rule broken, simulation::host_id who, std::uint64_t seeds) {
+  run_options run;
+  run.rules.break_rule(broken);
+  sim_store store;
+  std::size_t found = 0;
+  for (std::uint64_t seed = 1; seed <= seeds && found == 0; ++seed) {
+    const auto report = run_seed(with_deaths(seed, who, seed % 2 == 0), run, store);
+    if (!report.violation.empty() || report.job_failed) ++found;
+  }
+  return found;
+}
+
+} // namespace
+
+TEST_CASE("a job is done whenever its coordinator dies, and however often") {
+  sim_store store;
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    const auto plan = with_deaths(seed, 0, seed % 2 == 0);
+    INFO("seed " << seed << ": " << describe(plan));
+    const auto report = run_seed(plan, {}, store);
+    CHECK(report.violation == "");
+    CHECK_FALSE(report.job_failed);
+  }
+}
+
+TEST_CASE("a coordinator that breaks a rule of its log is found out") {
+  CHECK(found(rule::log_first, 0, 500) == 1);
+  CHECK(found(rule::log_synced, 0, 500) == 1);
+  CHECK(found(rule::incarnation_raised, 0, 500) == 1);
+}
+
+TEST_CASE("a job is done when the coordinator's disk fails, and its node ends itself") {
+  sim_store store;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    auto plan = plan_of(seed, {});
+    env::random_stream chance(seed);
+    plan.faults.push_back({.kind = seed % 2 == 0 ? fault_kind::sync : fault_kind::disk_full,
+                           .at = 1ms * chance.below(250),
+                           .lasts = 1ms * (100 + chance.below(400)),
+                           .a = 0});
+    INFO("seed " << seed << ": " << describe(plan));
+    const auto report = run_seed(plan, {}, store);
+    CHECK(report.violation == "");
+    CHECK_FALSE(report.job_failed);
+  }
+}
+
+namespace {
+
+/// A mesh whose coordinator loses its power in the middle of a step of its disk.
+struct stopped_run {
+  stopped_run(std::uint64_t seed, std::uint64_t stop_after)
+      : plan(plan_of(seed,
+                     {.sizes = {.servers = 2, .workers = 2, .data_servers = 1}, .faults = {}})),
+        mesh({.seed = seed,
+              .rules = {},
+              .wire = plan.wire,
+              .disk_of = [&](simulation::host_id host) { return disk_of(host); },
+              .power_lost = [&](simulation::host_id host) { disks[host]->crash(); },
+              .disk_failed = [&](simulation::host_id host) { return disks[host]->was_faulty(); },
+              .note = {}},
+             store.hosts) {
+    mesh.wire().on_delivery = [&](const simulation::delivery& d) { watch.see(d); };
+    for (const auto& file : plan.node_files)
+      REQUIRE(mesh.add_machine(file));
+    client = std::make_unique<simulation::job_client>(
+        [&](env::network_options links) {
+          return mesh.wire().make_network(mesh.machines(), std::move(links));
+        },
+        mesh::node_uuid{0xc1});
+    REQUIRE(client->start());
+    patient_client job(mesh, *client, plan.job, {2, 2, 1});
+    REQUIRE(mesh.run_until([&] { return job.accepted(); }, 60s));
+    before = disks[0]->steps();
+    if (stop_after > 0) {
+      disks[0]->stop_after(stop_after - 1);
+      (void)mesh.run_until([&] { return disks[0]->stopped() || job.ended(); }, 60s);
+      if (disks[0]->stopped()) {
+        mesh.crash(0, true);
+        mesh.restart(0);
+      }
+    }
+    ended = mesh.run_until([&] { return job.ended(); }, 120s);
+    outcome = client->outcome();
+    client.reset();
+    mesh.stop();
+  }
+
+  std::shared_ptr<simulation::faulty_disk> disk_of(simulation::host_id host) {
+    auto disk = std::make_shared<simulation::faulty_disk>(plan.seed ^ host << 32);
+    (void)disk->create_directories(".");
+    (void)disk->write("train.data", store.data_of(plan));
+    disks.push_back(disk);
+    return disk;
+  }
+
+  seed_plan plan;
+  sim_store store;
+  std::vector<std::shared_ptr<simulation::faulty_disk>> disks;
+  wire_watch watch;
+  simulation::faulty_mesh mesh;
+  std::unique_ptr<simulation::job_client> client;
+  std::uint64_t before = 0;
+  bool ended = false;
+  simulation::job_outcome outcome;
+};
+
+} // namespace
+
+TEST_CASE("a job is done wherever in writing its log the coordinator loses its power") {
+  for (const std::uint64_t seed : {3, 8, 14, 25}) {
+    const stopped_run undisturbed(seed, 0);
+    REQUIRE(undisturbed.outcome.phase == schema::JobPhase::DONE);
+    const auto steps = undisturbed.disks[0]->steps() - undisturbed.before;
+    CHECK(steps >= 6);
+    for (std::uint64_t stop = 1; stop <= steps; ++stop) {
+      INFO("seed " << seed << ", step " << stop << " of " << steps);
+      const stopped_run run(seed, stop);
+      CHECK(run.ended);
+      CHECK_MESSAGE(run.outcome.phase == schema::JobPhase::DONE, run.outcome.text);
+      CHECK(run.watch.violation() == "");
+      if (undisturbed.plan.data != data_kind::counted)
+        CHECK(run.outcome.parameters_sha256 == undisturbed.outcome.parameters_sha256);
+    }
+  }
+}
