@@ -27,6 +27,14 @@ struct part {
 /// Values and keys of a run take no more than this, unless a single row does.
 inline constexpr std::size_t run_bytes_max = 1u << 20;
 
+/// Parts up to this size share a message, for which they are copied.
+inline constexpr std::size_t shared_part_bytes_max = 64u << 10;
+/// Up to these many, and so much of keys and values, as much as a whole block: then what a message
+/// costs both ends (system calls, wake-ups, its answer) is little beside its bytes. Of tiny parts a
+/// longer message would keep the other end waiting for work.
+inline constexpr std::size_t shared_bytes_max = dense_block_floats * sizeof(float);
+inline constexpr std::size_t shared_parts_max = 1024;
+
 /// All parts of what one shard is asked for: its blocks, then the runs of `keys` keys with
 /// `floats_per_key` floats each. At least one part, if need be an empty run.
 inline std::vector<part> parts_of(std::uint64_t dense_floats, std::uint64_t keys,

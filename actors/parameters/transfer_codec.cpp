@@ -137,7 +137,7 @@ result<void> encode(transfer_format format, std::span<const float> in, std::span
   auto* halves = reinterpret_cast<std::uint16_t*>(out.data());
   switch (format) {
   case transfer_format::float32:
-    std::ranges::copy(std::as_bytes(in), out.begin());
+    if (!in.empty()) std::memcpy(out.data(), in.data(), out.size());
     return {};
   case transfer_format::float16:
     to_float16(in.data(), in.size(), halves, set);
@@ -163,7 +163,7 @@ result<void> decode(transfer_format format, std::span<const std::byte> in, std::
   const auto* halves = reinterpret_cast<const std::uint16_t*>(in.data());
   switch (format) {
   case transfer_format::float32:
-    std::ranges::copy(in, std::as_writable_bytes(out).begin());
+    if (!in.empty()) std::memcpy(out.data(), in.data(), in.size());
     return {};
   case transfer_format::float16:
     from_float16(halves, out.size(), out.data(), set);

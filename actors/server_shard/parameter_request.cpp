@@ -45,12 +45,6 @@ result<void> check_count(const char* what, std::size_t parts, const Message& mes
                                                parts, 8 * metadata.size())};
 }
 
-/// Floats of so many rows; more than any body holds if that is more than can be counted.
-std::size_t rows_floats(std::uint64_t keys, const parameters::parameter_store& store) {
-  if (keys > mesh::body_bytes_max) return mesh::body_bytes_max;
-  return static_cast<std::size_t>(keys) * store.layout().floats_per_key();
-}
-
 template <class Message>
 result<requested_part> read_part(schema::Part::Reader in, const Message& message,
                                  body_cursor<Message>& body,
@@ -76,6 +70,12 @@ result<requested_part> read_part(schema::Part::Reader in, const Message& message
 }
 
 } // namespace
+
+std::size_t part_floats(const requested_part& part, const parameters::parameter_store& store) {
+  if (part.dense) return static_cast<std::size_t>(store.dense_block_range(part.block).size());
+  if (part.name.count > mesh::body_bytes_max) return mesh::body_bytes_max;
+  return static_cast<std::size_t>(part.name.count) * store.layout().floats_per_key();
+}
 
 result<std::vector<requested_part>> read_parts(const mesh::message<schema::Pull>& pull,
                                                const parameters::parameter_store& store) {
@@ -104,9 +104,7 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
   for (const auto part : in) {
     auto what = read_part(part.getPart(), push, body, store);
     if (!what) return what.failure();
-    const auto floats = what->dense
-                            ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
-                            : rows_floats(what->name.count, store);
+    const auto floats = part_floats(*what, store);
     pushed_part out{.what = *what,
                     .sequence = part.getSequence(),
                     .number = part.getNumber(),
@@ -149,10 +147,7 @@ result<void> read_parts(const mesh::message<schema::Replicate>& change,
   for (const auto part : in) {
     const auto what = read_part(part.getPart(), change, body, store);
     if (!what) return what.failure();
-    const auto floats = what->dense
-                            ? static_cast<std::size_t>(store.dense_block_range(what->block).size())
-                            : rows_floats(what->name.count, store);
-    const auto values = body.take<float>(floats);
+    const auto values = body.take<float>(part_floats(*what, store));
     if (!values || (!what->dense && !what->has_keys)) return wrong_body(change);
     parts.push_back({.what = *what,
                      .rate = part.getRate(),

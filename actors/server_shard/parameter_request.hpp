@@ -69,6 +69,9 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
                                             const parameters::parameter_store& store,
                                             parameters::transfer_format format);
 
+/// Floats of a part's values; more than any body holds for more keys than can be counted.
+std::size_t part_floats(const requested_part& part, const parameters::parameter_store& store);
+
 /// Bytes of a part in a body, from its bytes before padding.
 inline std::size_t padded(std::size_t bytes) {
   return (bytes + 7) / 8 * 8;

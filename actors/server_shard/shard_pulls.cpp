@@ -2,17 +2,30 @@
 
 #include "actors/server_shard/shard_job.hpp"
 
+#include "actors/parameters/part.hpp"
+
+#include <algorithm>
 #include <string>
 
 namespace gradmesh::server_shard {
 namespace {
 
-/// A frame of parts that are copied into it, and the blocks that have one to themselves.
-constexpr std::size_t shared_frame_bytes_max = 64u << 10;
-constexpr std::size_t own_frame_bytes_min = 16u << 10;
 constexpr std::uint8_t shared_frame_priority = 1;
 /// A worker asks for a step's parameters in several messages if they are many.
 constexpr std::size_t waiting_pulls_per_worker = 64;
+
+/// What the parts from `first` on take of the frame that they share.
+std::size_t shared_bytes(std::span<const requested_part> parts, std::size_t first,
+                         const parameters::parameter_store& store,
+                         parameters::transfer_format format) {
+  std::size_t bytes = 0;
+  for (const auto& part :
+       parts.subspan(first).first(std::min(parts.size() - first, parameters::shared_parts_max))) {
+    bytes += padded(parameters::encoded_bytes(format, part_floats(part, store)));
+    if (bytes > parameters::shared_bytes_max) return parameters::shared_bytes_max;
+  }
+  return bytes;
+}
 
 } // namespace
 
@@ -81,7 +94,7 @@ result<void> shard_job::send_parts(const pull_answer& to) {
     if (!values) return values.failure();
     const auto encoded = parameters::encoded_bytes(format, values->values.size());
     if (part.dense && format == parameters::transfer_format::float32 &&
-        encoded >= own_frame_bytes_min) {
+        encoded > parameters::shared_part_bytes_max) {
       const mesh::frame_body block{std::move(values->owner), std::as_bytes(values->values)};
       const auto priority = mesh::tensor_priority(part.block, parameters_.store().dense_blocks());
       if (auto sent = send_values(to, {&number, 1}, priority, block); !sent) return sent;
@@ -89,7 +102,8 @@ result<void> shard_job::send_parts(const pull_answer& to) {
     }
     if (used + padded(encoded) > body.bytes.size()) {
       if (auto sent = send_copied(); !sent) return sent;
-      body = mesh::allocate_body(std::max(padded(encoded), shared_frame_bytes_max));
+      body = mesh::allocate_body(
+          std::max(padded(encoded), shared_bytes(to.parts, number, parameters_.store(), format)));
     }
     const auto room = body.bytes.subspan(used, padded(encoded));
     if (auto done = parameters::encode(format, values->values, room.first(encoded)); !done)

@@ -13,8 +13,6 @@ namespace {
 /// Bytes of parts that may be on their way to a shard, and from it: enough to keep a fast link busy
 /// over its round trip, and half of the queue that a shard keeps for a worker.
 constexpr std::size_t window_bytes = 32u << 20;
-/// Parts up to this size together share a message.
-constexpr std::size_t shared_message_bytes_max = 64u << 10;
 /// After a shard said "retry later".
 constexpr std::chrono::milliseconds pause_after_refusal{10};
 
@@ -27,24 +25,18 @@ std::size_t padded(std::size_t bytes) {
 constexpr std::size_t named_keys_min = 16;
 constexpr std::size_t known_lists_max = 48;
 
-void write(schema::Part::Builder out, const parameters::part& p, bool with_keys, bool named) {
-  if (p.dense) return out.setBlock(p.block);
-  auto keys = out.initKeys();
-  keys.setCount(p.elements.size());
-  keys.setSent(with_keys);
-  if (named) keys.setHash(p.keys.hash);
-}
-
-/// The bodies of some parts as one.
-mesh::frame_body join(const std::vector<std::span<const std::byte>>& parts) {
-  std::size_t bytes = 0;
-  for (const auto& part : parts)
-    bytes += padded(part.size());
-  const auto body = mesh::allocate_body(bytes);
+/// What the parts of a message have, `bytes_of(item)`, as one body.
+template <class Items, class Bytes>
+mesh::frame_body join(const Items& items, Bytes bytes_of) {
+  std::size_t size = 0;
+  for (const auto& i : items)
+    size += padded(bytes_of(i).size());
+  const auto body = mesh::allocate_body(size);
   auto* to = body.bytes.data();
-  for (const auto& part : parts) {
-    const auto end = std::copy(part.begin(), part.end(), to);
-    to += padded(part.size());
+  for (const auto& i : items) {
+    const std::span<const std::byte> bytes = bytes_of(i);
+    const auto end = std::copy(bytes.begin(), bytes.end(), to);
+    to += padded(bytes.size());
     std::fill(end, to, std::byte{0});
   }
   return body.share();
@@ -99,24 +91,28 @@ std::size_t parameter_client::bytes_of(const item& i) const {
 std::vector<parameter_client::item> parameter_client::take(std::size_t shard, kind k) {
   auto& from = waiting(shard, k);
   auto& busy = on_way(shard, k);
-  std::vector<item> items;
+  std::size_t count = 0;
   std::size_t bytes = 0;
-  while (!from.empty()) {
-    const auto size = bytes_of(from.front());
-    // A push that is summed is acknowledged as a whole when its step is applied, so all of it has
-    // to be on its way; the shard keeps it until then anyway.
-    const bool summed = k == kind::push && plan_.sums_steps();
+  // A push that is summed is acknowledged as a whole when its step is applied, so all of it has to
+  // be on its way; the shard keeps it until then anyway.
+  const bool summed = k == kind::push && plan_.sums_steps();
+  // The answers to a pull are cut by the shard; a push is cut here.
+  const auto shares = [&](const item& next, std::size_t size) {
+    if (k == kind::pull) return next.of->purpose == from.front().of->purpose;
+    return size <= parameters::shared_part_bytes_max && count < parameters::shared_parts_max &&
+           (count > 1 || bytes <= parameters::shared_part_bytes_max) &&
+           bytes + size <= parameters::shared_bytes_max;
+  };
+  auto end = from.begin();
+  for (; end != from.end(); ++end, ++count) {
+    const auto size = bytes_of(*end);
     if (busy > 0 && busy + size > window_bytes && !summed) break;
-    if (!items.empty()) {
-      // The answers to a pull are cut by the shard; a push is cut here.
-      if (k == kind::push && bytes + size > shared_message_bytes_max) break;
-      if (k == kind::pull && from.front().of->purpose != items.front().of->purpose) break;
-    }
+    if (count > 0 && !shares(*end, size)) break;
     bytes += size;
     busy += size;
-    items.push_back(std::move(from.front()));
-    from.pop_front();
   }
+  std::vector<item> items(std::move_iterator(from.begin()), std::move_iterator(end));
+  from.erase(from.begin(), end);
   return items;
 }
 
@@ -147,17 +143,11 @@ result<bool> parameter_client::send_pull(std::vector<item> items, env::time_poin
   pull->setForPush(items.front().of->purpose.for_push);
   pull->setOfSnapshot(items.front().of->purpose.of_snapshot);
   auto parts = pull->initParts(static_cast<unsigned>(items.size()));
-  std::vector<std::span<const std::byte>> keys;
   for (unsigned i = 0; i < items.size(); ++i) {
-    const auto& part = items[i].content();
-    const bool with_keys = !is_known(items[i]);
-    write(parts[i], part, with_keys, may_be_named(part));
+    write(parts[i], items[i]);
     parts[i].setNumber(items[i].part);
-    if (!part.dense && with_keys)
-      keys.push_back(std::as_bytes(
-          std::span(items[i].of->slice->keys).subspan(part.elements.first, part.elements.size())));
   }
-  if (!keys.empty()) pull.body = join(keys);
+  pull.body = join(items, [this](const item& i) { return keys_of(i); });
   return send(pull, std::move(items), now);
 }
 
@@ -171,8 +161,7 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
   for (unsigned i = 0; i < items.size(); ++i) {
     const auto& r = *items[i].of;
     auto out = parts[i];
-    write(out.initPart(), items[i].content(), !is_known(items[i]),
-          may_be_named(items[i].content()));
+    write(out.initPart(), items[i]);
     out.setSequence(r.origin.sequence);
     out.setNumber(items[i].part);
     out.setCount(static_cast<std::uint32_t>(r.slice->parts.size()));
@@ -183,13 +172,10 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
   }
   const auto& first = items.front();
   if (items.size() == 1) {
-    push.body = body_of(first);
+    push.body = {first.of->bodies[first.part].owner, body_of(first)};
     push.priority = mesh::tensor_priority(first.part, first.of->slice->parts.size());
   } else {
-    std::vector<std::span<const std::byte>> bodies;
-    for (const auto& i : items)
-      bodies.push_back(body_of(i).bytes);
-    push.body = join(bodies);
+    push.body = join(items, [this](const item& i) { return body_of(i); });
     push.priority = 1;
   }
   return send(push, std::move(items), now);
@@ -215,11 +201,25 @@ void parameter_client::note_known(const item& i) {
   if (known.size() > known_lists_max) known.pop_front();
 }
 
-mesh::frame_body parameter_client::body_of(const item& i) const {
-  auto body = i.of->bodies[i.part].share();
+void parameter_client::write(schema::Part::Builder out, const item& i) const {
   const auto& part = i.content();
-  if (is_known(i)) body.bytes = body.bytes.subspan(part.elements.size() * sizeof(std::uint64_t));
-  return body;
+  if (part.dense) return out.setBlock(part.block);
+  auto keys = out.initKeys();
+  keys.setCount(part.elements.size());
+  keys.setSent(!is_known(i));
+  if (may_be_named(part)) keys.setHash(part.keys.hash);
+}
+
+std::span<const std::byte> parameter_client::keys_of(const item& i) const {
+  const auto& part = i.content();
+  if (part.dense || is_known(i)) return {};
+  return std::as_bytes(
+      std::span(i.of->slice->keys).subspan(part.elements.first, part.elements.size()));
+}
+
+std::span<const std::byte> parameter_client::body_of(const item& i) const {
+  const auto keys = is_known(i) ? i.content().elements.size() : 0;
+  return std::span(i.of->bodies[i.part].bytes).subspan(keys * sizeof(std::uint64_t));
 }
 
 template <class T>

@@ -142,7 +142,10 @@ private:
   bool may_be_named(const parameters::part& p) const;
   bool is_known(const item& i) const;
   void note_known(const item& i);
-  mesh::frame_body body_of(const item& i) const;
+  void write(schema::Part::Builder out, const item& i) const;
+  /// What goes into the body for a part: of a pull, of a push.
+  std::span<const std::byte> keys_of(const item& i) const;
+  std::span<const std::byte> body_of(const item& i) const;
   /// The next parts for one message; none if there are none or the window is full.
   std::vector<item> take(std::size_t shard, kind k);
   result<bool> send_pull(std::vector<item> items, env::time_point now);

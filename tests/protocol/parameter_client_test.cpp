@@ -126,6 +126,41 @@ TEST_CASE("small pushes that are wanted at once share a message, and each is tol
   CHECK_FALSE(bench.client->oldest());
 }
 
+TEST_CASE("small parts share a message up to the size of a block and a thousand of them") {
+  const auto parts_sent = [](std::uint64_t dense_floats, std::uint64_t pushes) {
+    client_bench bench(dense_floats);
+    for (std::uint64_t sequence = 0; sequence < pushes; ++sequence)
+      bench.push(sequence,
+                 dense_floats == 0 ? std::vector{sequence} : std::vector<std::uint64_t>{});
+    REQUIRE(bench.client->advance(start));
+    std::vector<std::size_t> parts;
+    for (const auto& f : bench.asked) {
+      parts.push_back((**message<schema::Push>::decode(f)).getParts().size());
+      bench.acknowledge(f);
+    }
+    REQUIRE(bench.hear());
+    CHECK(bench.pushed.size() == pushes);
+    return parts;
+  };
+  using counts = std::vector<std::size_t>;
+  CHECK(parts_sent(0, 2100) == counts{1024, 1024, 52});
+  CHECK(parts_sent(4096, 40) == counts{16, 16, 8}); // of 16 KiB
+  CHECK(parts_sent(16384, 5) == counts{4, 1});      // of 64 KiB
+  CHECK(parts_sent(16385, 3) == counts{1, 1, 1});
+}
+
+TEST_CASE("a part that is too large to be copied goes by itself, in its turn") {
+  client_bench bench(25'600); // 100 KiB
+  for (std::uint64_t sequence = 0; sequence < 3; ++sequence)
+    bench.push(sequence, {1});
+  REQUIRE(bench.client->advance(start));
+  std::vector<std::size_t> bytes;
+  for (const auto& f : bench.asked)
+    bytes.push_back(f->body.bytes.size());
+  constexpr std::size_t row = sizeof(std::uint64_t) + sizeof(float);
+  CHECK(bytes == std::vector<std::size_t>{102'400, row, 102'400, row, 102'400, row});
+}
+
 TEST_CASE("what is on its way to a shard is bounded, and goes on as answers come") {
   client_bench bench(200 * parameters::dense_block_floats);
   bench.push(0, {});

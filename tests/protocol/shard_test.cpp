@@ -222,6 +222,52 @@ TEST_CASE("a key list that was sent with its hash may be named by it") {
         errc::unknown_keys);
 }
 
+TEST_CASE("the parts of a pull share answers up to the size of a block and a thousand of them") {
+  shard_bench bench(strategy::async, 1);
+  std::vector<std::uint64_t> keys(1024); // 8 KiB with two floats each
+  std::iota(keys.begin(), keys.end(), 5);
+  const auto name = parameters::name_of(keys);
+  REQUIRE(bench.pull_named(keys, name, true));
+  const auto answers_to = [&](unsigned blocks, unsigned runs) {
+    mesh::draft<schema::Pull> draft;
+    draft->setJobId(1);
+    draft->setLayout(1);
+    auto parts = draft->initParts(blocks + runs);
+    for (unsigned i = 0; i < blocks; ++i)
+      parts[i].setBlock(0);
+    for (unsigned i = blocks; i < blocks + runs; ++i) {
+      parts[i].initKeys().setCount(name.count);
+      parts[i].getKeys().setHash(name.hash);
+    }
+    bench.answers.clear();
+    REQUIRE(bench.shard->pull(bench.as_received(draft, 0)));
+    std::uint32_t number = 0;
+    std::vector<std::size_t> counts;
+    for (const auto& f : bench.answers) {
+      const auto pulled = *message<schema::Pulled>::decode(f);
+      std::size_t bytes = 0;
+      for (const auto part : (*pulled).getParts()) {
+        CHECK(part == number);
+        bytes += number++ < blocks ? 8 : 8192;
+      }
+      CHECK(pulled.body().size() == bytes);
+      counts.push_back((*pulled).getParts().size());
+    }
+    return counts;
+  };
+  using counts = std::vector<std::size_t>;
+  CHECK(answers_to(2100, 0) == counts{1024, 1024, 52});
+  CHECK(answers_to(0, 70) == counts{32, 32, 6});
+  CHECK(answers_to(5, 32) == counts{36, 1});
+}
+
+TEST_CASE("a pull that names keys that nobody has sent is refused, however many it says they are") {
+  shard_bench bench(strategy::async, 1);
+  for (const auto count :
+       {std::uint64_t{1}, std::uint64_t{1} << 30, std::uint64_t{1} << 61, ~std::uint64_t{0}})
+    CHECK(bench.pull_named({5}, {99, count}, false).failure().code == errc::unknown_keys);
+}
+
 TEST_CASE("under bsp a push brings its keys") {
   shard_bench bench(strategy::bsp, 1);
   mesh::draft<schema::Push> draft;
