@@ -21,6 +21,13 @@ void run(env::thread_team& team, env::stage stage) {
   team.run(std::array{std::move(stage)});
 }
 
+/// By a clock and not by sleeping.
+void run_for(std::chrono::milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+}
+
 } // namespace
 
 TEST_CASE("each piece is done once, and those of a stage when all before it are done") {
@@ -63,6 +70,27 @@ TEST_CASE("the threads of a team work side by side, the first of them the caller
   CHECK(ids[1] != ids[2]);
 }
 
+TEST_CASE("no stage begins before the last piece of the one before is done") {
+  const auto team = made(env::make_thread_team(2));
+  std::atomic<bool> begun{false};
+  bool ended = false;
+  bool seen = false;
+  const std::array<env::stage, 2> stages{{{2,
+                                           [&](unsigned thread, std::uint32_t) {
+                                             if (thread == 0) {
+                                               while (!begun.load())
+                                                 std::this_thread::yield();
+                                               return;
+                                             }
+                                             begun = true;
+                                             run_for(std::chrono::milliseconds(2));
+                                             ended = true;
+                                           }},
+                                          {1, [&](unsigned, std::uint32_t) { seen = ended; }}}};
+  team->run(stages);
+  CHECK(seen);
+}
+
 TEST_CASE("a thread that is done with its share helps with those of others") {
   const auto team = made(env::make_thread_team(2));
   std::atomic<unsigned> done{0};
@@ -90,10 +118,7 @@ TEST_CASE("a sequential team goes through each thread's share in its name") {
 TEST_CASE("a team that slept between rounds wakes for the next") {
   const auto team = made(env::make_thread_team(2));
   for (int round = 0; round < 5; ++round) {
-    // Longer than the team spins, by a clock and not by sleeping.
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
-    while (std::chrono::steady_clock::now() < until)
-      std::this_thread::yield();
+    run_for(std::chrono::milliseconds(2)); // longer than the team spins
     std::atomic<unsigned> here{0};
     run(*team, {2, [&](unsigned, std::uint32_t) {
                   ++here;
