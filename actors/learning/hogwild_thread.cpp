@@ -148,20 +148,30 @@ void hogwild_thread::descend(const hogwild_pass& pass, const RowOf& row_of, std:
 
   for (c = 0; c < classes; ++c)
     own_[c] -= z[c];
-  // Rows that are asked for one by one, between the additions, do not wait for each other. An own
-  // row is asked for from nobody.
-  const auto entries = std::max(x.entries, ahead.entries);
-  for (std::size_t entry = 0; entry < entries; ++entry) {
-    if (entry < ahead.entries) {
-      const auto* const row = row_of(ahead.rows[entry]);
-      for (c = 0; c < classes; c += floats_per_line)
-        fetch_for_write(row + c);
-    }
-    if (entry >= x.entries || x.values[entry] == 0) continue;
+  // Inlined in both loops: a call costs as much as what is done.
+  const auto ask_for = [&](std::size_t entry) __attribute__((always_inline)) {
+    const auto* const row = row_of(ahead.rows[entry]); // an own row is asked for from nobody
+    fetch_for_write(row);
+    for (std::size_t beyond = floats_per_line; beyond < classes; beyond += floats_per_line)
+      fetch_for_write(row + beyond);
+  };
+  const auto change = [&](std::size_t entry) __attribute__((always_inline)) {
+    const auto value = x.values[entry];
+    if (value == 0) return;
     auto* const row = row_of(x.rows[entry]);
-    for (c = 0; c < classes; ++c)
-      add(row[c], -x.values[entry] * z[c]);
+    for (std::size_t at = 0; at < classes; ++at)
+      add(row[at], -value * z[at]);
+  };
+  // Rows that are asked for one by one, between the additions, do not wait for each other.
+  const auto both = std::min(x.entries, ahead.entries);
+  for (std::size_t entry = 0; entry < both; ++entry) {
+    ask_for(entry);
+    change(entry);
   }
+  for (auto entry = both; entry < ahead.entries; ++entry)
+    ask_for(entry);
+  for (auto entry = both; entry < x.entries; ++entry)
+    change(entry);
 }
 
 } // namespace gradmesh::learning
