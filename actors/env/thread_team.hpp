@@ -1,14 +1,24 @@
 #pragma once
 
 /// Threads that work together on one thing: what a step of a worker is computed by when
-/// `job.threads` is above 1. No actor ever sees them; whoever calls `run` waits for all.
+/// `job.threads` is above 1. No actor ever sees them; whoever calls `run` waits until all is done.
 
 #include "actors/error.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
 namespace gradmesh::env {
+
+/// Pieces of work that may be done side by side, in any order.
+struct stage {
+  std::uint32_t pieces = 0;
+  /// `thread` is below the team's size, and at work on one piece at a time; `piece` is below
+  /// `pieces`. Does not throw.
+  std::function<void(unsigned thread, std::uint32_t piece)> work;
+};
 
 class thread_team {
 public:
@@ -16,10 +26,13 @@ public:
 
   virtual unsigned size() const = 0;
 
-  /// Calls `part(0)` to `part(size() - 1)`, each once, part 0 on the caller's thread, and returns
-  /// when all have returned; what they wrote is seen by the caller, and by the parts of the next
-  /// call. `part` does not throw. One thread calls at a time.
-  virtual void run(const std::function<void(unsigned)>& part) = 0;
+  /// Does every piece once, and those of a stage when all before it are done; returns when all are.
+  /// Each piece sees what the stages before have written, the caller what all have. A thread goes
+  /// through its share of a stage in order, then helps with those of others; thread 0 is the
+  /// caller. Nobody waits for a thread that has not begun: one that wakes late joins where the
+  /// others are, or finds nothing to do.
+  /// One caller at a time.
+  virtual void run(std::span<const stage> stages) = 0;
 };
 
 using team_maker = std::function<result<std::unique_ptr<thread_team>>(unsigned size)>;
@@ -29,8 +42,8 @@ using team_maker = std::function<result<std::unique_ptr<thread_team>>(unsigned s
 /// system gives no more threads.
 result<std::unique_ptr<thread_team>> make_thread_team(unsigned size);
 
-/// No threads: part 0 runs to its end, then part 1, and so on. The same bits every time, which is
-/// what tests in virtual time want.
+/// No threads: the caller does the pieces in order, those of each thread's share in its name. The
+/// same bits every time, which is what tests in virtual time want.
 result<std::unique_ptr<thread_team>> make_sequential_team(unsigned size);
 
 } // namespace gradmesh::env

@@ -20,15 +20,17 @@ constexpr std::size_t hot_one_in = 16;
 constexpr std::size_t hot_rows_max = 64;
 /// Examples of a group; see the header.
 constexpr std::size_t group_max = 64;
-/// Of what is done before the pass.
-constexpr unsigned begin_pieces = 16;
+/// Examples that a thread takes at a time, and looks at before.
+constexpr std::size_t run_examples = 64;
+/// Of what is done to all parameters before and after the pass.
+constexpr std::uint32_t parameter_pieces = 16;
 
 struct range {
   std::size_t first;
   std::size_t last;
 };
 
-range share_of(std::size_t count, unsigned part, unsigned parts) {
+range share_of(std::size_t count, std::uint32_t part, std::uint32_t parts) {
   return {count * part / parts, count * (part + 1) / parts};
 }
 
@@ -37,6 +39,29 @@ std::vector<std::span<float>> spans_of(const gradient_view& all) {
   std::vector<std::span<float>> spans{all.dense};
   spans.insert(spans.end(), all.sparse.begin(), all.sparse.end());
   return spans;
+}
+
+/// A piece of `before` becomes what `now` is.
+void copy_share(const std::vector<std::span<float>>& now,
+                const std::vector<std::span<float>>& before, std::uint32_t piece) {
+  for (std::size_t s = 0; s < now.size(); ++s) {
+    const auto own = share_of(now[s].size(), piece, parameter_pieces);
+    std::copy(now[s].begin() + own.first, now[s].begin() + own.last, before[s].begin() + own.first);
+  }
+}
+
+/// `before` becomes the gradient that a step by `rate` goes from there to `now` by, and the l2 term
+/// besides.
+void take_difference(std::span<const float> now, std::span<float> before, range own, float rate,
+                     float pull) {
+  float* const g = before.data();
+  const float* const w = now.data();
+  if (pull == 0)
+    for (auto i = own.first; i < own.last; ++i)
+      g[i] = (g[i] - w[i]) / rate;
+  else
+    for (auto i = own.first; i < own.last; ++i)
+      g[i] = (g[i] - w[i]) / rate + pull * g[i];
 }
 
 } // namespace
@@ -81,20 +106,21 @@ result<void> hogwild::check(const example_view& batch, const step_plan& plan,
   return check_parameters("gradients", tables_, keys, as_const(gradients));
 }
 
-result<void> hogwild::check_piece(const example_view& batch, const step_plan& plan,
-                                  unsigned piece) const {
-  const auto examples = share_of(batch.size(), piece, begin_pieces);
-  if (examples.first < examples.last)
-    if (auto ok = check_batch(shape_, batch.slice(examples.first, examples.last)); !ok) return ok;
-  const auto rows = share_of(plan.rows.size(), piece, begin_pieces);
-  return check_rows(std::span(plan.rows).subspan(rows.first, rows.last - rows.first),
-                    plan.keys.size());
+result<void> hogwild::check_examples(const example_view& batch, const step_plan& plan,
+                                     std::size_t first, std::size_t last) const {
+  if (auto ok = check_batch(shape_, batch.slice(first, last)); !ok) return ok;
+  if (shape_.kind == layout::dense) return {};
+  const auto front = batch.offsets.front();
+  const auto begin = batch.offsets[first];
+  const auto end = batch.offsets[last];
+  // These examples' offsets may ascend where those of the batch do not; it says what is wrong.
+  if (begin < front || end - front > plan.rows.size()) return check_batch(shape_, batch);
+  return check_rows(std::span(plan.rows).subspan(begin - front, end - begin), plan.keys.size());
 }
 
 float hogwild::find_hot_rows(const example_view& batch, const step_plan& plan) {
   hot_rows_.clear();
   float square = 1;
-  if (plan.rows.empty()) return square;
   const auto sampled = std::min(batch.size(), sample_examples);
   const auto entries = batch.offsets[sampled] - batch.offsets.front();
   uses_.assign(plan.keys.size(), 0);
@@ -116,8 +142,11 @@ std::size_t hogwild::group_of(float step, float square) const {
   return most >= group_max ? group_max : std::max<std::size_t>(1, static_cast<std::size_t>(most));
 }
 
-hogwild_pass hogwild::pass_over(const example_view& batch, const step_plan& plan,
-                                const gradient_view& parameters, float step) {
+result<hogwild_pass> hogwild::pass_over(const example_view& batch, const step_plan& plan,
+                                        const gradient_view& parameters, float step) {
+  // What is looked at to find hot rows.
+  const auto sampled = std::min(batch.size(), sample_examples);
+  if (auto ok = check_examples(batch, plan, 0, sampled); !ok) return ok.failure();
   hogwild_pass pass;
   pass.step = step;
   pass.labels = batch.labels;
@@ -150,48 +179,53 @@ result<step_metrics> hogwild::descend(const example_view& batch, const step_plan
   if (auto ok = check(batch, plan, parameters, gradients); !ok) return ok.failure();
   const auto now = spans_of(parameters);
   const auto before = spans_of(gradients); // until they become the gradients
-  const auto parts = team_->size();
-  std::array<result<void>, begin_pieces> checked;
-  std::atomic<unsigned> next_piece{0};
-  // Taken piece by piece: the threads that sleep come when part of it is done.
-  team_->run([&](unsigned) {
-    for (auto piece = next_piece++; piece < begin_pieces; piece = next_piece++) {
-      checked[piece] = check_piece(batch, plan, piece);
-      for (std::size_t s = 0; s < now.size(); ++s) {
-        const auto own = share_of(now[s].size(), piece, begin_pieces);
-        std::copy(now[s].begin() + own.first, now[s].begin() + own.last,
-                  before[s].begin() + own.first);
-      }
-    }
-  });
-  for (const auto& ok : checked)
-    if (!ok) return ok.failure();
+  hogwild_pass pass;
+  bool is_ready = false;
+  std::vector<error> failures(team_->size()); // by thread
+  for (auto& thread : threads_)
+    thread.begin();
 
-  std::vector<gpu::batch_metrics> sums(parts);
-  if (batch.size() > 0) {
-    const auto pass = pass_over(batch, plan, parameters, rate * scale);
-    std::atomic<std::size_t> next{0};
-    team_->run([&](unsigned part) { sums[part] = threads_[part].work(pass, next); });
-  }
-
+  const auto begin = [&](unsigned thread, std::uint32_t piece) {
+    if (piece < parameter_pieces) return copy_share(now, before, piece);
+    if (batch.size() == 0) return;
+    auto ready = pass_over(batch, plan, parameters, rate * scale);
+    is_ready = bool(ready);
+    if (ready)
+      pass = *ready;
+    else
+      failures[thread] = ready.failure();
+  };
+  const auto descend = [&](unsigned thread, std::uint32_t piece) {
+    if (!is_ready) return;
+    const auto first = piece * run_examples;
+    const auto last = std::min(batch.size(), first + run_examples);
+    const auto seen = std::min(batch.size(), last + hogwild_thread::examples_ahead);
+    if (auto ok = check_examples(batch, plan, first, seen); !ok)
+      failures[thread] = ok.failure();
+    else
+      threads_[thread].work(pass, first, last, seen);
+  };
   // The bias is not pulled towards zero: it stands last among the dense parameters.
   const float pull = l2_ * scale * static_cast<float>(batch.size());
-  const auto dense_weights = now[0].size() - shape_.classes;
-  team_->run([&](unsigned part) {
+  const auto pulled_dense = now[0].size() - shape_.classes;
+  const auto end = [&](unsigned, std::uint32_t piece) {
     for (std::size_t s = 0; s < now.size(); ++s) {
-      const auto own = share_of(now[s].size(), part, parts);
-      const auto pulled = s == 0 ? std::clamp(dense_weights, own.first, own.last) : own.last;
-      float* const g = before[s].data();
-      const float* const w = now[s].data();
-      for (auto i = own.first; i < pulled; ++i)
-        g[i] = (g[i] - w[i]) / rate + pull * g[i];
-      for (auto i = pulled; i < own.last; ++i)
-        g[i] = (g[i] - w[i]) / rate;
+      const auto own = share_of(now[s].size(), piece, parameter_pieces);
+      const auto pulled = s == 0 ? std::clamp(pulled_dense, own.first, own.last) : own.last;
+      take_difference(now[s], before[s], {own.first, pulled}, rate, pull);
+      take_difference(now[s], before[s], {pulled, own.last}, rate, 0);
     }
-  });
+  };
+  const auto runs = static_cast<std::uint32_t>((batch.size() + run_examples - 1) / run_examples);
+  const std::array<env::stage, 3> stages{
+      {{parameter_pieces + 1, begin}, {runs, descend}, {parameter_pieces, end}}};
+  team_->run(stages);
+
+  for (const auto& failure : failures)
+    if (failure) return failure;
   step_metrics metrics{0, 0, batch.size()};
-  for (const auto& sum : sums)
-    metrics += {sum.loss_sum, sum.correct, 0};
+  for (const auto& thread : threads_)
+    metrics += {thread.metrics().loss_sum, thread.metrics().correct, 0};
   return metrics;
 }
 

@@ -41,7 +41,7 @@ public:
 
   /// Like model::forward_backward, but `parameters` are changed to `w after`, and `gradients` is
   /// the g above. rate: that of the servers, above 0. The metrics are those of each example just
-  /// before its own step.
+  /// before its own step. After an error the parameters and gradients are of no use.
   result<step_metrics> descend(const example_view& batch, const step_plan& plan,
                                const gradient_view& parameters, float scale, float rate,
                                const gradient_view& gradients);
@@ -52,9 +52,11 @@ private:
 
   result<void> check(const example_view& batch, const step_plan& plan,
                      const gradient_view& parameters, const gradient_view& gradients) const;
-  result<void> check_piece(const example_view& batch, const step_plan& plan, unsigned piece) const;
-  hogwild_pass pass_over(const example_view& batch, const step_plan& plan,
-                         const gradient_view& parameters, float step);
+  /// The examples [first, last), and their rows in the plan.
+  result<void> check_examples(const example_view& batch, const step_plan& plan, std::size_t first,
+                              std::size_t last) const;
+  result<hogwild_pass> pass_over(const example_view& batch, const step_plan& plan,
+                                 const gradient_view& parameters, float step);
   /// Returns the largest square of a value that many examples share; 1 is the bias.
   float find_hot_rows(const example_view& batch, const step_plan& plan);
   std::size_t group_of(float step, float square) const;

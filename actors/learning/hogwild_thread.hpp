@@ -1,7 +1,7 @@
 #pragma once
 
-/// What one thread of a HOGWILD! pass does (see hogwild.hpp): takes groups of examples until none
-/// is left, and changes the shared parameters after each example.
+/// What one thread of a HOGWILD! pass does (see hogwild.hpp): goes through runs of examples, and
+/// changes the shared parameters after each example.
 ///
 /// Every access to them is a relaxed load or store by std::atomic_ref. Two threads that add to the
 /// same float at the same time may lose one of the additions, as Niu et al. have it; where a
@@ -42,31 +42,38 @@ struct hogwild_pass {
 
 class alignas(64) hogwild_thread {
 public:
-  /// `next`: the first example that nobody has taken.
-  gpu::batch_metrics work(const hogwild_pass& pass, std::atomic<std::size_t>& next);
+  /// How far ahead rows are asked for: far enough for a line to come from the other core.
+  static constexpr std::size_t examples_ahead = 3;
 
-  /// An entry of an example: its row, shared or an own copy.
-  struct term {
-    float* row;
-    float value;
+  /// To be called before the first `work` of a pass.
+  void begin();
+  /// Goes through the examples [first, last), and asks for rows of those before `seen`, which most
+  /// often are what it does next.
+  void work(const hogwild_pass& pass, std::size_t first, std::size_t last, std::size_t seen);
+  /// Over the examples since `begin`.
+  const gpu::batch_metrics& metrics() const { return metrics_; }
+
+  struct example {
+    const std::uint32_t* rows = nullptr;
+    const float* values = nullptr;
+    std::size_t entries = 0;
   };
 
 private:
-  struct example {
-    const std::uint32_t* rows;
-    const float* values;
-    std::size_t entries;
-  };
   static example example_at(const hogwild_pass& pass, std::size_t i);
-  static void fetch_ahead(const hogwild_pass& pass, std::size_t i);
 
-  void descend(const hogwild_pass& pass, std::size_t i);
-  void resize(const hogwild_pass& pass);
+  template <class RowOf>
+  void go_through(const hogwild_pass& pass, const RowOf& row_of, std::size_t first,
+                  std::size_t last, std::size_t seen);
+  /// One example; asks for the rows of `ahead` in passing.
+  template <class RowOf>
+  void descend(const hogwild_pass& pass, const RowOf& row_of, std::size_t i, const example& ahead);
+  void read(const hogwild_pass& pass);
   /// Adds to the shared bias and hot rows what the own copies have gained, and reads them again.
   void exchange(const hogwild_pass& pass);
 
   gpu::batch_metrics metrics_;
-  std::vector<term> terms_; // of the present example
+  bool has_read_ = false; // what many examples share, in this pass
   std::vector<float> logits_;
   /// The bias, then the hot rows: as this thread has them, and as it read them.
   std::vector<float> own_;

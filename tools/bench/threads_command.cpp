@@ -110,7 +110,9 @@ exit_code threads_command(const std::vector<std::string>& arguments) {
           "SPEEDUP is by the\nhogwild of one thread in the same run, LOSS that of the training set "
           "after the last epoch.\nWith a job file its data, batch size, learning rate and l2 "
           "count; "
-          "without one, made-up data.",
+          "without one, made-up data.\nThe batch of hogwild is not what it learns from, an example "
+          "is: it only says how often it talks to\nthe servers. Each batch costs the threads a "
+          "wake-up; the longer it is, the less that shows.",
       .positional = {"JOB.ini"}};
   add_set_option(options.named);
   options.named.add_options()("threads", po::value<unsigned>()->default_value(2),
@@ -122,8 +124,8 @@ exit_code threads_command(const std::vector<std::string>& arguments) {
       "made up: features")("classes", po::value<unsigned>()->default_value(2), "made up: classes")(
       "entries", po::value<unsigned>()->default_value(10), "made up: entries of an example")(
       "dense", po::bool_switch(), "made up: every example has every feature")(
-      "batch", po::value<unsigned>()->default_value(8192), "made up: examples of a batch")(
-      "step", po::value<float>()->default_value(0.5F),
+      "batch", po::value<unsigned>()->default_value(65'536), "made up: examples of a batch")(
+      "step", po::value<float>()->default_value(0.02F),
       "made up: an example's step, which is the learning rate by the batch size")(
       "output,o", po::value<std::string>()->default_value("table"), "table or json");
   return with_options(std::move(options), arguments, measure);

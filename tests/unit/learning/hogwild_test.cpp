@@ -207,3 +207,28 @@ TEST_CASE("threads are for softmax regression, and look at what they are given")
   beyond.rows.back() = 2;
   CHECK_FALSE(pass(data, beyond));
 }
+
+TEST_CASE("offsets that leave the batch at the end of what a thread looks at are refused") {
+  // The batch is the first half of the examples, so there are entries behind its own.
+  const auto data = testing::random_sparse(seed, 1400, 20, 3, 4, false);
+  const auto softmax =
+      hogwild::make({.kind = "softmax", .hidden = {}, .l2 = 0}, data.shape, threads(2));
+  REQUIRE(softmax);
+  for (const std::size_t place : {64, 576, 578, 579, 580, 699}) {
+    CAPTURE(place);
+    for (const auto offset : {data.offsets.back(), data.offsets[1]}) {
+      auto torn = data;
+      torn.offsets[place] = offset;
+      const auto batch = torn.view().slice(0, 700);
+      const step_plan plan{{0, 1}, std::vector<std::uint32_t>(data.offsets[700], 1)};
+      std::vector<float> dense(3);
+      std::vector<float> rows(6);
+      std::vector<float> gradients(3);
+      std::vector<float> row_gradients(6);
+      const auto refused =
+          (*softmax)->descend(batch, plan, {dense, {rows}}, 1, 1, {gradients, {row_gradients}});
+      REQUIRE_FALSE(refused);
+      CHECK(refused.failure().text.find("do not ascend") != std::string::npos);
+    }
+  }
+}
