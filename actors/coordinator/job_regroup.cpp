@@ -68,6 +68,7 @@ void job_run::begin_again(const std::string& reason, env::time_point now) {
     (void)context_->router->send(place.where, service_, end);
   enter(phase::WAITING, now);
   ++plan_.revision; // whoever has heard of the former beginning forgets it
+  restore_.reset();
   reason_ = reason;
   wait_until_ = now + std::max<std::chrono::seconds>(request_.wait, plan_.config.job.wait);
   context_->log(env::severity::warning,
@@ -161,6 +162,8 @@ bool job_run::settle_layout(const error& why, const std::string& node, env::time
   if (changed) plan_.layout = keeper_->layout();
   if (keeper_->lost().empty()) return true;
   const auto shard = keeper_->lost().front();
+  if (go_back({why.code, "shard " + std::to_string(shard) + " is lost: " + why.text}, node, now))
+    return false;
   fail({why.code, "shard " + std::to_string(shard) + " is lost: " + why.text +
                       ", and no other server has a copy of it that is whole" +
                       (plan_.config.job.replication == 1 ? " (job.replication = 1)" : "")},
@@ -255,18 +258,20 @@ void job_run::set_progress() {
   plan_.done = {};
   plan_.first_step =
       std::min(plan_.sums_steps() ? lowest : done->below() / plan_.pieces, plan_.steps);
-  auto examples = job::examples_before(plan_, plan_.first_step);
-  if (!plan_.by_rank()) {
-    plan_.done = *done;
-    const auto mark = plan_.first_step * plan_.pieces;
-    for (const auto& [first, last] : done->runs())
-      for (auto piece = std::max(first, mark); piece < last; ++piece)
-        examples += job::examples_of_piece(plan_, piece);
-  }
-  report_.set_examples_before(examples);
+  if (!plan_.by_rank()) plan_.done = *done;
+  report_done_before();
   if (!change_ || plan_.first_step < *change_->step()) return;
   plan_.config = change_->options();
   change_.reset();
+}
+
+void job_run::report_done_before() {
+  auto examples = job::examples_before(plan_, plan_.first_step);
+  const auto mark = plan_.first_step * plan_.pieces;
+  for (const auto& [first, last] : plan_.done.runs())
+    for (auto piece = std::max(first, mark); piece < last; ++piece)
+      examples += job::examples_of_piece(plan_, piece);
+  report_.set_examples_before(examples);
 }
 
 void job_run::gather_members(env::time_point now) {

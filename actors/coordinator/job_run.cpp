@@ -15,7 +15,7 @@ job_run::job_run(job_request request, node::context_ptr context, mesh::service_i
       members_(members), report_(now), requests_(*context_->router, service),
       wait_until_(now +
                   std::min<std::chrono::seconds>(request_.wait, defaults::coordinator::wait_max)),
-      round_(*context_->router, service) {
+      round_(*context_->router, service), from_(request_.from) {
   plan_.job_id = request_.id;
   plan_.config = request_.config;
 }
@@ -47,6 +47,8 @@ void job_run::enter(phase next, env::time_point now) {
 }
 
 void job_run::finish(phase last, env::time_point now) {
+  if (checkpoint_) checkpoint_->job_is_over(now);
+  restore_.reset();
   const auto text = report_.text;
   enter(last, now);
   report_.text = text;
@@ -129,6 +131,7 @@ void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_poin
 
 void job_run::on_tick(env::time_point now) {
   if (ended()) return;
+  if (checkpoint_) checkpoint_->on_tick(plan_, is_training(), now);
   if (phase_ == phase::WAITING) return wait_for_members(now);
   // What a shard sends of the model is large, and another copy of it helps nobody.
   requests_.repeat(now, phase_ == phase::SAVING ? plan_.config.job.request_timeout / 4
@@ -143,7 +146,9 @@ void job_run::on_tick(env::time_point now) {
 void job_run::check_deadline(env::time_point now) {
   // Loading takes as long as the data does, and workers report for themselves in training and
   // evaluation; lost members are noticed by membership.
-  const bool patient = regrouping_ == regrouping::members || regrouping_ == regrouping::data;
+  // So does reading a checkpoint.
+  const bool patient = regrouping_ == regrouping::members || regrouping_ == regrouping::data ||
+                       (restore_ && (!opened_ || restore_->waits_for_disk()));
   const bool timed =
       (phase_ == phase::PREPARING && !patient) || phase_ == phase::SAVING || starting_;
   if (ended() || !timed || now <= wait_until_) return;
@@ -161,7 +166,9 @@ void job_run::wait_for_members(env::time_point now) {
   plan_.data_servers = plan_.partitioned() ? own_data_of(plan_.workers)
                                            : members_.services(mesh::service_kind::data_server);
   std::string missing;
+  const bool any = regather_until_ && now > *regather_until_;
   const auto need = [&](const char* what, std::size_t have, std::size_t wanted) {
+    if (any) wanted = 1;
     if (have < wanted)
       missing += (missing.empty() ? "" : ", ") + std::to_string(wanted - have) + " more " + what;
   };
@@ -265,7 +272,7 @@ void job_run::prepare(env::time_point now) {
   report_.set_examples_total(whole_epochs * train +
                              plan_.steps % plan_.steps_per_epoch * job.batch_size);
   resume_ = phase::TRAINING;
-  ask_by_plan(now);
+  ask_from_beginning(now);
 }
 
 void job_run::ask_by_plan(env::time_point now) {
@@ -288,6 +295,8 @@ result<void> job_run::on_ready(const message<schema::PlanReady>& ready, env::tim
 }
 
 void job_run::resume(env::time_point now) {
+  if (restores(now)) return;
+  make_checkpoints(now);
   regrouping_ = regrouping::no;
   begun_ = true;
   plan_.begins = false;
@@ -297,6 +306,7 @@ void job_run::resume(env::time_point now) {
     start_phase(phase::TRAINING, now);
   else
     after_training(now);
+  if (!notice_.empty()) report_.text = std::exchange(notice_, {});
 }
 
 // --- training and evaluating --------------------------------------------------------------------
