@@ -112,13 +112,13 @@ exit_code verify(const std::vector<std::string>& arguments) {
 }
 
 std::string created_text(schema::CheckpointCreated::Reader done) {
-  return fmt::format("checkpoint {} of job {} at step {} of {} in {}: {}, of which {} were written, "
-                     "in {:.2f} s; pushes waited {:.0f} ms\n",
-                     done.getNumber(), done.getJobId(), done.getStep(), done.getSteps(),
-                     mesh::text(done.getFolder()),
-                     short_bytes(static_cast<double>(done.getBytes())),
-                     short_bytes(static_cast<double>(done.getWrittenBytes())), done.getSeconds(),
-                     done.getHeldSeconds() * 1000);
+  return fmt::format(
+      "checkpoint {} of job {} at step {} of {} in {}: {}, of which {} were written, "
+      "in {:.2f} s; pushes waited {:.0f} ms\n",
+      done.getNumber(), done.getJobId(), done.getStep(), done.getSteps(),
+      mesh::text(done.getFolder()), short_bytes(static_cast<double>(done.getBytes())),
+      short_bytes(static_cast<double>(done.getWrittenBytes())), done.getSeconds(),
+      done.getHeldSeconds() * 1000);
 }
 
 exit_code create(const std::vector<std::string>& arguments) {

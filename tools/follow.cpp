@@ -38,8 +38,7 @@ void add_members_options(po::options_description& options) {
 }
 
 void add_resume_option(po::options_description& options) {
-  options.add_options()("resume",
-                        po::value<std::string>()->default_value("")->value_name("FOLDER"),
+  options.add_options()("resume", po::value<std::string>()->default_value("")->value_name("FOLDER"),
                         "go on from the newest whole checkpoint in FOLDER, on the coordinator's "
                         "machine");
 }

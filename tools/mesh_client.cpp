@@ -125,8 +125,7 @@ result<void> mesh_client::on_frame(const mesh::frame_ptr& f) {
 }
 
 result<mesh::frame_ptr> mesh_client::answer_to(const result<mesh::sent_message>& request,
-                                               const char* what,
-                                               std::chrono::milliseconds limit) {
+                                               const char* what, std::chrono::milliseconds limit) {
   if (!request) return request.failure();
   std::unique_lock lock(mutex_);
   mesh::frame_ptr answer;

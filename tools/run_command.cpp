@@ -68,8 +68,8 @@ exit_code run_command(const std::vector<std::string>& arguments) {
       std::cerr << to_string(loaded.diagnostics);
       return exit_invalid_config;
     }
-    return run(*loaded.value, values["in-process"].as<bool>(),
-               values["resume"].as<std::string>(), *follow);
+    return run(*loaded.value, values["in-process"].as<bool>(), values["resume"].as<std::string>(),
+               *follow);
   });
 }
 

@@ -4,12 +4,12 @@
 /// thread of its own: the coordinator has to answer heartbeats while gigabytes are compared with
 /// their checksums.
 ///
-/// Messages: checkpoint_open, then checkpoint_fetch for each chunk, from one sender, who bounds what
-/// is on its way by asking for few at a time. What comes of them is told to a listener.
+/// Messages: checkpoint_open, then checkpoint_fetch for each chunk, from one sender, who bounds
+/// what is on its way by asking for few at a time. What comes of them is told to a listener.
 ///
 /// Failure: a checkpoint that is damaged, of another model or of a newer format is passed over for
-/// the one before; none is left, or one that was named: `checkpoint_unreadable`. A chunk that cannot
-/// be read any more is the same.
+/// the one before; none is left, or one that was named: `checkpoint_unreadable`. A chunk that
+/// cannot be read any more is the same.
 
 #include "actors/actors.hpp"
 #include "actors/env/disk.hpp"

@@ -21,25 +21,22 @@ checkpoint_makers make_checkpoint_actors(coordinator_actor::pointer coordinator,
                         std::uint64_t job_id, std::uint64_t source,
                         checkpoint::checkpoint_news news) {
     if (const auto alive = caf::actor_cast<coordinator_actor>(to))
-      caf::anon_send(
-          alive, checkpoint_told{job_id, source,
-                                 std::make_shared<const checkpoint::checkpoint_news>(
-                                     std::move(news))});
+      caf::anon_send(alive, checkpoint_told{job_id, source,
+                                            std::make_shared<const checkpoint::checkpoint_news>(
+                                                std::move(news))});
   };
   checkpoint_makers makers;
   makers.writer = [=, &system](std::uint64_t job_id, checkpoint::checkpoint_settings settings) {
-    return node::spawn(system, place, checkpoint::checkpoint_writing, disk, log, settings,
-                       checkpoint::checkpoint_listener(
-                           [=](const checkpoint::checkpoint_event& event) {
-                             tell(job_id, 0, {event});
-                           }));
+    return node::spawn(
+        system, place, checkpoint::checkpoint_writing, disk, log, settings,
+        checkpoint::checkpoint_listener(
+            [=](const checkpoint::checkpoint_event& event) { tell(job_id, 0, {event}); }));
   };
   makers.reader = [=, &system](std::uint64_t job_id, std::uint64_t source) {
-    return node::spawn(
-        system, place, checkpoint::checkpoint_reading, disk,
-        checkpoint::reading_listener([=](const checkpoint::reading_event& event) {
-          tell(job_id, source, {event});
-        }));
+    return node::spawn(system, place, checkpoint::checkpoint_reading, disk,
+                       checkpoint::reading_listener([=](const checkpoint::reading_event& event) {
+                         tell(job_id, source, {event});
+                       }));
   };
   return makers;
 }

@@ -21,8 +21,7 @@ job_checkpoint::job_checkpoint(node::context_ptr context, mesh::service_id self,
 // --- asked for ----------------------------------------------------------------------------------
 
 result<void> job_checkpoint::create(const message<schema::CreateCheckpoint>& request,
-                                    const job::job_plan& plan, bool training,
-                                    env::time_point now) {
+                                    const job::job_plan& plan, bool training, env::time_point now) {
   if (stage_ != stage::none)
     return error{errc::retry_later,
                  fmt::format("a checkpoint of job {} is being written since {:.1f} s; ask again "
@@ -43,13 +42,12 @@ void job_checkpoint::on_tick(const job::job_plan& plan, bool training, env::time
     return;
   }
   if (stage_ == stage::writing) return; // the shards have done their part
-  if (plan.layout.number != layout_ || plan.revision != revision_)
-    return begin_again(now);
+  if (plan.layout.number != layout_ || plan.revision != revision_) return begin_again(now);
   if (now - advanced_at_ > plan.config.job.request_timeout)
-    return give_up({errc::timed_out,
-                    fmt::format("nothing came of it for {} s (job.request_timeout)",
-                                plan.config.job.request_timeout.count())},
-                   now);
+    return give_up(
+        {errc::timed_out, fmt::format("nothing came of it for {} s (job.request_timeout)",
+                                      plan.config.job.request_timeout.count())},
+        now);
   if (now - sent_at_ < defaults::coordinator::checkpoint_repeat) return;
   send_stage(now);
   ask_again(plan);
@@ -105,10 +103,10 @@ result<void> job_checkpoint::on_held(const message<schema::PushesHeld>& held,
   for (const auto entry : in.getShards()) {
     const auto shard = entry.getShard();
     if (shard >= plan.layout.size() || plan.layout.primary(shard).where != held.sender())
-      return error{errc::malformed_message, fmt::format("node {} holds shard {}, which is not its "
-                                                        "own",
-                                                        mesh::short_name(held.sender().node),
-                                                        shard)};
+      return error{errc::malformed_message,
+                   fmt::format("node {} holds shard {}, which is not its "
+                               "own",
+                               mesh::short_name(held.sender().node), shard)};
     auto begun = job::decode(entry.getDone());
     if (!begun) return begun.failure();
     held_[shard] = *std::move(begun);
@@ -123,7 +121,8 @@ void job_checkpoint::cut(const job::job_plan& plan, env::time_point now) {
   for (const auto& [shard, begun] : held_)
     for (const auto& [first, last] : begun.runs())
       cut_.add({first, last});
-  // Workers that come back may be others, with other parts of a step: so it is all or nothing of it.
+  // Workers that come back may be others, with other parts of a step: so it is all or nothing of
+  // it.
   if (plan.by_rank() && !cut_.runs().empty()) {
     const auto last = cut_.runs().rbegin()->second;
     cut_ = job::piece_set((last + plan.pieces - 1) / plan.pieces * plan.pieces);
@@ -171,8 +170,7 @@ void job_checkpoint::hand_over(const job::job_plan& plan) {
   summary->model = identity_of(plan);
   summary->step = step_;
   summary->steps = steps_;
-  summary->progress =
-      encode({config::dump_job(plan.config), cut_, plan.pieces, plan.examples});
+  summary->progress = encode({config::dump_job(plan.config), cut_, plan.pieces, plan.examples});
   caf::anon_send(writer_, checkpoint_end{ticket_, std::move(summary),
                                          static_cast<std::uint32_t>(plan.layout.size())});
   stage_ = stage::writing;
@@ -224,11 +222,12 @@ void job_checkpoint::finish(const checkpoint::checkpoint_done& done, env::time_p
   figures_.at = now;
   figures_.last_failure.clear();
   const auto seconds = env::seconds_between(began_, now);
-  context_->log(env::severity::info,
-                fmt::format("checkpoint {} at step {} of {}: {} bytes, {} written, {:.3f} s, pushes "
-                            "waited {:.3f} s",
-                            done.number, step_, steps_, done.size.bytes, done.size.own_bytes,
-                            seconds, held_seconds_));
+  context_->log(
+      env::severity::info,
+      fmt::format("checkpoint {} at step {} of {}: {} bytes, {} written, {:.3f} s, pushes "
+                  "waited {:.3f} s",
+                  done.number, step_, steps_, done.size.bytes, done.size.own_bytes, seconds,
+                  held_seconds_));
   for (const auto& request : std::exchange(asked_, {})) {
     mesh::draft<schema::CheckpointCreated> created;
     created->setJobId(job_id_);

@@ -65,9 +65,9 @@ result<void> job_restore::on_chunk(const checkpoint::chunk_read& read, const job
     return error{errc::malformed_data, "a checkpoint has rows of a partition that the job lacks"};
   for (std::uint32_t shard = 0; shard < plan.layout.size(); ++shard) {
     const auto own = map->dense_of_shard(shard);
-    const bool meets = scope->partition ? map->owner(*scope->partition) == shard
-                                        : scope->dense.first < own.last &&
-                                              own.first < scope->dense.last;
+    const bool meets = scope->partition
+                           ? map->owner(*scope->partition) == shard
+                           : scope->dense.first < own.last && own.first < scope->dense.last;
     if (meets) ask(plan, shard, {read.bytes, bytes}, false, requests, now);
   }
   return {};

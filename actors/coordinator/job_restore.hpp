@@ -4,7 +4,8 @@
 /// sends each chunk to the replicas that have something of it, whatever number of shards wrote it.
 /// Plain code but for its messages to the reader.
 ///
-/// Failure: an error that ends the job. A member that is lost begins the job again, and with it this.
+/// Failure: an error that ends the job. A member that is lost begins the job again, and with it
+/// this.
 ///
 /// Memory: a few chunks (defaults::coordinator::restored_at_once).
 
@@ -31,7 +32,8 @@ public:
 
   /// Looks for the checkpoint that the plan's job can go on from.
   void open(const restore_source& from, const job::job_plan& plan) const;
-  /// It was found: the plan begins with its cut. Errors: `refused` for other data, those of decoding.
+  /// It was found: the plan begins with its cut. Errors: `refused` for other data, those of
+  /// decoding.
   result<void> on_opened(const checkpoint::checkpoint_opened& opened, job::job_plan& plan);
   const store::good_checkpoint& opened() const { return *checkpoint_; }
 
@@ -51,8 +53,8 @@ private:
   const checkpoint_reader_actor reader_;
   std::shared_ptr<const store::good_checkpoint> checkpoint_;
   std::uint64_t chunks_ = 0;
-  std::uint64_t next_ = 0;    // chunk to be fetched
-  std::size_t fetching_ = 0;  // and not come yet
+  std::uint64_t next_ = 0;   // chunk to be fetched
+  std::size_t fetching_ = 0; // and not come yet
   bool last_sent_ = false;
 };
 

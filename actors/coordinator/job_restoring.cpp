@@ -20,7 +20,8 @@ void job_run::make_checkpoints(env::time_point now) {
   if (checkpoint_ || settings.folder.empty()) return;
   checkpoint_.emplace(
       context_, service_,
-      request_.checkpoints.writer(request_.id, {settings.folder, settings.keep, {}}), settings, now);
+      request_.checkpoints.writer(request_.id, {settings.folder, settings.keep, {}}), settings,
+      now);
 }
 
 result<void> job_run::create_checkpoint(const message<schema::CreateCheckpoint>& request,
@@ -34,8 +35,7 @@ result<void> job_run::create_checkpoint(const message<schema::CreateCheckpoint>&
   return checkpoint_->create(request, plan_, is_training(), now);
 }
 
-result<void> job_run::on_pushes_held(const message<schema::PushesHeld>& held,
-                                     env::time_point now) {
+result<void> job_run::on_pushes_held(const message<schema::PushesHeld>& held, env::time_point now) {
   return checkpoint_ ? checkpoint_->on_held(held, plan_, now) : result<void>();
 }
 
@@ -76,7 +76,8 @@ void job_run::on_reading(const checkpoint::reading_event& event, env::time_point
     return fail(bad->why, context_->node_name, now);
   if (const auto* opened = std::get_if<checkpoint::checkpoint_opened>(&event))
     return on_opened(*opened, now);
-  if (auto sent = restore_->on_chunk(std::get<checkpoint::chunk_read>(event), plan_, requests_, now);
+  if (auto sent =
+          restore_->on_chunk(std::get<checkpoint::chunk_read>(event), plan_, requests_, now);
       !sent)
     return fail(sent.failure(), context_->node_name, now);
   if (requests_.empty()) resume(now);
@@ -141,6 +142,7 @@ bool job_run::go_back(const error& why, const std::string& node, env::time_point
   auto fresh = job::job_plan();
   fresh.job_id = plan_.job_id;
   fresh.config = plan_.config;
+  fresh.revision = plan_.revision; // counts on, so that the former plan is known as such
   plan_ = std::move(fresh);
   return true;
 }

@@ -186,8 +186,8 @@ private:
   env::time_point arrivals_since_{};           // unchanged
   std::set<mesh::node_uuid> draining_;
 
-  restore_source from_;               // where the job begins
-  std::uint64_t restores_ = 0;        // readers made
+  restore_source from_;                // where the job begins
+  std::uint64_t restores_ = 0;         // readers made
   std::optional<job_restore> restore_; // while the job is brought there
   bool opened_ = false;                // and the checkpoint is found
   std::string notice_;                 // that followers see when training begins

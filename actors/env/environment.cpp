@@ -19,10 +19,11 @@ environment real_environment(log_sink log, std::string cache_folder) {
           .cache_folder = std::move(cache_folder),
           .place = placement::hosted,
           .lock_folder = lock_folder,
-          .unix_ms = [] {
-            const auto now = std::chrono::system_clock::now().time_since_epoch();
-            return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-          }};
+          .unix_ms =
+              [] {
+                const auto now = std::chrono::system_clock::now().time_since_epoch();
+                return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+              }};
 }
 
 } // namespace gradmesh::env

@@ -210,8 +210,9 @@ result<void> parameter_store::restore_dense_run(std::uint64_t first, std::uint64
                                                 std::span<const float> state) {
   const auto size = map_.dense_size();
   if (first <= size && values.size() <= size - first &&
-      dense_.restore_run(first, steps, values, state,
-                         dense_segments(tables_, rules_.by_table(), {first, first + values.size()})))
+      dense_.restore_run(
+          first, steps, values, state,
+          dense_segments(tables_, rules_.by_table(), {first, first + values.size()})))
     return {};
   return {errc::invalid_argument,
           fmt::format("{} dense values from {} on, with {} floats of state, do not fit the {} of "

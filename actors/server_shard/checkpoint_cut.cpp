@@ -45,8 +45,7 @@ void checkpoint_cut::drop(std::uint64_t number) {
   image_.clear();
 }
 
-bool checkpoint_cut::passes(const message<schema::Push>& push,
-                            std::uint64_t pieces_of_step) const {
+bool checkpoint_cut::passes(const message<schema::Push>& push, std::uint64_t pieces_of_step) const {
   if (!keeps_waiting()) return true;
   for (const auto part : (*push).getParts()) {
     const auto first = part.getStep() * pieces_of_step + part.getFirstPiece();
@@ -59,7 +58,7 @@ bool checkpoint_cut::is_reached(const job::piece_set& done) const {
   return stage_ == stage::cutting && has_all(done, passing_);
 }
 
-void checkpoint_cut::freeze(std::vector<mesh::frame_body> image) {
+void checkpoint_cut::freeze(std::vector<frozen_chunk> image) {
   stage_ = stage::sending;
   passing_ = {};
   image_ = std::move(image);
@@ -83,7 +82,7 @@ void checkpoint_cut::send_more(mesh::router& router) {
     chunk->setNumber(sent_);
     chunk->setLast(sent_ + 1 == image_.size());
     chunk.priority = chunk_priority;
-    chunk.body = image_[sent_];
+    chunk.body = image_[sent_].make();
     // A coordinator that cannot be reached asks again, or the checkpoint ends by its time.
     if (!router.send(ticket_.coordinator, ticket_.self, chunk)) return;
     ++sent_;

@@ -13,6 +13,7 @@
 #include "actors/env/clock.hpp"
 #include "actors/job/piece_set.hpp"
 #include "actors/mesh/router.hpp"
+#include "actors/server_shard/image_chunk.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -59,7 +60,7 @@ public:
   std::vector<message<schema::Push>> take_parked() { return std::exchange(parked_, {}); }
 
   /// The image of the moment; pushes pass again.
-  void freeze(std::vector<mesh::frame_body> image);
+  void freeze(std::vector<frozen_chunk> image);
   /// The coordinator has so many chunks; `again`: and not what was sent beyond.
   void on_taken(std::uint64_t number, std::uint64_t chunks, bool again);
   /// Sends what can be sent.
@@ -74,7 +75,7 @@ private:
   ticket ticket_;
   job::piece_set passing_;
   std::vector<message<schema::Push>> parked_; // in the order in which they came
-  std::vector<mesh::frame_body> image_;       // chunks; empty where they are taken
+  std::vector<frozen_chunk> image_;           // empty where it is taken
   std::uint64_t sent_ = 0;
   std::uint64_t taken_ = 0;
 };

@@ -87,19 +87,8 @@ void add_strategy(image& to, const parameters::parameter_store& store, const str
 }
 
 void add_blocks(image& to, const parameters::parameter_store& store) {
-  for (std::size_t block = 0; block < store.dense_blocks(); ++block) {
-    const auto values = store.dense_block(block).values;
-    const auto rule_state = store.dense_state(block);
-    chunk_writer out(chunk_kind::block);
-    out.add(block);
-    out.add(store.dense_range().first + store.dense_block_range(block).first);
-    out.add(store.dense_steps(block));
-    out.add(values.size());
-    out.add(rule_state.size());
-    out.add(values);
-    out.add(std::span<const float>(rule_state));
-    to.push_back(out.done());
-  }
+  for (std::size_t block = 0; block < store.dense_blocks(); ++block)
+    to.push_back(frozen_chunk(store, block).make());
 }
 
 void add_rows(image& to, const parameters::parameter_store& store) {
@@ -375,11 +364,35 @@ result<void> load_chunk(std::span<const std::byte> bytes, parameters::parameter_
   return malformed(bytes, "is of no kind and version that this program knows");
 }
 
-std::vector<mesh::frame_body> make_cut_image(const parameters::parameter_store& store,
-                                             strategy_state state) {
+frozen_chunk::frozen_chunk(const parameters::parameter_store& store, std::size_t block)
+    : values_(store.dense_block(block)), rule_state_(store.dense_state(block)) {
+  fields_ = {block, store.dense_range().first + store.dense_block_range(block).first,
+             store.dense_steps(block), values_.values.size(), rule_state_.size()};
+}
+
+mesh::frame_body frozen_chunk::make() const {
+  if (made_.owner || fields_.empty()) return made_;
+  chunk_writer out(chunk_kind::block);
+  for (const auto field : fields_)
+    out.add(field);
+  out.add(values_.values);
+  out.add(std::span<const float>(rule_state_));
+  return out.done();
+}
+
+std::vector<frozen_chunk> freeze_cut_image(const parameters::parameter_store& store,
+                                           strategy_state state) {
   state.ledger = {};
   state.previous.forget();
-  return make_image(store, state);
+  image made;
+  add_strategy(made, store, state, true);
+  add_rows(made, store);
+  std::vector<frozen_chunk> chunks;
+  for (auto& chunk : made)
+    chunks.emplace_back(std::move(chunk));
+  for (std::size_t block = 0; block < store.dense_blocks(); ++block)
+    chunks.emplace_back(store, block);
+  return chunks;
 }
 
 result<chunk_scope> scope_of(std::span<const std::byte> bytes) {

@@ -45,10 +45,28 @@ result<void> load_chunk(std::span<const std::byte> bytes, parameters::parameter_
 // What a shard gives to a checkpoint lies in the same chunks, and may come back to shards that are
 // cut otherwise.
 
+/// A chunk of the moment at which it was frozen, put together when it is sent. Dense values are not
+/// copied before: the blocks are copied on write. The state of their rules is, and so are rows.
+class frozen_chunk {
+public:
+  frozen_chunk() = default;
+  explicit frozen_chunk(mesh::frame_body made) : made_(std::move(made)) {}
+  /// A block of the store.
+  frozen_chunk(const parameters::parameter_store& store, std::size_t block);
+
+  mesh::frame_body make() const;
+
+private:
+  mesh::frame_body made_; // without an owner: it is a block
+  std::vector<std::uint64_t> fields_;
+  parameters::shared_floats values_;
+  std::vector<float> rule_state_;
+};
+
 /// The chunks of a shard that has applied a cut of the job and nothing else, so that nothing has to
 /// be said of single pushes or of former versions.
-std::vector<mesh::frame_body> make_cut_image(const parameters::parameter_store& store,
-                                             strategy_state state);
+std::vector<frozen_chunk> freeze_cut_image(const parameters::parameter_store& store,
+                                           strategy_state state);
 
 /// What a chunk is of; neither: of the strategy, which begins with its plan.
 struct chunk_scope {

@@ -217,8 +217,7 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
       mesh::receive<schema::RestoreChunk>(router,
                                           [self](const auto& chunk) -> result<void> {
                                             auto found = self->state.find(chunk);
-                                            return found ? (*found)->take(chunk)
-                                                         : found.failure();
+                                            return found ? (*found)->take(chunk) : found.failure();
                                           }),
       mesh::receive<schema::ExportPartition>(
           router, [self](const auto& request) { return self->state.export_partition(request); }),

@@ -34,7 +34,7 @@ void shard_job::cut(const checkpoint_cut::ticket& asked, job::piece_set pieces) 
 
 void shard_job::advance_cut() {
   if (!cut_.is_reached(strategy_->done())) return;
-  cut_.freeze(make_cut_image(parameters_.store(), strategy_->state()));
+  cut_.freeze(freeze_cut_image(parameters_.store(), strategy_->state()));
   take_parked();
   cut_.send_more(*router_);
 }

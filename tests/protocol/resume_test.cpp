@@ -40,7 +40,8 @@ struct bench {
     for (std::uint32_t i = 0; i < counted_examples; ++i)
       counted += fmt::format("{} {}:1\n", i % 2, i + 1);
     REQUIRE(mesh.disk().write("counted.libsvm", counted));
-    REQUIRE(mesh.disk().write("train.csv", testing::csv_text(testing::random_dense(7, 500, 20, 3))));
+    REQUIRE(
+        mesh.disk().write("train.csv", testing::csv_text(testing::random_dense(7, 500, 20, 3))));
   }
 
   answer create_checkpoint() {
@@ -63,8 +64,8 @@ struct bench {
   }
   /// In the middle of training; the step that it is of.
   std::uint64_t checkpoint_under_way(std::size_t messages) {
-    REQUIRE(mesh.run_until(
-        [&] { return mesh.outcome().phase == schema::JobPhase::TRAINING; }, 1min));
+    REQUIRE(
+        mesh.run_until([&] { return mesh.outcome().phase == schema::JobPhase::TRAINING; }, 1min));
     mesh.handle(messages);
     const auto got = create_checkpoint();
     REQUIRE_MESSAGE(got.created, got.refusal.text);
@@ -204,7 +205,8 @@ TEST_CASE("a job of snapshots goes on in the middle of its epochs") {
   }
 }
 
-TEST_CASE("no push is lost or doubled by a checkpoint, whatever the strategy and the mesh after it") {
+TEST_CASE(
+    "no push is lost or doubled by a checkpoint, whatever the strategy and the mesh after it") {
   for (const std::string strategy : {"async", "ssp", "bounded-delay", "bsp"})
     for (const std::size_t messages : {50, 333, 600}) {
       CAPTURE(strategy);
@@ -251,8 +253,8 @@ TEST_CASE("a damaged checkpoint is passed over for the one before, by name") {
   REQUIRE(b.mesh.disk().write("checkpoints/000002/shard-00001.chunks", *bytes));
   SUBCASE("the newest is asked for") {
     b.mesh.submit("", 10s, {folder, 0});
-    REQUIRE(b.mesh.run_until(
-        [&] { return b.mesh.outcome().phase == schema::JobPhase::TRAINING; }, 1min));
+    REQUIRE(b.mesh.run_until([&] { return b.mesh.outcome().phase == schema::JobPhase::TRAINING; },
+                             1min));
     CHECK(b.mesh.outcome().text.find("checkpoint 000002") != std::string::npos);
     CHECK(b.mesh.outcome().text.find("shard-00001.chunks") != std::string::npos);
     CHECK(b.finish() == undisturbed(job));
@@ -331,14 +333,14 @@ TEST_CASE("a shard that is lost for good takes the job back to its checkpoint") 
   SUBCASE("with one") {
     (void)b.checkpoint_under_way(600);
     b.mesh.cut(b.mesh.node_at(2));
-    REQUIRE(b.mesh.run_until(
-        [&] { return b.mesh.outcome().phase == schema::JobPhase::WAITING; }, 1min));
+    REQUIRE(b.mesh.run_until([&] { return b.mesh.outcome().phase == schema::JobPhase::WAITING; },
+                             1min));
     CHECK(b.mesh.outcome().text.find("goes back") != std::string::npos);
     CHECK(b.finish() == wanted);
   }
   SUBCASE("without one it fails") {
-    REQUIRE(b.mesh.run_until(
-        [&] { return b.mesh.outcome().phase == schema::JobPhase::TRAINING; }, 1min));
+    REQUIRE(b.mesh.run_until([&] { return b.mesh.outcome().phase == schema::JobPhase::TRAINING; },
+                             1min));
     b.mesh.cut(b.mesh.node_at(2));
     CHECK(b.mesh.finish().phase == schema::JobPhase::FAILED);
   }

@@ -249,7 +249,8 @@ TEST_CASE("a run that is killed leaves no process behind") {
   CHECK(testing::all_end(training.nodes, patience));
 }
 
-TEST_CASE("a run that is killed goes on from its checkpoint, in other processes, to the same bits") {
+TEST_CASE(
+    "a run that is killed goes on from its checkpoint, in other processes, to the same bits") {
   const workplace here;
   here.put_job({.epochs = 400});
   process whole(here.run({"-o", "json"}));
