@@ -95,7 +95,7 @@ void job_run::on_opened(const checkpoint::checkpoint_opened& opened, env::time_p
   const auto& manifest = restore_->opened().manifest;
   for (const auto& reason : restore_->opened().passed_over) {
     context_->log(env::severity::warning, "checkpoint: passed over: " + reason);
-    notice_ += (notice_.empty() ? "passed over: " : "; ") + reason;
+    notice_ += (notice_.empty() ? "passed over: " : "; passed over: ") + reason;
   }
   context_->log(env::severity::info,
                 fmt::format("job {} goes on from checkpoint {} in '{}', step {} of {}; {} shards "
@@ -137,6 +137,7 @@ bool job_run::go_back(const error& why, const std::string& node, env::time_point
   regrouping_ = regrouping::no;
   begun_ = false;
   begin_again(reason, now);
+  report_.text = notice_ = reason;
   regather_until_ = now + defaults::coordinator::regather_pause;
   // Nothing of the plan but the options holds any more.
   auto fresh = job::job_plan();
