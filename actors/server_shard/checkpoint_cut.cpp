@@ -83,9 +83,12 @@ void checkpoint_cut::send_more(mesh::router& router) {
     chunk->setLast(sent_ + 1 == image_.size());
     chunk.priority = chunk_priority;
     chunk.body = image_[sent_].make();
+    // Counted before: on one node the answer may come inside the call.
+    const auto before = sent_++;
+    if (router.send(ticket_.coordinator, ticket_.self, chunk)) continue;
     // A coordinator that cannot be reached asks again, or the checkpoint ends by its time.
-    if (!router.send(ticket_.coordinator, ticket_.self, chunk)) return;
-    ++sent_;
+    sent_ = before;
+    return;
   }
 }
 
