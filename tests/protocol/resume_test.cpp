@@ -209,7 +209,7 @@ TEST_CASE("a job of snapshots goes on in the middle of its epochs") {
 TEST_CASE(
     "no push is lost or doubled by a checkpoint, whatever the strategy and the mesh after it") {
   for (const std::string strategy : {"async", "ssp", "bounded-delay", "bsp"})
-    for (const std::size_t messages : {50, 333, 600}) {
+    for (const std::size_t messages : {200, 333, 600}) {
       CAPTURE(strategy);
       CAPTURE(messages);
       const auto job = counting_job(strategy);
