@@ -346,7 +346,6 @@ struct replica_bench {
 
   env::time_point now;
   test_links links;
-  env::time_point now; // what hosts are told
   job::job_plan plan;
   std::map<std::uint8_t, host> hosts;
   std::vector<mesh::frame_ptr> told; // the coordinator
