@@ -79,6 +79,7 @@ struct log_block {
 namespace store {
 struct checkpoint_chunk;
 struct checkpoint_summary;
+struct model_identity;
 } // namespace store
 
 /// What a checkpoint comes to its writer as: begin, chunks, end or drop. `ticket`: from whoever has
@@ -109,6 +110,34 @@ using checkpoint_writer_actor = caf::typed_actor<
     caf::reacts_to<checkpoint_end>,
     // INTERNAL: it is not wanted any more.
     caf::reacts_to<checkpoint_drop>>;
+
+/// Asks for the checkpoint to go on from. `number` 0: the newest that is whole.
+struct checkpoint_open {
+  std::string folder;
+  std::uint64_t number = 0;
+  std::shared_ptr<const store::model_identity> wanted; // null: whatever it is of
+};
+/// Asks for a chunk of it: the so-manieth of all shards in their order.
+struct checkpoint_fetch {
+  std::uint64_t chunk = 0;
+};
+
+/// Reads the chunks of a checkpoint.
+using checkpoint_reader_actor = caf::typed_actor<
+    // INTERNAL: finds it and compares all of it with its checksums.
+    caf::reacts_to<checkpoint_open>,
+    // INTERNAL: reads a chunk.
+    caf::reacts_to<checkpoint_fetch>>;
+
+namespace checkpoint {
+struct checkpoint_news;
+}
+/// INTERNAL to a node: what became of a job's checkpoint on the disk.
+struct checkpoint_told {
+  std::uint64_t job_id = 0;
+  std::uint64_t source = 0; // a reader's number
+  std::shared_ptr<const checkpoint::checkpoint_news> news;
+};
 
 /// Writes the clock log of a shard to the disk.
 using log_writer_actor = caf::typed_actor<
@@ -149,6 +178,11 @@ using server_shard_actor = caf::typed_actor<
     caf::reacts_to<message<schema::SnapshotTaken>>,
     // Answers PartitionContent.
     caf::reacts_to<message<schema::ExportPartition>>,
+    // As a primary: makes the shard's part of a checkpoint; answers PushesHeld, CheckpointChunk.
+    caf::reacts_to<message<schema::CheckpointStage>>,
+    caf::reacts_to<message<schema::CheckpointTaken>>,
+    // Takes in what a checkpoint has of a shard; answers PlanReady.
+    caf::reacts_to<message<schema::RestoreChunk>>,
     // Something it sent was refused.
     caf::reacts_to<message<schema::Refusal>>,
     // Links come and go: what was on its way to a backup is sent again.
@@ -222,6 +256,11 @@ using coordinator_actor = caf::typed_actor<
     caf::reacts_to<message<schema::LayoutTaken>>, caf::reacts_to<message<schema::BackupReport>>,
     // Takes a node out of the running job; answers DrainStarted.
     caf::reacts_to<message<schema::DrainNode>>,
+    // Has a checkpoint of the running job written; answers CheckpointCreated.
+    caf::reacts_to<message<schema::CreateCheckpoint>>,
+    // What shards have for it, and what the disk says.
+    caf::reacts_to<message<schema::PushesHeld>>, caf::reacts_to<message<schema::CheckpointChunk>>,
+    caf::reacts_to<checkpoint_told>,
     // The job cannot go on.
     caf::reacts_to<message<schema::JobFailed>>, caf::reacts_to<message<schema::Refusal>>,
     // Ends the mesh: all members are told, then its own node.
@@ -264,5 +303,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_begin)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_part)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_end)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_drop)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_open)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_fetch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_told)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::answer_primaries)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::resume_replication)

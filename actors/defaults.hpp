@@ -32,6 +32,15 @@ inline constexpr std::chrono::milliseconds first_heartbeat_max{12'000};
 inline constexpr std::chrono::milliseconds repeat_interval{1'000};
 /// A running job takes in workers and data servers that have come when none came for so long.
 inline constexpr std::chrono::milliseconds arrival_pause{1'000};
+/// Between two sendings of what the shards have to do for a checkpoint.
+inline constexpr std::chrono::milliseconds checkpoint_repeat{500};
+/// Shards that hear nothing more of a checkpoint go on without it after so long.
+inline constexpr std::chrono::milliseconds checkpoint_hold_max{3'000};
+/// Chunks that are asked for at once when a job goes on from a checkpoint.
+inline constexpr std::size_t restored_at_once = 8;
+/// A job that goes back to a checkpoint waits so long for as many members as it began with; then it
+/// takes those that there are.
+inline constexpr std::chrono::milliseconds regather_pause{5'000};
 inline constexpr std::size_t members_max = 4096;
 /// Points of the loss curve that a job update carries.
 inline constexpr std::size_t loss_history_max = 64;

@@ -75,6 +75,13 @@ void check_steps(const job_config& c, std::vector<finding>& found) {
                                                  c.mesh.workers, j.micro_batches)});
 }
 
+void check_checkpoint(const job_config& c, std::vector<finding>& found) {
+  if (c.checkpoint.interval.count() > 0 && c.checkpoint.folder.empty())
+    found.push_back({"checkpoint.interval",
+                     fmt::format("a checkpoint every {} s needs checkpoint.folder to say where",
+                                 c.checkpoint.interval.count())});
+}
+
 void check_emulation(const job_config& c, std::vector<finding>& found) {
   for (const auto& slow : c.emulation.slow_workers)
     if (slow.rank >= c.mesh.workers)
@@ -174,6 +181,7 @@ std::vector<finding> check_job(const job_config& c) {
                                      "hidden layers, as in 256,128"});
   check_optimizer(c, found);
   check_mesh(c, found);
+  check_checkpoint(c, found);
   check_emulation(c, found);
   check_steps(c, found);
   check_threads(c, found);

@@ -235,6 +235,21 @@ void add_mesh(table& t) {
               whole_number<seconds>(1, 86'400, "seconds"), "60", "See restarts.");
 }
 
+void add_checkpoint(table& t) {
+  auto checkpoint =
+      t.section("checkpoint", &job_config::checkpoint,
+                "What a job can go on from when everything else is lost (deploy/checkpoints.md).");
+  checkpoint.option("folder", &checkpoint_section::folder, free_text("a path"), "",
+                    "Where the job's checkpoints are written, on the coordinator's machine; a "
+                    "folder of its own. Empty: there are none.");
+  checkpoint.option("interval", &checkpoint_section::interval,
+                    whole_number<seconds>(0, 604'800, "seconds"), "0",
+                    "Seconds from the end of one checkpoint to the next; 0: only when `gradmesh "
+                    "checkpoint create` asks for one.");
+  checkpoint.option("keep", &checkpoint_section::keep, whole_number<std::uint64_t>(1, 100'000), "3",
+                    "Whole checkpoints that are kept; older ones are deleted.");
+}
+
 void add_emulation(table& t) {
   auto emulation = t.section("emulation", &job_config::emulation,
                              "For experiments only: makes the nodes that `gradmesh run` starts "
@@ -261,6 +276,7 @@ table make_table() {
   add_model(t);
   add_optimizer(t);
   add_mesh(t);
+  add_checkpoint(t);
   add_emulation(t);
   return t;
 }
@@ -345,7 +361,7 @@ std::string sample_job() {
   return sample_ini(make_table().options(),
                     "A job file: what to train, on which data, on which mesh. Every option is "
                     "here; take the '#' off a line to set it. `gradmesh run FILE` trains it.",
-                    {"job", "data", "model", "optimizer", "mesh", "emulation"}, {});
+                    {"job", "data", "model", "optimizer", "mesh", "checkpoint", "emulation"}, {});
 }
 
 } // namespace gradmesh::config

@@ -133,6 +133,14 @@ struct mesh_section {
   bool operator==(const mesh_section&) const = default;
 };
 
+struct checkpoint_section {
+  std::string folder;               // empty: no checkpoints
+  std::chrono::seconds interval{0}; // 0: only when asked for
+  std::uint64_t keep = 0;
+
+  bool operator==(const checkpoint_section&) const = default;
+};
+
 /// For experiments: what `gradmesh run` makes its nodes slower by.
 struct mesh_emulation_section {
   std::chrono::milliseconds link_delay{0}; // key link_delay_ms
@@ -149,6 +157,7 @@ struct job_config {
   model_section model;
   optimizer_section optimizer;
   mesh_section mesh;
+  checkpoint_section checkpoint;
   mesh_emulation_section emulation;
 
   bool operator==(const job_config&) const = default;

@@ -26,11 +26,14 @@ $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 
 struct SubmitJob {
   # client -> coordinator, control lane. Answer: JobAccepted or Refusal (config errors, job running).
-  config @0 :Text;            # the job file with defaults filled in
+  config @0 :Text;            # the job file with defaults filled in; empty: that of the checkpoint
   minServers @1 :UInt32;      # shards, workers and data servers to wait for before it starts
   minWorkers @2 :UInt32;
   minDataServers @3 :UInt32;
   waitSeconds @4 :UInt32;     # how long to wait for them
+  resumeFrom @5 :Text;        # folder of checkpoints on the coordinator's machine that the job goes
+                              # on from; empty: it begins anew
+  resumeNumber @6 :UInt64;    # of the checkpoint; 0: the newest that is whole
 }
 
 struct JobAccepted {

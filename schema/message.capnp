@@ -61,6 +61,14 @@ enum MessageKind {
   # cluster.capnp
   drainNode @44;
   drainStarted @45;
+  # checkpointing.capnp
+  createCheckpoint @46;
+  checkpointCreated @47;
+  checkpointStage @48;
+  pushesHeld @49;
+  checkpointChunk @50;
+  checkpointTaken @51;
+  restoreChunk @52;
 }
 
 enum ServiceKind {

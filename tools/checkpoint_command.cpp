@@ -1,7 +1,14 @@
 #include "tools/checkpoint_report.hpp"
 #include "tools/command.hpp"
+#include "tools/figures.hpp"
+#include "tools/follow.hpp"
+#include "tools/mesh_access.hpp"
+#include "tools/mesh_client.hpp"
 #include "tools/nouns.hpp"
 #include "tools/options.hpp"
+#include "tools/signals.hpp"
+
+#include <fmt/format.h>
 
 #include <chrono>
 #include <iostream>
@@ -104,7 +111,83 @@ exit_code verify(const std::vector<std::string>& arguments) {
   });
 }
 
+std::string created_text(schema::CheckpointCreated::Reader done) {
+  return fmt::format(
+      "checkpoint {} of job {} at step {} of {} in {}: {}, of which {} were written, "
+      "in {:.2f} s; pushes waited {:.0f} ms\n",
+      done.getNumber(), done.getJobId(), done.getStep(), done.getSteps(),
+      mesh::text(done.getFolder()), short_bytes(static_cast<double>(done.getBytes())),
+      short_bytes(static_cast<double>(done.getWrittenBytes())), done.getSeconds(),
+      done.getHeldSeconds() * 1000);
+}
+
+exit_code create(const std::vector<std::string>& arguments) {
+  verb_options options{
+      .usage = "gradmesh checkpoint create --coordinator HOST:PORT [options]",
+      .description = "Has a checkpoint of the running job written now, in its checkpoint.folder on "
+                     "the\ncoordinator's machine, and waits for it. Training goes on meanwhile."};
+  add_access_options(options.named);
+  options.named.add_options()("wait",
+                              po::value<unsigned>()->default_value(600)->value_name("SECONDS"),
+                              "how long to wait for it");
+  return with_options(std::move(options), arguments, [](const po::variables_map& values) {
+    const auto access = access_of(values);
+    if (!access) {
+      (void)report_failure("checkpoint", access.failure());
+      return exit_usage;
+    }
+    auto client = mesh_client::connect(env::real_environment(env::no_log(), {}), *access);
+    if (!client) return report_failure("checkpoint", client.failure());
+    const auto done =
+        (*client)->create_checkpoint(std::chrono::seconds(values["wait"].as<unsigned>()));
+    if (!done) return report_failure("checkpoint", done.failure());
+    std::cout << created_text(**done);
+    return exit_ok;
+  });
+}
+
+exit_code restore(const std::vector<std::string>& arguments) {
+  verb_options options{
+      .usage = "gradmesh checkpoint restore FOLDER --coordinator HOST:PORT [options]",
+      .description =
+          "Submits the job that the checkpoints in FOLDER, on the coordinator's machine, are of, "
+          "and\nfollows it to its end. It goes on where the newest checkpoint is that is whole; "
+          "the mesh may\nhave other numbers of servers and workers than the one that wrote it. "
+          "With other options:\n`gradmesh submit JOB.ini --resume FOLDER`.",
+      .positional = {"FOLDER"},
+      .required = 1};
+  add_access_options(options.named);
+  options.named.add_options()("number",
+                              po::value<std::uint64_t>()->default_value(0)->value_name("N"),
+                              "this checkpoint; 0: the newest");
+  add_members_options(options.named);
+  add_follow_options(options.named);
+  return with_options(std::move(options), arguments, [](const po::variables_map& values) {
+    const auto follow = parse_follow_options("checkpoint", values);
+    const auto access = access_of(values);
+    if (!follow || !access) {
+      (void)report_failure("checkpoint", !follow ? follow.failure() : access.failure());
+      return exit_usage;
+    }
+    catch_interrupts();
+    auto client = mesh_client::connect(env::real_environment(env::no_log(), {}), *access);
+    if (!client) return report_failure("checkpoint", client.failure());
+    const auto id =
+        (*client)->submit({.config = {},
+                           .min_servers = values["servers"].as<std::uint32_t>(),
+                           .min_workers = values["workers"].as<std::uint32_t>(),
+                           .min_data_servers = values["data-servers"].as<std::uint32_t>(),
+                           .wait = std::chrono::seconds(values["wait"].as<unsigned>()),
+                           .resume_from = values["FOLDER"].as<std::string>(),
+                           .resume_number = values["number"].as<std::uint64_t>()});
+    if (!id) return report_failure("checkpoint", id.failure());
+    return follow_job(**client, *id, *follow, nullptr);
+  });
+}
+
 constexpr noun nouns[] = {
+    {"create", "has one of the running job written", create},
+    {"restore", "goes on with a job from one", restore},
     {"list", "says which checkpoints there are", list},
     {"verify", "compares all that was written with its checksums", verify},
 };

@@ -26,6 +26,23 @@ result<follow_options> parse_follow_options(const std::string& verb,
   return options;
 }
 
+void add_members_options(po::options_description& options) {
+  options.add_options()("servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
+                        "wait for at least so many server shards")(
+      "workers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
+      "wait for at least so many workers")(
+      "data-servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
+      "wait for at least so many data servers")(
+      "wait", po::value<unsigned>()->default_value(60)->value_name("SECONDS"),
+      "how long to wait for them");
+}
+
+void add_resume_option(po::options_description& options) {
+  options.add_options()("resume", po::value<std::string>()->default_value("")->value_name("FOLDER"),
+                        "go on from the newest whole checkpoint in FOLDER, on the coordinator's "
+                        "machine");
+}
+
 exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_options& options,
                      local_mesh* local) {
   return job_follower(client, job_id, options, local).run();

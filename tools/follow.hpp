@@ -23,6 +23,11 @@ void add_follow_options(po::options_description& options);
 result<follow_options> parse_follow_options(const std::string& verb,
                                             const po::variables_map& values);
 
+/// --servers, --workers, --data-servers, --wait: what a job waits for.
+void add_members_options(po::options_description& options);
+/// --resume: the checkpoints that a job goes on from.
+void add_resume_option(po::options_description& options);
+
 /// Shows the job's progress on standard error and its summary on standard output. Ctrl-C cancels
 /// the job. `local`: the mesh that is to be looked after meanwhile; null if it is not ours.
 exit_code follow_job(mesh_client& client, std::uint64_t job_id, const follow_options& options,

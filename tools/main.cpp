@@ -24,7 +24,7 @@ constexpr command commands[] = {
     {"sim", "let nodes, links and machines fail, in virtual time", sim_command},
     {"verify", "check what the shards of a job wrote down", verify_command},
     {"replay", "do a recorded job again, bit by bit", replay_command},
-    {"checkpoint", "list and verify the checkpoints of a job", checkpoint_command},
+    {"checkpoint", "make, restore, list and verify checkpoints of a job", checkpoint_command},
     {"bench", "measure links, pushes and pulls", bench_command},
     {"chaos", "train a job while its processes are killed, stopped and cut off", chaos_command},
     {"config", "check, print and explain configuration files", config_command},

@@ -125,11 +125,11 @@ result<void> mesh_client::on_frame(const mesh::frame_ptr& f) {
 }
 
 result<mesh::frame_ptr> mesh_client::answer_to(const result<mesh::sent_message>& request,
-                                               const char* what) {
+                                               const char* what, std::chrono::milliseconds limit) {
   if (!request) return request.failure();
   std::unique_lock lock(mutex_);
   mesh::frame_ptr answer;
-  changed_.wait_for(lock, limit_, [&] {
+  changed_.wait_for(lock, limit, [&] {
     const auto found = std::find_if(answers_.begin(), answers_.end(), [&](const auto& f) {
       return f->header.in_reply_to == request->message_id;
     });
@@ -141,7 +141,7 @@ result<mesh::frame_ptr> mesh_client::answer_to(const result<mesh::sent_message>&
   if (!answer && broken_) return *broken_;
   if (!answer)
     return error{errc::timed_out, "the coordinator at " + to_string(coordinator_at_) +
-                                      " did not answer " + what + " within " + seconds(limit_)};
+                                      " did not answer " + what + " within " + seconds(limit)};
   if (answer->header.kind == mesh::message_traits<schema::Refusal>::kind) {
     const auto refusal = mesh::message<schema::Refusal>::decode(answer);
     if (!refusal) return refusal.failure();
@@ -163,6 +163,8 @@ result<std::uint64_t> mesh_client::submit(const submission& job) {
   submit->setMinWorkers(job.min_workers);
   submit->setMinDataServers(job.min_data_servers);
   submit->setWaitSeconds(static_cast<std::uint32_t>(job.wait.count()));
+  submit->setResumeFrom(job.resume_from);
+  submit->setResumeNumber(job.resume_number);
   auto answer = answer_to(router_->send(coordinator_, service_, submit), "the submission");
   if (!answer) return answer.failure();
   auto accepted = mesh::message<schema::JobAccepted>::decode(*answer);
@@ -204,6 +206,15 @@ result<std::uint32_t> mesh_client::drain(const std::string& node) {
   auto started = mesh::message<schema::DrainStarted>::decode(*answer);
   if (!started) return started.failure();
   return (**started).getReplicas();
+}
+
+result<mesh::message<schema::CheckpointCreated>>
+mesh_client::create_checkpoint(std::chrono::seconds limit) {
+  const mesh::draft<schema::CreateCheckpoint> request;
+  auto answer =
+      answer_to(router_->send(coordinator_, service_, request), "the checkpoint request", limit);
+  if (!answer) return answer.failure();
+  return mesh::message<schema::CheckpointCreated>::decode(*answer);
 }
 
 void mesh_client::cancel(std::uint64_t job_id) {

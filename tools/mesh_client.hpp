@@ -18,11 +18,15 @@
 namespace gradmesh::tools {
 
 struct submission {
-  std::string config; // the job file, resolved
+  std::string config; // the job file, resolved; empty: that of the checkpoint
   std::uint32_t min_servers = 1;
   std::uint32_t min_workers = 1;
   std::uint32_t min_data_servers = 1;
   std::chrono::seconds wait{30}; // for members
+  /// Folder of checkpoints on the coordinator's machine that the job goes on from, and which of
+  /// them (0: the newest that is whole); empty: it begins anew.
+  std::string resume_from = {};
+  std::uint64_t resume_number = 0;
 };
 
 /// From where on a job takes other options.
@@ -56,6 +60,9 @@ public:
   /// Takes a node out of the running job; how many replicas of shards have to leave it first.
   /// Errors: the coordinator's refusal.
   result<std::uint32_t> drain(const std::string& node);
+  /// Has a checkpoint of the running job made, and waits for it. Errors: the coordinator's refusal,
+  /// `timed_out`.
+  result<mesh::message<schema::CheckpointCreated>> create_checkpoint(std::chrono::seconds limit);
   void cancel(std::uint64_t job_id);
   result<mesh::message<schema::Status>> status();
   /// Asks the coordinator to end the whole mesh.
@@ -65,7 +72,11 @@ private:
   mesh_client() = default;
   result<void> on_frame(const mesh::frame_ptr& f);
   /// Waits for the answer to a request.
-  result<mesh::frame_ptr> answer_to(const result<mesh::sent_message>& request, const char* what);
+  result<mesh::frame_ptr> answer_to(const result<mesh::sent_message>& request, const char* what,
+                                    std::chrono::milliseconds limit);
+  result<mesh::frame_ptr> answer_to(const result<mesh::sent_message>& request, const char* what) {
+    return answer_to(request, what, limit_);
+  }
 
   static constexpr mesh::service_id service_{mesh::service_kind::client, 0};
   config::endpoint coordinator_at_;

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::chrono::seconds member_limit{30};
 
-exit_code run(const config::job_config& job, bool in_process, const follow_options& follow) {
+exit_code run(const config::job_config& job, bool in_process, const std::string& resume_from,
+              const follow_options& follow) {
   catch_interrupts();
   auto mesh = in_process ? start_in_process(job) : start_processes(job);
   if (!mesh) return report_failure("run", mesh.failure());
@@ -29,7 +30,8 @@ exit_code run(const config::job_config& job, bool in_process, const follow_optio
                                        .min_servers = job.mesh.servers,
                                        .min_workers = job.mesh.workers,
                                        .min_data_servers = job.mesh.data_servers,
-                                       .wait = member_limit});
+                                       .wait = member_limit,
+                                       .resume_from = resume_from});
     outcome = id ? follow_job(**client, *id, follow, &local) : report_failure("run", id.failure());
     (*client)->shut_down("the job of `gradmesh run` has ended");
   }
@@ -52,6 +54,7 @@ exit_code run_command(const std::vector<std::string>& arguments) {
       .required = 1};
   options.named.add_options()("in-process", po::bool_switch(),
                               "the same actors in this one process, linked by memory");
+  add_resume_option(options.named);
   add_set_option(options.named);
   add_follow_options(options.named);
   return with_options(options, arguments, [](const po::variables_map& values) {
@@ -65,7 +68,8 @@ exit_code run_command(const std::vector<std::string>& arguments) {
       std::cerr << to_string(loaded.diagnostics);
       return exit_invalid_config;
     }
-    return run(*loaded.value, values["in-process"].as<bool>(), *follow);
+    return run(*loaded.value, values["in-process"].as<bool>(), values["resume"].as<std::string>(),
+               *follow);
   });
 }
 

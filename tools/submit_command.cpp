@@ -20,7 +20,8 @@ exit_code submit(const config::job_config& job, const po::variables_map& values,
                                      .min_servers = values["servers"].as<std::uint32_t>(),
                                      .min_workers = values["workers"].as<std::uint32_t>(),
                                      .min_data_servers = values["data-servers"].as<std::uint32_t>(),
-                                     .wait = std::chrono::seconds(values["wait"].as<unsigned>())});
+                                     .wait = std::chrono::seconds(values["wait"].as<unsigned>()),
+                                     .resume_from = values["resume"].as<std::string>()});
   if (!id) return report_failure("submit", id.failure());
   return follow_job(**client, *id, follow, nullptr);
 }
@@ -38,15 +39,8 @@ exit_code submit_command(const std::vector<std::string>& arguments) {
       .positional = {"JOB.ini"},
       .required = 1};
   add_access_options(options.named);
-  options.named.add_options()("servers",
-                              po::value<std::uint32_t>()->default_value(1)->value_name("N"),
-                              "wait for at least so many server shards")(
-      "workers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
-      "wait for at least so many workers")(
-      "data-servers", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
-      "wait for at least so many data servers")(
-      "wait", po::value<unsigned>()->default_value(60)->value_name("SECONDS"),
-      "how long to wait for them");
+  add_members_options(options.named);
+  add_resume_option(options.named);
   add_set_option(options.named);
   add_follow_options(options.named);
   return with_options(options, arguments, [](const po::variables_map& values) {

@@ -1,5 +1,6 @@
 #include "actors/coordinator/coordinator.hpp"
 
+#include "actors/coordinator/checkpoint_actors.hpp"
 #include "actors/defaults.hpp"
 #include "actors/mesh/receive.hpp"
 
@@ -23,10 +24,10 @@ void coordinator_state::start() {
   if (!options.log || !options.log->found()) return;
   const auto& known = *options.log->found();
   jobs = known.request.id;
-  job = std::make_unique<job_run>(known, context, service, *members, options.log.get(),
-                                  options.node_timeout + defaults::node::redial_interval +
-                                      defaults::node::register_interval,
-                                  began);
+  job = std::make_unique<job_run>(
+      known, make_checkpoint_actors(self, *context), context, service, *members, options.log.get(),
+      options.node_timeout + defaults::node::redial_interval + defaults::node::register_interval,
+      began);
   if (!job->ended())
     context->log(env::severity::info, "goes on with job " + std::to_string(jobs) + ", which " +
                                           options.log->path() + " knows");
@@ -110,8 +111,10 @@ result<void> coordinator_state::submit(const message<schema::SubmitJob>& request
     return error{errc::refused,
                  "job " + std::to_string(job->id()) +
                      " is running; wait for its end, or end it by Ctrl-C where it was submitted"};
-  auto config = job::parse_config(mesh::text(in.getConfig()));
+  const restore_source from{mesh::text(in.getResumeFrom()), in.getResumeNumber()};
+  auto config = config_of(mesh::text(in.getConfig()), from, context->disk);
   if (!config) return config.failure();
+  if (auto free = check_checkpoint_folder(*config, from, context->disk); !free) return free;
   if (auto saved = check_model_file(config->job.model_file); !saved) return saved;
   const auto at_least_one = [](std::uint32_t n) { return std::max<std::size_t>(1, n); };
   auto taken = std::make_unique<job_run>(
@@ -121,8 +124,9 @@ result<void> coordinator_state::submit(const message<schema::SubmitJob>& request
                   .min_workers = at_least_one(in.getMinWorkers()),
                   .min_data_servers = at_least_one(in.getMinDataServers()),
                   .wait = std::chrono::seconds(in.getWaitSeconds()),
-                  .client = request.sender()},
-      context, service, *members, options.log.get(), now());
+                  .client = request.sender(),
+                  .from = from},
+      make_checkpoint_actors(self, *context), context, service, *members, options.log.get(), now());
   if (auto logged = taken->begin(); !logged) return logged;
   job = std::move(taken);
   ++jobs;
@@ -164,6 +168,20 @@ result<void> coordinator_state::drain(const message<schema::DrainNode>& request)
   (void)context->router->reply(request, started);
   tell_client();
   return {};
+}
+
+result<void>
+coordinator_state::create_checkpoint(const message<schema::CreateCheckpoint>& request) {
+  if (!job || job->ended())
+    return error{errc::refused, "no job is running that a checkpoint could be made of"};
+  return job->create_checkpoint(request, now());
+}
+
+void coordinator_state::told(const checkpoint_told& what) {
+  if (!job || job->id() != what.job_id) return;
+  job->on_checkpoint_told(what, now());
+  if (job->take_changed()) tell_client();
+  report();
 }
 
 result<void> coordinator_state::check_model_file(const std::string& path) const {
@@ -233,10 +251,20 @@ void coordinator_state::shut_down(const std::string& reason) {
 }
 
 void coordinator_state::report() const {
-  context->board->set(service, {job && !job->ended() ? "running" : "idle",
-                                {{"members", static_cast<double>(members->members().size())},
-                                 {"epoch", static_cast<double>(members->epoch())},
-                                 {"jobs_total", static_cast<double>(jobs)}}});
+  node::service_status status{job && !job->ended() ? "running" : "idle",
+                              {{"members", static_cast<double>(members->members().size())},
+                               {"epoch", static_cast<double>(members->epoch())},
+                               {"jobs_total", static_cast<double>(jobs)}}};
+  if (const auto* made = job ? job->checkpoints() : nullptr) {
+    const auto& so_far = made->so_far();
+    auto& gauges = status.gauges;
+    gauges.emplace_back("checkpoints_total", static_cast<double>(so_far.written));
+    gauges.emplace_back("checkpoint_failures_total", static_cast<double>(so_far.failed));
+    gauges.emplace_back("checkpoint_step", static_cast<double>(so_far.step));
+    if (so_far.at)
+      gauges.emplace_back("checkpoint_age_seconds", env::seconds_between(*so_far.at, now()));
+  }
+  context->board->set(service, std::move(status));
 }
 
 coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
@@ -320,6 +348,23 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
                                               return job.on_backup_report(m, s.now());
                                             });
                                           }),
+      mesh::receive<schema::CreateCheckpoint>(
+          router, [self](const auto& m) { return self->state.create_checkpoint(m); }),
+      mesh::receive<schema::PushesHeld>(router,
+                                        [self](const auto& m) {
+                                          auto& s = self->state;
+                                          return s.for_job((*m).getJobId(), [&](job_run& job) {
+                                            return job.on_pushes_held(m, s.now());
+                                          });
+                                        }),
+      mesh::receive<schema::CheckpointChunk>(router,
+                                             [self](const auto& m) {
+                                               auto& s = self->state;
+                                               return s.for_job((*m).getJobId(), [&](job_run& job) {
+                                                 return job.on_checkpoint_chunk(m, s.now());
+                                               });
+                                             }),
+      [self](const checkpoint_told& what) { self->state.told(what); },
       mesh::receive<schema::DrainNode>(router,
                                        [self](const auto& m) { return self->state.drain(m); }),
       mesh::receive<schema::JobFailed>(

@@ -44,6 +44,8 @@ struct coordinator_state {
   result<void> change(const message<schema::ChangeJob>& request);
   result<void> submit(const message<schema::SubmitJob>& request);
   result<void> drain(const message<schema::DrainNode>& request);
+  result<void> create_checkpoint(const message<schema::CreateCheckpoint>& request);
+  void told(const checkpoint_told& what);
   void lose(const mesh::node_uuid& uuid, const error& why);
   void refused(const message<schema::Refusal>& refusal);
   void on_tick();

@@ -29,6 +29,7 @@ result<job_request> decode_request(schema::JobRecord::Reader in) {
       .min_data_servers = at_least_one(request.getMinDataServers()),
       .wait = std::chrono::seconds(request.getWaitSeconds()),
       .client = {*client, mesh::service_id::from_wire(in.getClientService())},
+      .from = {mesh::text(request.getResumeFrom()), request.getResumeNumber()},
   };
 }
 
@@ -78,6 +79,8 @@ void encode(const job_record& record, schema::JobRecord::Builder out) {
   request.setMinWorkers(static_cast<std::uint32_t>(record.request.min_workers));
   request.setMinDataServers(static_cast<std::uint32_t>(record.request.min_data_servers));
   request.setWaitSeconds(static_cast<std::uint32_t>(record.request.wait.count()));
+  request.setResumeFrom(record.request.from.folder);
+  request.setResumeNumber(record.request.from.number);
   out.setClient(mesh::to_data(record.request.client.node));
   out.setClientService(record.request.client.service.to_wire());
   out.setPhase(record.phase);

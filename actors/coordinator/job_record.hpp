@@ -15,6 +15,12 @@
 
 namespace gradmesh::coordinator {
 
+/// Where a job begins.
+struct restore_source {
+  std::string folder;       // of checkpoints; empty: the job begins anew
+  std::uint64_t number = 0; // 0: the newest that is whole
+};
+
 struct job_request {
   std::uint64_t id = 0;
   config::job_config config;
@@ -23,6 +29,7 @@ struct job_request {
   std::size_t min_data_servers = 1;
   std::chrono::seconds wait{0};
   mesh::address client;
+  restore_source from{};
 };
 
 /// Options that the job goes on with from a step on.

@@ -13,10 +13,10 @@ constexpr const char* restarted = "the coordinator was restarted";
 
 } // namespace
 
-job_run::job_run(const job_record& known, node::context_ptr context, mesh::service_id service,
-                 const membership& members, job_log* log, std::chrono::milliseconds grace,
-                 env::time_point now)
-    : job_run(known.request, std::move(context), service, members, log, now) {
+job_run::job_run(const job_record& known, checkpoint_makers makers, node::context_ptr context,
+                 mesh::service_id service, const membership& members, job_log* log,
+                 std::chrono::milliseconds grace, env::time_point now)
+    : job_run(known.request, std::move(makers), std::move(context), service, members, log, now) {
   phase_ = known.phase;
   phase_number_ = known.phase_number;
   begun_ = known.begun;
@@ -59,6 +59,7 @@ job_run::job_run(const job_record& known, node::context_ptr context, mesh::servi
 
 job_record job_run::record() const {
   job_record now{.request = request_, .plan = plan_};
+  now.request.from = from_;
   now.phase = phase_;
   now.begun = begun_;
   now.resume = resume_;
@@ -126,6 +127,7 @@ void job_run::take_up(const std::set<mesh::node_uuid>& gone, const std::string& 
   if (phase_ == phase::PREPARING || (running && works) || (phase_ == phase::SAVING && moved))
     return regroup(reason, now);
   context_->log(env::severity::info, "job " + std::to_string(request_.id) + " goes on: " + reason);
+  make_checkpoints(now);
   // The latest may not have reached everybody, nor the plan, nor that the phase has begun.
   publish_layout(now);
   if (phase_ == phase::SAVING) return save(now);

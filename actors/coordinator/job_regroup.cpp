@@ -71,6 +71,7 @@ void job_run::begin_again(const std::string& reason, env::time_point now) {
     (void)context_->router->send(place.where, service_, end);
   enter(phase::WAITING, now);
   ++plan_.revision; // whoever has heard of the former beginning forgets it
+  restore_.reset();
   reason_ = reason;
   wait_until_ = now + std::max<std::chrono::seconds>(request_.wait, plan_.config.job.wait);
   context_->log(env::severity::warning,
@@ -168,6 +169,8 @@ bool job_run::settle_layout(const error& why, const std::string& node, env::time
   if (changed) plan_.layout = keeper_->layout();
   if (keeper_->lost().empty()) return true;
   const auto shard = keeper_->lost().front();
+  if (go_back({why.code, "shard " + std::to_string(shard) + " is lost: " + why.text}, node, now))
+    return false;
   fail({why.code, "shard " + std::to_string(shard) + " is lost: " + why.text +
                       ", and no other server has a copy of it that is whole" +
                       (plan_.config.job.replication == 1 ? " (job.replication = 1)" : "")},

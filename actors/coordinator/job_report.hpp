@@ -35,6 +35,7 @@ public:
   /// Stops the phase's clock; the job has ended.
   void end(env::time_point now);
 
+  std::uint64_t examples_done() const;
   void fill(schema::JobUpdate::Builder out, const job::job_plan& plan, env::time_point now) const;
 
   data_summary data;
@@ -50,7 +51,6 @@ private:
     std::uint64_t count = 0;
   };
   void keep_training();
-  std::uint64_t examples_done() const;
   double recent_loss() const;
 
   schema::JobPhase phase_ = schema::JobPhase::WAITING;

@@ -18,13 +18,15 @@ void copy(capnp::DynamicStruct::Reader from, capnp::DynamicStruct::Builder to) {
 
 } // namespace
 
-job_run::job_run(job_request request, node::context_ptr context, mesh::service_id service,
-                 const membership& members, job_log* log, env::time_point now)
-    : request_(std::move(request)), context_(std::move(context)), service_(service),
-      members_(members), log_(log), report_(now), requests_(*context_->router, service),
+job_run::job_run(job_request request, checkpoint_makers makers, node::context_ptr context,
+                 mesh::service_id service, const membership& members, job_log* log,
+                 env::time_point now)
+    : request_(std::move(request)), makers_(std::move(makers)), context_(std::move(context)),
+      service_(service), members_(members), log_(log), report_(now),
+      requests_(*context_->router, service),
       wait_until_(now +
                   std::min<std::chrono::seconds>(request_.wait, defaults::coordinator::wait_max)),
-      round_(*context_->router, service) {
+      round_(*context_->router, service), from_(request_.from) {
   plan_.job_id = request_.id;
   plan_.config = request_.config;
   plan_.layout.number = 0; // none yet
@@ -69,6 +71,8 @@ void job_run::enter(phase next, env::time_point now) {
 }
 
 void job_run::finish(phase last, env::time_point now) {
+  if (checkpoint_) checkpoint_->job_is_over(now);
+  restore_.reset();
   const auto text = report_.text;
   enter(last, now);
   report_.text = text;
@@ -157,6 +161,7 @@ void job_run::on_tick(env::time_point now) {
   if (log_due_) (void)log_state();
   if (ended()) return;
   if (taking_up_) return await_known(now);
+  if (checkpoint_) checkpoint_->on_tick(plan_, is_training(), now);
   if (phase_ == phase::WAITING) return wait_for_members(now);
   // What a shard sends of the model is large, and another copy of it helps nobody.
   requests_.repeat(now, phase_ == phase::SAVING ? plan_.config.job.request_timeout / 4
@@ -171,7 +176,9 @@ void job_run::on_tick(env::time_point now) {
 void job_run::check_deadline(env::time_point now) {
   // Loading takes as long as the data does, and workers report for themselves in training and
   // evaluation; lost members are noticed by membership.
-  const bool patient = regrouping_ == regrouping::members || regrouping_ == regrouping::data;
+  // So does reading a checkpoint.
+  const bool patient = regrouping_ == regrouping::members || regrouping_ == regrouping::data ||
+                       (restore_ && (!opened_ || restore_->waits_for_disk()));
   const bool timed =
       (phase_ == phase::PREPARING && !patient) || phase_ == phase::SAVING || starting_;
   if (ended() || !timed || now <= wait_until_) return;
@@ -189,7 +196,9 @@ void job_run::wait_for_members(env::time_point now) {
   plan_.data_servers = plan_.partitioned() ? own_data_of(plan_.workers)
                                            : members_.services(mesh::service_kind::data_server);
   std::string missing;
+  const bool any = regather_until_ && now > *regather_until_;
   const auto need = [&](const char* what, std::size_t have, std::size_t wanted) {
+    if (any) wanted = 1;
     if (have < wanted)
       missing += (missing.empty() ? "" : ", ") + std::to_string(wanted - have) + " more " + what;
   };
@@ -291,7 +300,7 @@ void job_run::prepare(env::time_point now) {
   plan_.steps = job.steps == 0 ? all : std::min<std::uint64_t>(all, job.steps);
   report_.set_examples_total(job::examples_before(plan_, plan_.steps));
   resume_ = phase::TRAINING;
-  ask_by_plan(now);
+  ask_from_beginning(now);
 }
 
 void job_run::ask_by_plan(env::time_point now) {
@@ -315,6 +324,8 @@ result<void> job_run::on_ready(const message<schema::PlanReady>& ready, env::tim
 }
 
 void job_run::resume(env::time_point now) {
+  if (restores(now)) return;
+  make_checkpoints(now);
   regrouping_ = regrouping::no;
   begun_ = true;
   plan_.begins = false;
@@ -324,6 +335,7 @@ void job_run::resume(env::time_point now) {
     start_phase(phase::TRAINING, now);
   else
     after_training(now);
+  if (!notice_.empty()) report_.text = std::exchange(notice_, {});
 }
 
 // --- training and evaluating --------------------------------------------------------------------

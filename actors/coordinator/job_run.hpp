@@ -10,8 +10,9 @@
 ///
 /// When members are lost or come while the job runs, it regroups (job_regroup.cpp): a layout fences
 /// what is under way and tells how far the shards are, and a new generation of members goes on from
-/// there. A server that is lost is replaced by the backups of its shards. Only a shard without a
-/// synced backup, or nobody left to work for longer than job.wait, fails the job.
+/// there. A server that is lost is replaced by the backups of its shards. A shard without a synced
+/// backup takes the job back to its latest checkpoint (job_restoring.cpp). Without one, or with
+/// nobody left to work for longer than job.wait, the job fails.
 ///
 /// What members could hold against another life of the coordinator (plans, layouts, numbers of
 /// phases, the end) is in the log before they are told. Where it cannot be written nothing is said
@@ -19,9 +20,11 @@
 /// the members that it had, and goes on (job_recovery.cpp).
 
 #include "actors/coordinator/job_change.hpp"
+#include "actors/coordinator/job_checkpoint.hpp"
 #include "actors/coordinator/job_log.hpp"
 #include "actors/coordinator/job_members.hpp"
 #include "actors/coordinator/job_report.hpp"
+#include "actors/coordinator/job_restore.hpp"
 #include "actors/coordinator/layout_keeper.hpp"
 #include "actors/coordinator/layout_round.hpp"
 #include "actors/coordinator/membership.hpp"
@@ -29,19 +32,28 @@
 #include "actors/node/context.hpp"
 #include "actors/parameters/partition_content.hpp"
 
+#include <functional>
 #include <set>
 
 namespace gradmesh::coordinator {
 
+/// Actors that use the disk for a job.
+struct checkpoint_makers {
+  std::function<checkpoint_writer_actor(std::uint64_t job_id, checkpoint::checkpoint_settings)>
+      writer;
+  /// `source`: its number in checkpoint_told.
+  std::function<checkpoint_reader_actor(std::uint64_t job_id, std::uint64_t source)> reader;
+};
+
 class job_run {
 public:
   /// `members` and `log` outlive the run; `log` is null where nothing is kept.
-  job_run(job_request request, node::context_ptr context, mesh::service_id service,
-          const membership& members, job_log* log, env::time_point now);
+  job_run(job_request request, checkpoint_makers makers, node::context_ptr context,
+          mesh::service_id service, const membership& members, job_log* log, env::time_point now);
   /// The job of an earlier life of the coordinator. Its members have `grace` to come back.
-  job_run(const job_record& known, node::context_ptr context, mesh::service_id service,
-          const membership& members, job_log* log, std::chrono::milliseconds grace,
-          env::time_point now);
+  job_run(const job_record& known, checkpoint_makers makers, node::context_ptr context,
+          mesh::service_id service, const membership& members, job_log* log,
+          std::chrono::milliseconds grace, env::time_point now);
 
   /// Writes down that there is this job. Errors: those of the log.
   result<void> begin();
@@ -66,6 +78,15 @@ public:
   result<void> on_layout_taken(const message<schema::LayoutTaken>& taken, env::time_point now);
   result<void> on_backup_report(const message<schema::BackupReport>& synced, env::time_point now);
   void on_refused(const message<schema::Refusal>& refusal, env::time_point now);
+  /// Errors: `refused` without a folder for checkpoints, those of job_checkpoint.
+  result<void> create_checkpoint(const message<schema::CreateCheckpoint>& request,
+                                 env::time_point now);
+  result<void> on_pushes_held(const message<schema::PushesHeld>& held, env::time_point now);
+  result<void> on_checkpoint_chunk(const message<schema::CheckpointChunk>& chunk,
+                                   env::time_point now);
+  void on_checkpoint_told(const checkpoint_told& told, env::time_point now);
+  /// Nothing: the job has none yet.
+  const job_checkpoint* checkpoints() const { return checkpoint_ ? &*checkpoint_ : nullptr; }
   /// Takes a node out of the job: the replicas that it has, which are told, move to other servers;
   /// its workers and data servers leave. Errors: `refused` where nobody could take their place.
   result<std::uint32_t> drain(const member& node, env::time_point now);
@@ -131,6 +152,18 @@ private:
   void take_in_arrivals(env::time_point now);
   void load_newcomers();
 
+  // job_restoring.cpp
+  /// Asks the members to act on the plan; where the job goes on from a checkpoint it is read first.
+  void ask_from_beginning(env::time_point now);
+  void on_reading(const checkpoint::reading_event& event, env::time_point now);
+  void on_opened(const checkpoint::checkpoint_opened& opened, env::time_point now);
+  /// Brings the shards to the checkpoint. False: they are there.
+  bool restores(env::time_point now);
+  /// A shard is lost. False: there is nothing to go back to.
+  bool go_back(const error& why, const std::string& node, env::time_point now);
+  void make_checkpoints(env::time_point now);
+  bool is_training() const;
+
   // job_saving.cpp
   void save(env::time_point now);
   void export_more(env::time_point now);
@@ -138,6 +171,7 @@ private:
   void write_model(env::time_point now);
 
   const job_request request_;
+  const checkpoint_makers makers_;
   const node::context_ptr context_;
   const mesh::service_id service_;
   const membership& members_;
@@ -172,6 +206,13 @@ private:
   std::map<mesh::node_uuid, std::uint64_t> known_; // their incarnations
   kept_update end_;                                // once it has ended: the last word
   bool log_due_ = false;                           // rule log_first is broken
+  restore_source from_;                            // where the job begins
+  std::uint64_t restores_ = 0;                     // readers made
+  std::optional<job_restore> restore_;             // while the job is brought there
+  bool opened_ = false;                            // and the checkpoint is found
+  std::string notice_;                             // that followers see when training begins
+  std::optional<job_checkpoint> checkpoint_;
+  std::optional<env::time_point> regather_until_; // for as many members as it began with
 
   std::uint32_t exports_asked_ = 0;
   std::set<std::uint32_t> exporting_; // asked for, not come yet

@@ -29,6 +29,11 @@ public:
              const std::vector<job::place>& others, env::time_point now);
   /// Sends it again to those who have not taken it.
   void on_tick(env::time_point now);
+  /// Nobody has to take it any more.
+  void stop() {
+    hosts_open_.clear();
+    others_open_.clear();
+  }
   /// Forgets who is gone.
   void forget(const mesh::node_uuid& node);
   /// Errors: `malformed_message`. What is about another layout is late and ignored.

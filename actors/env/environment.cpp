@@ -3,6 +3,8 @@
 #include "actors/env/network/socket_network.hpp"
 #include "actors/env/random.hpp"
 
+#include <chrono>
+
 namespace gradmesh::env {
 
 environment real_environment(log_sink log, std::string cache_folder) {
@@ -16,7 +18,12 @@ environment real_environment(log_sink log, std::string cache_folder) {
           .entropy = entropy,
           .cache_folder = std::move(cache_folder),
           .place = placement::hosted,
-          .lock_folder = lock_folder};
+          .lock_folder = lock_folder,
+          .unix_ms =
+              [] {
+                const auto now = std::chrono::system_clock::now().time_since_epoch();
+                return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+              }};
 }
 
 } // namespace gradmesh::env

@@ -45,6 +45,8 @@ struct environment {
   std::shared_ptr<const parameters::rule_registry> update_rules = {};
   /// Keeps other processes out of a node's state folder; null where there are none.
   folder_locker lock_folder = {};
+  /// Milliseconds since 1970, for people to read; null where there is no such time.
+  std::function<std::int64_t()> unix_ms = {};
 };
 
 /// Sockets, the file system, the operating system's entropy.

@@ -12,6 +12,7 @@
 
 #include "actors/error.hpp"
 #include "actors/mesh/frame.hpp"
+#include "schema/checkpointing.capnp.h"
 #include "schema/cluster.capnp.h"
 #include "schema/data.capnp.h"
 #include "schema/job.capnp.h"
@@ -75,7 +76,14 @@ namespace gradmesh::mesh {
   X(SnapshotTaken, SNAPSHOT_TAKEN, bulk)                                                           \
   X(BackupReport, BACKUP_REPORT, control)                                                          \
   X(DrainNode, DRAIN_NODE, control)                                                                \
-  X(DrainStarted, DRAIN_STARTED, control)
+  X(DrainStarted, DRAIN_STARTED, control)                                                          \
+  X(CreateCheckpoint, CREATE_CHECKPOINT, control)                                                  \
+  X(CheckpointCreated, CHECKPOINT_CREATED, control)                                                \
+  X(CheckpointStage, CHECKPOINT_STAGE, control)                                                    \
+  X(PushesHeld, PUSHES_HELD, control)                                                              \
+  X(CheckpointChunk, CHECKPOINT_CHUNK, bulk)                                                       \
+  X(CheckpointTaken, CHECKPOINT_TAKEN, control)                                                    \
+  X(RestoreChunk, RESTORE_CHUNK, bulk)
 
 /// `kind`, lane (`on`) and `name` of a message's schema type.
 template <class T>

@@ -25,6 +25,7 @@ struct context {
   /// Where actors that answer at once are hosted; null where the environment has none hosted.
   std::shared_ptr<loop_unit> loop;
   std::string node_name;
+  std::function<std::int64_t()> unix_ms; // see environment; may be null
   std::string cache_folder;
   rule_set rules;
   std::shared_ptr<const parameters::rule_registry> update_rules; // never null

@@ -175,6 +175,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                               .place = environment.place,
                               .loop = p->loop,
                               .node_name = settings.name,
+                              .unix_ms = environment.unix_ms,
                               .cache_folder = environment.cache_folder,
                               .rules = environment.rules,
                               .update_rules = update_rules});

@@ -21,6 +21,11 @@ std::size_t state_floats(std::span<const dense_segment> segments) {
   return floats;
 }
 
+element_range common(element_range a, element_range b) {
+  const auto first = std::max(a.first, b.first);
+  return {first, std::max(first, std::min(a.last, b.last))};
+}
+
 } // namespace
 
 struct dense_blocks::buffer {
@@ -140,6 +145,49 @@ bool dense_blocks::restore(std::size_t block, std::uint64_t steps, std::span<con
     state = state.subspan(piece.state.size());
   }
   return true;
+}
+
+void dense_blocks::make_unheld(std::size_t block) {
+  auto& own = blocks_[block].values;
+  if (!is_held(*own)) return;
+  auto fresh = take_spare();
+  std::ranges::copy(values(block), fresh->memory);
+  keep_spare(std::exchange(own, std::move(fresh)));
+}
+
+bool dense_blocks::restore_run(std::uint64_t first, std::uint64_t steps,
+                               std::span<const float> values, std::span<const float> state,
+                               std::span<const dense_segment> segments) {
+  if (state.size() != state_floats(segments)) return false;
+  for (std::size_t block = 0; block < blocks_.size(); ++block) {
+    const auto begin = position_ + range(block).first;
+    const auto own = common({first, first + values.size()}, {begin, begin + range(block).size()});
+    if (own.size() == 0) continue;
+    make_unheld(block);
+    std::ranges::copy(values.subspan(own.first - first, own.size()),
+                      blocks_[block].values->memory + (own.first - begin));
+    blocks_[block].steps = steps;
+    restore_state(block, state, segments);
+  }
+  return true;
+}
+
+void dense_blocks::restore_state(std::size_t block, std::span<const float> state,
+                                 std::span<const dense_segment> segments) {
+  // Of a run of elements a rule's state lies kind by kind, here as there.
+  for (const auto& segment : segments) {
+    const auto kinds = segment.rule->state_floats_per_parameter();
+    for (const auto& piece : blocks_[block].pieces) {
+      const auto begin = position_ + range(block).first + piece.first;
+      const auto own = common(segment.range, {begin, begin + piece.size});
+      for (std::size_t kind = 0; own.size() > 0 && kind < kinds; ++kind)
+        std::ranges::copy(
+            state.subspan(kind * segment.range.size() + (own.first - segment.range.first),
+                          own.size()),
+            piece.state.subspan(kind * piece.size + (own.first - begin)).begin());
+    }
+    state = state.subspan(kinds * segment.range.size());
+  }
 }
 
 bool dense_blocks::is_held(const buffer& values) {

@@ -77,6 +77,12 @@ public:
   /// changes.
   bool restore(std::size_t block, std::uint64_t steps, std::span<const float> values,
                std::span<const float> state);
+  /// Takes in what is this part's own of a run of the flat space, which may be cut into blocks
+  /// otherwise: from element `first` on, with the state that `segments`, which are the run's, have.
+  /// Blocks that it meets have seen `steps` updates. False: the state has another size; then
+  /// nothing changes.
+  bool restore_run(std::uint64_t first, std::uint64_t steps, std::span<const float> values,
+                   std::span<const float> state, std::span<const dense_segment> segments);
 
 private:
   struct buffer;
@@ -94,6 +100,9 @@ private:
     std::vector<ruled_piece> pieces;
   };
   void cut(std::span<const dense_segment> segments);
+  void make_unheld(std::size_t block);
+  void restore_state(std::size_t block, std::span<const float> state,
+                     std::span<const dense_segment> segments);
   static bool is_held(const buffer& values);
   std::shared_ptr<buffer> make_buffer();
   std::shared_ptr<buffer> take_spare();

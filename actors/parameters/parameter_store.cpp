@@ -205,6 +205,21 @@ result<void> parameter_store::restore_dense(std::size_t block, std::uint64_t ste
                       block, shard_, dense_.range(block).size(), values.size(), state.size())};
 }
 
+result<void> parameter_store::restore_dense_run(std::uint64_t first, std::uint64_t steps,
+                                                std::span<const float> values,
+                                                std::span<const float> state) {
+  const auto size = map_.dense_size();
+  if (first <= size && values.size() <= size - first &&
+      dense_.restore_run(
+          first, steps, values, state,
+          dense_segments(tables_, rules_.by_table(), {first, first + values.size()})))
+    return {};
+  return {errc::invalid_argument,
+          fmt::format("{} dense values from {} on, with {} floats of state, do not fit the {} of "
+                      "this job: they were saved under other tables or update rules",
+                      values.size(), first, state.size(), size)};
+}
+
 result<void> parameter_store::restore_rows(std::span<const std::uint64_t> keys,
                                            std::span<const std::span<const float>> rows) {
   auto found = sparse_.resolve(keys);

@@ -107,6 +107,10 @@ public:
   /// `errc::invalid_argument` if it does not fit this shard; then nothing has changed.
   result<void> restore_dense(std::size_t block, std::uint64_t steps, std::span<const float> values,
                              std::span<const float> state);
+  /// Takes in what is this shard's own of a run of the flat dense space that begins with element
+  /// `first` and was a block of some shard; the same errors.
+  result<void> restore_dense_run(std::uint64_t first, std::uint64_t steps,
+                                 std::span<const float> values, std::span<const float> state);
   result<void> restore_rows(std::span<const std::uint64_t> keys,
                             std::span<const std::span<const float>> rows);
 

@@ -63,6 +63,13 @@ result<void> arriving_pushes::repeat(const repeated_change& change) {
   return {};
 }
 
+job::piece_set arriving_pushes::begun() const {
+  auto pieces = ledger_.done();
+  for (const auto& [first, push] : ledger_.open())
+    pieces.add({first, push.last});
+  return pieces;
+}
+
 void arriving_pushes::restore(strategy_state state) {
   updates_ = state.clock;
   ledger_ = std::move(state.ledger);

@@ -21,6 +21,7 @@ class arriving_pushes : public strategy {
 public:
   std::uint64_t clock() const final { return updates_; }
   job::piece_set done() const final { return ledger_.done(); }
+  job::piece_set begun() const final;
   result<taken_part> take(const message<schema::Push>& request, std::uint32_t rank,
                           const pushed_part& part) final;
   result<void> repeat(const repeated_change& change) final;

@@ -52,7 +52,8 @@ private:
 
 using image = std::vector<mesh::frame_body>;
 
-void add_strategy(image& to, const strategy_state& state, bool with_ledger) {
+void add_strategy(image& to, const parameters::parameter_store& store, const strategy_state& state,
+                  bool with_ledger) {
   const piece_ledger none;
   const auto& ledger = with_ledger ? state.ledger : none;
   chunk_writer out(chunk_kind::strategy);
@@ -77,6 +78,7 @@ void add_strategy(image& to, const strategy_state& state, bool with_ledger) {
     const auto& [values, mean] = state.snapshot[block];
     chunk_writer snapshot(chunk_kind::snapshot);
     snapshot.add(block);
+    snapshot.add(store.dense_range().first + store.dense_block_range(block).first);
     snapshot.add(mean.size());
     snapshot.add(values.values);
     snapshot.add(std::span<const float>(mean));
@@ -85,19 +87,8 @@ void add_strategy(image& to, const strategy_state& state, bool with_ledger) {
 }
 
 void add_blocks(image& to, const parameters::parameter_store& store) {
-  for (std::size_t block = 0; block < store.dense_blocks(); ++block) {
-    const auto values = store.dense_block(block).values;
-    const auto rule_state = store.dense_state(block);
-    chunk_writer out(chunk_kind::block);
-    out.add(block);
-    out.add(store.dense_range().first + store.dense_block_range(block).first);
-    out.add(store.dense_steps(block));
-    out.add(values.size());
-    out.add(rule_state.size());
-    out.add(values);
-    out.add(std::span<const float>(rule_state));
-    to.push_back(out.done());
-  }
+  for (std::size_t block = 0; block < store.dense_blocks(); ++block)
+    to.push_back(frozen_chunk(store, block).make());
 }
 
 void add_rows(image& to, const parameters::parameter_store& store) {
@@ -254,6 +245,7 @@ parameters::shared_floats kept(std::span<const float> values) {
 bool load_snapshot(chunk_reader& in, const parameters::parameter_store& store,
                    strategy_state& state) {
   const auto block = in.field();
+  (void)in.field(); // where it begins: for shards that are cut otherwise
   const auto count = in.field();
   const auto values = in.array<float>(count);
   const auto mean = in.array<float>(count);
@@ -262,6 +254,51 @@ bool load_snapshot(chunk_reader& in, const parameters::parameter_store& store,
     return false;
   state.snapshot.resize(store.dense_blocks());
   state.snapshot[block] = {kept(values), {mean.begin(), mean.end()}};
+  return true;
+}
+
+// --- of a cut -----------------------------------------------------------------------------------
+
+result<void> restore_block(chunk_reader& in, parameters::parameter_store& store,
+                           std::span<const std::byte> bytes) {
+  (void)in.field(); // the block of who saved it
+  const auto first = in.field();
+  const auto steps = in.field();
+  const auto values = in.field();
+  const auto rule_state = in.field();
+  const auto of_values = in.array<float>(values);
+  const auto of_state = in.array<float>(rule_state);
+  if (!in.is_whole()) return malformed(bytes, "does not have the length that it says");
+  return store.restore_dense_run(first, steps, of_values, of_state);
+}
+
+bool restore_snapshot(chunk_reader& in, const parameters::parameter_store& store,
+                      strategy_state& state) {
+  (void)in.field();
+  const auto first = in.field();
+  const auto count = in.field();
+  const auto values = in.array<float>(count);
+  const auto mean = in.array<float>(count);
+  if (!in.is_whole() || first > store.map().dense_size() ||
+      count > store.map().dense_size() - first)
+    return false;
+  if (count == 0) return true; // none has begun
+  state.snapshot.resize(store.dense_blocks());
+  for (std::size_t block = 0; block < state.snapshot.size(); ++block) {
+    const auto range = store.dense_block_range(block);
+    const auto begin = store.dense_range().first + range.first;
+    const auto from = std::max(first, begin);
+    const auto to = std::min(first + count, begin + range.size());
+    if (from >= to) continue;
+    auto& own = state.snapshot[block];
+    std::vector<float> whole(own.values.values.begin(), own.values.values.end());
+    whole.resize(range.size());
+    own.mean.resize(range.size());
+    const auto at = static_cast<std::ptrdiff_t>(from - begin);
+    std::ranges::copy(values.subspan(from - first, to - from), whole.begin() + at);
+    std::ranges::copy(mean.subspan(from - first, to - from), own.mean.begin() + at);
+    own.values = kept(whole);
+  }
   return true;
 }
 
@@ -302,7 +339,7 @@ bool load_former_rows(chunk_reader& in, const parameters::parameter_store& store
 std::vector<mesh::frame_body> make_image(const parameters::parameter_store& store,
                                          const strategy_state& state, const rule_set& rules) {
   image chunks;
-  add_strategy(chunks, state, rules.keeps(rule::ledger_in_image));
+  add_strategy(chunks, store, state, rules.keeps(rule::ledger_in_image));
   add_blocks(chunks, store);
   add_rows(chunks, store);
   add_previous(chunks, state.previous);
@@ -325,6 +362,72 @@ result<void> load_chunk(std::span<const std::byte> bytes, parameters::parameter_
     return taken(load_former_block(in, store, state));
   if (head == first_word(chunk_kind::former_rows)) return taken(load_former_rows(in, store, state));
   return malformed(bytes, "is of no kind and version that this program knows");
+}
+
+frozen_chunk::frozen_chunk(const parameters::parameter_store& store, std::size_t block)
+    : values_(store.dense_block(block)), rule_state_(store.dense_state(block)) {
+  fields_ = {block, store.dense_range().first + store.dense_block_range(block).first,
+             store.dense_steps(block), values_.values.size(), rule_state_.size()};
+}
+
+mesh::frame_body frozen_chunk::make() const {
+  if (made_.owner || fields_.empty()) return made_;
+  chunk_writer out(chunk_kind::block);
+  for (const auto field : fields_)
+    out.add(field);
+  out.add(values_.values);
+  out.add(std::span<const float>(rule_state_));
+  return out.done();
+}
+
+std::vector<frozen_chunk> freeze_cut_image(const parameters::parameter_store& store,
+                                           strategy_state state) {
+  state.ledger = {};
+  state.previous.forget();
+  image made;
+  add_strategy(made, store, state, true);
+  add_rows(made, store);
+  std::vector<frozen_chunk> chunks;
+  for (auto& chunk : made)
+    chunks.emplace_back(std::move(chunk));
+  for (std::size_t block = 0; block < store.dense_blocks(); ++block)
+    chunks.emplace_back(store, block);
+  return chunks;
+}
+
+result<chunk_scope> scope_of(std::span<const std::byte> bytes) {
+  chunk_reader in(bytes);
+  const auto head = in.field();
+  chunk_scope scope{static_cast<std::uint32_t>(head >> 48), {}, {}};
+  if (head == first_word(chunk_kind::rows)) {
+    const auto partition = in.field();
+    if (partition >= parameters::partitions_max) return malformed(bytes, "is of no partition");
+    scope.partition = static_cast<std::uint32_t>(partition);
+  } else if (head == first_word(chunk_kind::block) || head == first_word(chunk_kind::snapshot)) {
+    (void)in.field();
+    scope.dense.first = in.field();
+    if (head == first_word(chunk_kind::block)) (void)in.field();
+    const auto values = in.field();
+    if (values > bytes.size() / sizeof(float)) return malformed(bytes, "is too short");
+    scope.dense.last = scope.dense.first + values;
+  } else if (head != first_word(chunk_kind::strategy)) {
+    return malformed(bytes, "is of no kind and version that a checkpoint of this program has");
+  }
+  if (!in.fits()) return malformed(bytes, "is too short");
+  return scope;
+}
+
+result<void> restore_chunk(std::span<const std::byte> bytes, parameters::parameter_store& store,
+                           strategy_state& state) {
+  chunk_reader in(bytes);
+  const auto head = in.field();
+  if (head == first_word(chunk_kind::snapshot)) {
+    if (restore_snapshot(in, store, state)) return {};
+    return malformed(bytes, "does not hold what it says");
+  }
+  if (head == first_word(chunk_kind::block)) return restore_block(in, store, bytes);
+  if (head == first_word(chunk_kind::rows)) return load_rows(in, store, bytes);
+  return malformed(bytes, "is of no kind and version that a checkpoint of this program has");
 }
 
 } // namespace gradmesh::server_shard

@@ -136,6 +136,41 @@ result<replica*> job_replicas::owner_of(std::uint32_t partition) const {
                                           partition, plan_.job_id)};
 }
 
+result<void> job_replicas::make_checkpoint(const message<schema::CheckpointStage>& m,
+                                           env::time_point now) {
+  const auto in = *m;
+  if (in.getJobId() != plan_.job_id || in.getLayout() != plan_.layout.number) return {};
+  const auto what = in.getStage();
+  auto pieces =
+      what.isCut() ? job::decode(what.getCut()) : result<job::piece_set>(job::piece_set());
+  if (!pieces) return pieces.failure();
+  const auto until = now + std::chrono::duration_cast<env::time_point::duration>(
+                               std::chrono::duration<float>(in.getHoldSeconds()));
+  std::vector<std::pair<std::uint32_t, job::piece_set>> held;
+  for (const auto& [shard, one] : replicas_) {
+    if (!one->is_primary()) continue;
+    auto& job = one->job();
+    job.set_time(now);
+    const checkpoint_cut::ticket ticket{in.getTicket(), plan_.job_id, shard,
+                                        host_.service,  m.sender(),   until};
+    if (what.isCut()) job.cut(ticket, *pieces);
+    if (what.isOver()) job.end_cut(ticket.number);
+    if (!what.isHold()) continue;
+    if (auto begun = job.hold_pushes(ticket)) held.emplace_back(shard, *std::move(begun));
+  }
+  if (held.empty()) return {};
+  mesh::draft<schema::PushesHeld> answer;
+  answer->setJobId(plan_.job_id);
+  answer->setTicket(in.getTicket());
+  auto list = answer->initShards(static_cast<unsigned>(held.size()));
+  for (unsigned i = 0; i < held.size(); ++i) {
+    list[i].setShard(held[i].first);
+    encode(held[i].second, list[i].initDone());
+  }
+  (void)host_.router->reply(m, answer);
+  return {};
+}
+
 void job_replicas::pause(const mesh::address& backup) {
   for (const auto& [shard, one] : replicas_)
     if (one->backup() && one->backup()->backup() == backup) one->backup()->pause();

@@ -38,6 +38,10 @@ public:
   /// The primary of the shard that owns a partition. Errors: `refused` if it is not here.
   result<replica*> owner_of(std::uint32_t partition) const;
 
+  /// What primaries have to do for a checkpoint; answers a hold. Errors: those of decoding. What is
+  /// of another job or layout is late and ignored.
+  result<void> make_checkpoint(const message<schema::CheckpointStage>& m, env::time_point now);
+
   /// A backup refused something: it is sent nothing until `resume`.
   void pause(const mesh::address& backup);
   void resume();

@@ -236,7 +236,24 @@ result<void> replica::taken(const message<schema::SnapshotTaken>& answer) {
   return {};
 }
 
+result<void> replica::take(const message<schema::RestoreChunk>& chunk) {
+  if (auto current = check_fence(chunk); !current) return current;
+  // One that comes again, late, must not undo what was trained since.
+  if (!restored_ && !(*chunk).getLast()) {
+    if (auto taken = job_->take_in(chunk.body(), arriving_); !taken) return taken;
+  } else if (!restored_) {
+    job_->begin_with_cut(std::exchange(arriving_, {}));
+    restored_ = true;
+  }
+  mesh::draft<schema::PlanReady> ready;
+  ready->setJobId(plan_.job_id);
+  (void)host_.router->reply(chunk, ready);
+  return {};
+}
+
 void replica::tick(env::time_point now) {
+  job_->set_time(now);
+  job_->tick();
   if (!backup_) return;
   backup_->tick(now);
   job_->acknowledge_replicated();

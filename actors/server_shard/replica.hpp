@@ -65,6 +65,9 @@ public:
   bool is_replicated() const { return !backup_ || backup_->has(backup_->last()); }
   replication* backup() { return backup_.get(); }
 
+  /// A chunk of the checkpoint that the job goes on from, before it begins.
+  result<void> take(const message<schema::RestoreChunk>& chunk);
+
   /// Tells the primary what is applied here, if it was not told.
   void answer_primary();
   /// Does again what failed; called now and then.
@@ -98,6 +101,7 @@ private:
   bool answer_due_ = false;
   std::uint64_t chunks_ = 0; // of a snapshot that are in
   strategy_state arriving_;  // what chunks said beside parameters
+  bool restored_ = false;    // all of a checkpoint is in
 };
 
 } // namespace gradmesh::server_shard

@@ -101,6 +101,15 @@ result<void> server_shard_state::export_partition(const message<schema::ExportPa
   return found ? (*found)->job().export_partition(request) : found.failure();
 }
 
+result<void> server_shard_state::on_chunks_taken(const message<schema::CheckpointTaken>& taken) {
+  // Late news of a checkpoint, or of a shard that is somewhere else now, are nobody's fault.
+  if (!job || (*taken).getJobId() != job->job_id()) return {};
+  const auto& replicas = job->by_shard();
+  if (const auto found = replicas.find((*taken).getShard()); found != replicas.end())
+    found->second->job().on_chunks_taken(taken);
+  return {};
+}
+
 void server_shard_state::on_refused(const message<schema::Refusal>& refusal) {
   const auto why = mesh::to_error(*refusal);
   if (job) job->pause(refusal.sender());
@@ -197,6 +206,19 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
                                              return found ? (*found)->taken(answer)
                                                           : found.failure();
                                            }),
+      mesh::receive<schema::CheckpointStage>(
+          router,
+          [self](const auto& stage) -> result<void> {
+            auto& s = self->state;
+            return s.job ? s.job->make_checkpoint(stage, env::now(*self)) : result<void>();
+          }),
+      mesh::receive<schema::CheckpointTaken>(
+          router, [self](const auto& taken) { return self->state.on_chunks_taken(taken); }),
+      mesh::receive<schema::RestoreChunk>(router,
+                                          [self](const auto& chunk) -> result<void> {
+                                            auto found = self->state.find(chunk);
+                                            return found ? (*found)->take(chunk) : found.failure();
+                                          }),
       mesh::receive<schema::ExportPartition>(
           router, [self](const auto& request) { return self->state.export_partition(request); }),
       mesh::receive<schema::Refusal>(router,

@@ -38,6 +38,7 @@ struct server_shard_state {
   result<replica*> find(const message<T>& m);
   result<void> replicate(const message<schema::Replicate>& change);
   result<void> export_partition(const message<schema::ExportPartition>& request);
+  result<void> on_chunks_taken(const message<schema::CheckpointTaken>& taken);
   void on_refused(const message<schema::Refusal>& refusal);
   void report() const;
 

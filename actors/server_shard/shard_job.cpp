@@ -135,6 +135,16 @@ result<void> shard_job::check_batch(std::uint32_t rank, const pushed_part& part)
 }
 
 result<void> shard_job::push(const message<schema::Push>& request) {
+  if (cut_.passes(request, plan_.pieces)) {
+    auto taken = take_push(request);
+    advance_cut();
+    return taken;
+  }
+  if (auto known = check_request(request); !known) return known;
+  return park(request);
+}
+
+result<void> shard_job::take_push(const message<schema::Push>& request) {
   if (backup_ && backup_->is_full())
     return error{errc::retry_later, std::to_string(backup_->waiting_bytes()) +
                                         " bytes wait for the backup of shard " +

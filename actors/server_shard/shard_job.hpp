@@ -17,6 +17,7 @@
 #include "actors/mesh/router.hpp"
 #include "actors/record/event_sink.hpp"
 #include "actors/rules.hpp"
+#include "actors/server_shard/checkpoint_cut.hpp"
 #include "actors/server_shard/image_chunk.hpp"
 #include "actors/server_shard/replication.hpp"
 #include "actors/server_shard/shard_parameters.hpp"
@@ -25,6 +26,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace gradmesh::server_shard {
@@ -77,6 +79,24 @@ public:
     return load_chunk(chunk, parameters_.store(), state);
   }
   void restore(strategy_state state) { strategy_->restore(std::move(state)); }
+
+  // For checkpoints.
+
+  /// Keeps pushes waiting that are not begun; what is, or nothing if it is past that.
+  std::optional<job::piece_set> hold_pushes(const checkpoint_cut::ticket& asked);
+  /// Takes the pushes of the cut, then sends the image of the shard.
+  void cut(const checkpoint_cut::ticket& asked, job::piece_set pieces);
+  void end_cut(std::uint64_t ticket);
+  void on_chunks_taken(const message<schema::CheckpointTaken>& taken);
+  /// Takes in what is its own of a checkpoint that the job goes on from; what is not parameters
+  /// goes to `state`.
+  result<void> take_in(std::span<const std::byte> chunk, strategy_state& state) {
+    return restore_chunk(chunk, parameters_.store(), state);
+  }
+  /// All is in: begins with the cut of the plan.
+  void begin_with_cut(strategy_state state);
+  /// Looks at the time.
+  void tick();
 
   std::vector<mesh::frame_body> image() const {
     return make_image(parameters_.store(), strategy_->state(), rules_);
@@ -156,6 +176,10 @@ private:
   result<void> take_parts(const message<schema::Push>& request, taken_parts& taken);
   result<void> take_checked(const message<schema::Push>& request,
                             const std::vector<pushed_part>& parts, taken_parts& taken);
+  result<void> take_push(const message<schema::Push>& request);
+  result<void> park(const message<schema::Push>& request);
+  void advance_cut();
+  void take_parked();
   void acknowledge_applied(held_ack ack);
   void refuse_waiting(const error& why);
   void count(const taken_part& taken);
@@ -177,6 +201,7 @@ private:
   bool open_step_acknowledged_ = false; // a push that is held was, without a backup
   bool took_over_ = false;
   std::deque<held_ack> of_changes_; // acknowledged when the backup has them
+  checkpoint_cut cut_;
   env::time_point now_;
   shard_counters counters_;
   std::unique_ptr<record::event_sink> sink_; // null: nobody wants to know

@@ -161,6 +161,9 @@ result<void> shard_job::send_values(const pull_answer& to, std::span<const std::
 void shard_job::refuse_waiting(const error& why) {
   for (const auto& pull : std::exchange(waiting_, {}))
     (void)router_->reply(pull.request, mesh::make_refusal(why));
+  for (const auto& push : cut_.take_parked())
+    (void)router_->reply(push, mesh::make_refusal(why));
+  cut_.drop();
 }
 
 void shard_job::tell_read(const message<schema::Pull>& request, std::uint64_t clock) {

@@ -56,6 +56,8 @@ public:
   virtual std::uint64_t clock() const = 0;
   /// Pieces whose pushes are applied whole.
   virtual job::piece_set done() const = 0;
+  /// These, and pieces whose pushes are applied in part.
+  virtual job::piece_set begun() const { return done(); }
 
   /// Whether a worker that has completed `clock` steps may read now. Once true it stays true.
   virtual bool may_read(std::uint32_t rank, std::uint64_t clock) const = 0;

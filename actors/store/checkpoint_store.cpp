@@ -147,6 +147,14 @@ result<void> checkpoint_store::check_usable(const checkpoint_manifest& manifest,
   return {damages.front().why.code, text};
 }
 
+result<good_checkpoint> checkpoint_store::good(std::uint64_t number,
+                                               const model_identity* wanted) const {
+  auto found = manifest(number);
+  if (!found) return found.failure();
+  if (auto usable = check_usable(*found, wanted); !usable) return usable.failure();
+  return good_checkpoint{*std::move(found), {}};
+}
+
 result<good_checkpoint> checkpoint_store::latest_good(const model_identity* wanted) const {
   const auto all = numbers();
   if (!all) return all.failure();

@@ -69,6 +69,9 @@ public:
   /// `numbers`.
   result<good_checkpoint> latest_good(const model_identity* wanted) const;
 
+  /// The same of one checkpoint. Errors: why it is not to go on from.
+  result<good_checkpoint> good(std::uint64_t number, const model_identity* wanted) const;
+
 private:
   std::string path_in(const std::string& name) const { return folder_ + "/" + name; }
   result<void> check_header(const chunk_file_entry& entry) const;

@@ -187,6 +187,21 @@ struct replica_bench {
       (void)coordinator_->send({mesh::node_uuid{node}, shard_service}, coordinator_service, layout);
     }
   }
+  /// Sends what a host has to do for a checkpoint; the stage is set by `set`.
+  void stage(std::uint8_t node, std::uint64_t ticket,
+             const std::function<void(schema::CheckpointStage::Stage::Builder)>& set) {
+    mesh::draft<schema::CheckpointStage> draft;
+    draft->setJobId(plan.job_id);
+    draft->setLayout(plan.layout.number);
+    draft->setTicket(ticket);
+    draft->setHoldSeconds(3);
+    set(draft->initStage());
+    send_to(node, draft);
+  }
+  template <class T>
+  void send_to(std::uint8_t node, const mesh::draft<T>& draft) {
+    (void)coordinator_->send({mesh::node_uuid{node}, shard_service}, coordinator_service, draft);
+  }
   /// The last message of a kind to the coordinator.
   template <class T>
   std::optional<mesh::message<T>> last_told() {
@@ -370,6 +385,15 @@ private:
       return to_replica<schema::Pull>(h, f, &replica::pull);
     case MessageKind::PUSH:
       return to_replica<schema::Push>(h, f, &replica::push);
+    case MessageKind::CHECKPOINT_STAGE:
+      if (!h.job) return error{errc::refused, "no job"};
+      return h.job->make_checkpoint(*mesh::message<schema::CheckpointStage>::decode(f), now);
+    case MessageKind::CHECKPOINT_TAKEN:
+      if (auto* one = replica_of(static_cast<std::uint8_t>(h.router->self().uuid[0])))
+        one->job().on_chunks_taken(*mesh::message<schema::CheckpointTaken>::decode(f));
+      return {};
+    case MessageKind::RESTORE_CHUNK:
+      return to_replica<schema::RestoreChunk>(h, f, &replica::take);
     case MessageKind::REPLICATE:
       return to_replica<schema::Replicate>(h, f, &replica::replicate);
     case MessageKind::REPLICATED:

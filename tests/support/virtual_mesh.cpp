@@ -22,8 +22,9 @@ void virtual_mesh::add_roles(std::size_t servers, std::size_t workers, std::size
   required(simulation::virtual_mesh::add_roles(servers, workers, data_servers, extra));
 }
 
-void virtual_mesh::submit(const std::string& job, std::chrono::seconds wait) {
-  const auto submitted = simulation::virtual_mesh::submit(job, wait);
+void virtual_mesh::submit(const std::string& job, std::chrono::seconds wait,
+                          const simulation::resume_point& from) {
+  const auto submitted = simulation::virtual_mesh::submit(job, wait, from);
   REQUIRE_MESSAGE((submitted || refusal()), submitted.failure().text);
 }
 

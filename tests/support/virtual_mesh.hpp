@@ -16,7 +16,8 @@ public:
   void add_roles(std::size_t servers, std::size_t workers, std::size_t data_servers,
                  const std::string& extra = {});
   /// A job that is refused is for the test to look at: `refusal()`.
-  void submit(const std::string& job, std::chrono::seconds wait = std::chrono::seconds(10));
+  void submit(const std::string& job, std::chrono::seconds wait = std::chrono::seconds(10),
+              const simulation::resume_point& from = {});
   void cancel(std::uint64_t job_id);
   /// Nothing: `refusal` says why.
   std::optional<std::uint32_t> change(const std::vector<std::string>& options);

@@ -243,6 +243,44 @@ TEST_CASE("a run that is killed leaves no process behind") {
   CHECK(testing::all_end(training.nodes, patience));
 }
 
+TEST_CASE(
+    "a run that is killed goes on from its checkpoint, in other processes, to the same bits") {
+  const workplace here;
+  here.put_job({.epochs = 400});
+  process whole(here.run({"-o", "json"}));
+  REQUIRE_MESSAGE(whole.wait_end(patience) == 0, whole.all());
+
+  const auto folder = "checkpoint.folder=" + here.path("checkpoints");
+  process first(here.run({"--set", folder, "--set", "job.epochs=100000"}));
+  REQUIRE_MESSAGE(first.wait_for("training", patience), first.all());
+  const auto text = first.all();
+  const auto begin = text.find("coordinator at ") + 15;
+  const auto at = text.substr(begin, text.find(',', begin) - begin);
+  const std::vector<std::string> create{GRADMESH_PROGRAM, "checkpoint", "create", "--coordinator",
+                                        at};
+  int created = 1;
+  std::string said;
+  // Workers may not have begun yet.
+  for (int tries = 0; tries < 100 && created != 0; ++tries) {
+    process attempt(create);
+    created = attempt.wait_end(patience);
+    said = attempt.all();
+  }
+  REQUIRE_MESSAGE(created == 0, said);
+  CHECK_MESSAGE(contains(said, "checkpoint 1 of job 1 at step "), said);
+  const auto nodes = testing::children_of(first.pid());
+  first.signal(SIGKILL);
+  CHECK(first.wait_end(patience) == 128 + SIGKILL);
+  CHECK(testing::all_end(nodes, patience));
+
+  process verify({GRADMESH_PROGRAM, "checkpoint", "verify", here.path("checkpoints")});
+  CHECK_MESSAGE(verify.wait_end(patience) == 0, verify.all());
+  process next(here.run({"--set", folder, "--resume", here.path("checkpoints"), "--set",
+                         "mesh.servers=3", "--set", "mesh.workers=1", "-o", "json"}));
+  REQUIRE_MESSAGE(next.wait_end(patience) == 0, next.all());
+  CHECK(summary(next)["parameters_sha256"] == summary(whole)["parameters_sha256"]);
+}
+
 TEST_CASE("nodes started by hand form a mesh that takes jobs and shows itself") {
   const workplace here;
   here.write("coordinator.ini", node_file("coordinator", "", "127.0.0.1:0"));

@@ -77,13 +77,15 @@ result<void> job_client::send(const mesh::draft<T>& request) {
 }
 
 result<void> job_client::submit(const std::string& job, std::chrono::seconds wait,
-                                const job_members& least) {
+                                const job_members& least, const resume_point& from) {
   mesh::draft<schema::SubmitJob> submit;
   submit->setConfig(job);
   submit->setMinServers(least.servers);
   submit->setMinWorkers(least.workers);
   submit->setMinDataServers(least.data_servers);
   submit->setWaitSeconds(static_cast<std::uint32_t>(wait.count()));
+  submit->setResumeFrom(from.folder);
+  submit->setResumeNumber(from.number);
   forget();
   return send(submit);
 }

@@ -45,6 +45,12 @@ struct job_members {
   std::uint32_t data_servers = 1;
 };
 
+/// The checkpoint that a job goes on from; no folder: it begins anew.
+struct resume_point {
+  std::string folder;
+  std::uint64_t number = 0; // 0: the newest
+};
+
 class job_client {
 public:
   using network_maker = std::function<std::shared_ptr<env::network>(env::network_options)>;
@@ -65,7 +71,7 @@ public:
 
   // Requests. They forget the last answer; errors: those of sending.
   result<void> submit(const std::string& job, std::chrono::seconds wait,
-                      const job_members& least = {});
+                      const job_members& least = {}, const resume_point& from = {});
   result<void> cancel(std::uint64_t job_id);
   result<void> change(const std::vector<std::string>& options);
   result<void> ask_status();

@@ -156,9 +156,10 @@ result<void> virtual_mesh::start_client() {
   return client_->linked() ? result<void>() : client_->failure();
 }
 
-result<void> virtual_mesh::submit(const std::string& job, std::chrono::seconds wait) {
+result<void> virtual_mesh::submit(const std::string& job, std::chrono::seconds wait,
+                                  const resume_point& from) {
   if (auto started = start_client(); !started) return started;
-  if (auto sent = client_->submit(job, wait); !sent) return sent;
+  if (auto sent = client_->submit(job, wait, {}, from); !sent) return sent;
   if (!run_until([&] { return client_->job_id() != 0 || client_->refusal(); }, answer_limit))
     return error{errc::timed_out, "the coordinator does not answer to a job"};
   return refusal() ? result<void>(refusal()) : result<void>();

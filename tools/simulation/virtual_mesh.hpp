@@ -59,7 +59,8 @@ public:
   bool run_until(const std::function<bool()>& holds, std::chrono::milliseconds limit);
 
   /// Submits a job as a client would. The job's text is the job file.
-  result<void> submit(const std::string& job, std::chrono::seconds wait = std::chrono::seconds(10));
+  result<void> submit(const std::string& job, std::chrono::seconds wait = std::chrono::seconds(10),
+                      const resume_point& from = {});
   result<void> cancel(std::uint64_t job_id);
   /// Asks for other options of the running job; the epoch from which on they count.
   result<std::uint32_t> change(const std::vector<std::string>& options);

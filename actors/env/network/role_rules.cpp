@@ -40,6 +40,10 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::END_JOB:
   case MessageKind::LOAD_DATA:
   case MessageKind::EXPORT_PARTITION:
+  case MessageKind::CHECKPOINT_CREATED:
+  case MessageKind::CHECKPOINT_STAGE:
+  case MessageKind::CHECKPOINT_TAKEN:
+  case MessageKind::RESTORE_CHUNK:
     return coordinators;
   case MessageKind::SHUTDOWN:
     return {role::coordinator, role::client};
@@ -47,6 +51,7 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::CANCEL_JOB:
   case MessageKind::CHANGE_JOB:
   case MessageKind::DRAIN_NODE:
+  case MessageKind::CREATE_CHECKPOINT:
     return {role::client};
   case MessageKind::PHASE_PROGRESS:
   case MessageKind::LEASE_BATCH:
@@ -67,6 +72,8 @@ mesh::role_set senders_of(std::uint16_t kind) {
   case MessageKind::SNAPSHOT_CHUNK:
   case MessageKind::SNAPSHOT_TAKEN:
   case MessageKind::BACKUP_REPORT:
+  case MessageKind::PUSHES_HELD:
+  case MessageKind::CHECKPOINT_CHUNK:
     return {role::server};
   case MessageKind::NONE:
   case MessageKind::HELLO:
