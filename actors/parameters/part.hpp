@@ -29,10 +29,10 @@ inline constexpr std::size_t run_bytes_max = 1u << 20;
 
 /// Parts up to this size share a message, for which they are copied.
 inline constexpr std::size_t shared_part_bytes_max = 64u << 10;
-/// Up to these many, and so much of keys and values, as much as a whole block: then what a message
+/// Up to these many, and so much of keys and values, as much as two blocks: then what a message
 /// costs both ends (system calls, wake-ups, its answer) is little beside its bytes. Of tiny parts a
 /// longer message would keep the other end waiting for work.
-inline constexpr std::size_t shared_bytes_max = dense_block_floats * sizeof(float);
+inline constexpr std::size_t shared_bytes_max = 2 * dense_block_floats * sizeof(float);
 inline constexpr std::size_t shared_parts_max = 1024;
 
 /// All parts of what one shard is asked for: its blocks, then the runs of `keys` keys with

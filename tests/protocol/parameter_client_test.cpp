@@ -126,7 +126,7 @@ TEST_CASE("small pushes that are wanted at once share a message, and each is tol
   CHECK_FALSE(bench.client->oldest());
 }
 
-TEST_CASE("small parts share a message up to the size of a block and a thousand of them") {
+TEST_CASE("small parts share a message up to the size of two blocks and a thousand of them") {
   const auto parts_sent = [](std::uint64_t dense_floats, std::uint64_t pushes) {
     client_bench bench(dense_floats);
     for (std::uint64_t sequence = 0; sequence < pushes; ++sequence)
@@ -144,8 +144,8 @@ TEST_CASE("small parts share a message up to the size of a block and a thousand 
   };
   using counts = std::vector<std::size_t>;
   CHECK(parts_sent(0, 2100) == counts{1024, 1024, 52});
-  CHECK(parts_sent(4096, 40) == counts{16, 16, 8}); // of 16 KiB
-  CHECK(parts_sent(16384, 5) == counts{4, 1});      // of 64 KiB
+  CHECK(parts_sent(4096, 40) == counts{32, 8}); // of 16 KiB
+  CHECK(parts_sent(16384, 10) == counts{8, 2}); // of 64 KiB
   CHECK(parts_sent(16385, 3) == counts{1, 1, 1});
 }
 

@@ -222,7 +222,7 @@ TEST_CASE("a key list that was sent with its hash may be named by it") {
         errc::unknown_keys);
 }
 
-TEST_CASE("the parts of a pull share answers up to the size of a block and a thousand of them") {
+TEST_CASE("the parts of a pull share answers up to the size of two blocks and a thousand of them") {
   shard_bench bench(strategy::async, 1);
   std::vector<std::uint64_t> keys(1024); // 8 KiB with two floats each
   std::iota(keys.begin(), keys.end(), 5);
@@ -257,8 +257,8 @@ TEST_CASE("the parts of a pull share answers up to the size of a block and a tho
   };
   using counts = std::vector<std::size_t>;
   CHECK(answers_to(2100, 0) == counts{1024, 1024, 52});
-  CHECK(answers_to(0, 70) == counts{32, 32, 6});
-  CHECK(answers_to(5, 32) == counts{36, 1});
+  CHECK(answers_to(0, 70) == counts{64, 6});
+  CHECK(answers_to(5, 64) == counts{68, 1});
 }
 
 TEST_CASE("a pull that names keys that nobody has sent is refused, however many it says they are") {
