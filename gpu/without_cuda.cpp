@@ -1,0 +1,22 @@
+#include "gpu/cuda_backend.hpp"
+
+namespace gradmesh::gpu {
+
+namespace {
+
+fault not_built() {
+  return {fault_kind::no_device,
+          "this build has no CUDA; configure with -DGRADMESH_CUDA=ON where nvcc is installed"};
+}
+
+} // namespace
+
+device_list cuda_devices() {
+  return {{}, not_built()};
+}
+
+cuda_made make_cuda_backend(const cuda_options&) {
+  return {nullptr, not_built()};
+}
+
+} // namespace gradmesh::gpu

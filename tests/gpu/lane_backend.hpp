@@ -1,0 +1,22 @@
+#pragma once
+
+/// A device without a device: three lanes whose work is done by the CPU backend, but only when
+/// somebody waits, and then in an order drawn by chance that keeps nothing but the order within
+/// each lane and what `lane_order` said had to be awaited. Whatever relies on more comes out wrong.
+
+#include "gpu/backend.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace gradmesh::gpu {
+
+struct lane_backend_options {
+  std::uint64_t seed = 1;
+  std::size_t memory_bytes_max = std::size_t{1} << 30;
+};
+
+/// Its `idle()` does one thing more each time it is asked, so that it comes to an end.
+std::unique_ptr<backend> make_lane_backend(const lane_backend_options& options);
+
+} // namespace gradmesh::gpu
