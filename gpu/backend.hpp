@@ -78,6 +78,9 @@ public:
   /// Waits until all that was enqueued is done. Returns the first fault of this backend's life.
   const fault& wait();
 
+  /// Whether a fault is known already. Waits for nothing and asks nobody.
+  bool failed() const { return static_cast<bool>(fault_); }
+
   /// Whether all that was enqueued is done or a fault has come, without waiting for it. `wait()`
   /// then takes no longer than the last copies from the staging memory to their places.
   bool idle();
@@ -160,7 +163,6 @@ protected:
   /// Keeps the first fault.
   void fail(fault_kind kind, std::string text);
   void fail(fault why);
-  bool failed() const { return static_cast<bool>(fault_); }
 
   /// For a backend with lanes: what its memory is used by. It adds the blocks that it hands out.
   lane_order& order() { return *order_; }

@@ -25,7 +25,6 @@ struct device_info {
   int number = 0; // N of cuda:N
   std::string name;
   std::size_t memory_bytes = 0;
-  std::size_t free_bytes = 0;
 };
 
 struct device_list {
@@ -39,8 +38,10 @@ device_list cuda_devices();
 struct cuda_options {
   int device = 0;
   product_precision precision = product_precision::float32;
-  /// The most device memory that this backend takes.
+  /// The most device memory that this backend takes; never more than is free when it is opened.
   std::size_t memory_bytes_max = std::numeric_limits<std::size_t>::max();
+  /// Whether copies run beside computations; false is for measuring what that brings.
+  bool overlap = true;
   /// The most pinned host memory, the staging memory (64 MiB) besides.
   std::size_t pinned_bytes_max = std::size_t{4} << 30;
 };

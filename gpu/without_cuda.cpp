@@ -1,5 +1,7 @@
 #include "gpu/cuda_backend.hpp"
 
+#include <utility>
+
 namespace gradmesh::gpu {
 
 namespace {
@@ -15,8 +17,10 @@ device_list cuda_devices() {
   return {{}, not_built()};
 }
 
-cuda_made make_cuda_backend(const cuda_options&) {
-  return {nullptr, not_built()};
+cuda_made make_cuda_backend(const cuda_options& options) {
+  auto why = not_built();
+  why.text = "cuda:" + std::to_string(options.device) + ": " + why.text;
+  return {nullptr, std::move(why)};
 }
 
 } // namespace gradmesh::gpu

@@ -6,6 +6,7 @@
 #include "gpu/cuda/staging.hpp"
 #include "gpu/cuda/stream_set.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <list>
@@ -174,10 +175,10 @@ private:
 
   const cuda_options options_;
   const std::string name_;
+  std::list<notification> notifications_; // outlive the streams that run them
+  cuda::stream_set streams_;              // outlive the pools, which wait for them
   memory_pool device_pool_;
   memory_pool pinned_pool_;
-  std::list<notification> notifications_; // outlive the streams that run them
-  cuda::stream_set streams_;
   cuda::staging staging_in_;
   cuda::staging staging_out_;
   cuda::blas_library blas_;
@@ -187,7 +188,7 @@ private:
 
 fault cuda_backend::open() {
   if (auto why = GRADMESH_CUDA(cudaSetDevice(options_.device))) return why;
-  if (auto why = streams_.open()) return why;
+  if (auto why = streams_.open(options_.overlap)) return why;
   if (auto why = staging_in_.open()) return why;
   if (auto why = staging_out_.open()) return why;
   auto [blas, missing] = cuda::open_blas_library();
@@ -226,7 +227,8 @@ memory_pool::source cuda_backend::device_source() {
   return {take, [this](void* memory) {
             order().remove(memory);
             (void)cudaSetDevice(options_.device);
-            (void)cudaFree(memory); // waits until the device no longer uses it
+            (void)streams_.synchronize(); // the device may still use it
+            (void)cudaFree(memory);
           }};
 }
 
@@ -242,6 +244,7 @@ memory_pool::source cuda_backend::pinned_source() {
   };
   return {take, [this](void* memory) {
             order().remove(memory);
+            (void)streams_.synchronize();
             (void)cudaFreeHost(memory);
           }};
 }
@@ -357,7 +360,14 @@ cuda_made make_cuda_backend(const cuda_options& options) {
         {fault_kind::no_device,
          name + ": this machine has " + std::to_string(list.devices.size()) +
              " CUDA device(s); choose cuda:0 to cuda:" + std::to_string(list.devices.size() - 1)}};
-  auto made = std::make_unique<cuda_backend>(options);
+  auto bounded = options;
+  std::size_t free = 0, all = 0;
+  if (auto why = GRADMESH_CUDA(cudaSetDevice(options.device)))
+    return {nullptr, {why.kind, name + ": " + why.text}};
+  if (auto why = GRADMESH_CUDA(cudaMemGetInfo(&free, &all)))
+    return {nullptr, {why.kind, name + ": " + why.text}};
+  bounded.memory_bytes_max = std::min(options.memory_bytes_max, free);
+  auto made = std::make_unique<cuda_backend>(bounded);
   if (auto why = made->open()) return {nullptr, {why.kind, name + ": " + why.text}};
   return {std::move(made), {}};
 }

@@ -40,16 +40,13 @@ device_list cuda_devices() {
   }
   for (int number = 0; number < count; ++number) {
     cudaDeviceProp properties{};
-    device_info info{number, "", 0, 0};
+    device_info info{number, "", 0};
     if (auto why = GRADMESH_CUDA(cudaGetDeviceProperties(&properties, number))) {
       list.why = std::move(why);
       continue;
     }
     info.name = properties.name;
     info.memory_bytes = properties.totalGlobalMem;
-    if (cudaSetDevice(number) != cudaSuccess ||
-        cudaMemGetInfo(&info.free_bytes, &info.memory_bytes) != cudaSuccess)
-      (void)cudaGetLastError(); // in use by others alone, perhaps; opening it will tell
     list.devices.push_back(std::move(info));
   }
   if (!list.devices.empty()) list.why = {};

@@ -10,14 +10,19 @@ stream_set::~stream_set() {
   for (auto& queue : queues_) {
     for (auto& event : queue.events)
       if (event) (void)cudaEventDestroy(event);
-    if (queue.stream) (void)cudaStreamDestroy(queue.stream);
+    if (queue.owned) (void)cudaStreamDestroy(queue.stream);
   }
 }
 
-fault stream_set::open() {
+fault stream_set::open(bool overlap) {
   for (auto& queue : queues_) {
-    if (auto why = GRADMESH_CUDA(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking)))
-      return why;
+    if (overlap || &queue == &queues_.front()) {
+      if (auto why = GRADMESH_CUDA(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking)))
+        return why;
+      queue.owned = true;
+    } else {
+      queue.stream = queues_.front().stream;
+    }
     for (auto& event : queue.events)
       if (auto why = GRADMESH_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming)))
         return why;

@@ -19,7 +19,8 @@ public:
   stream_set& operator=(const stream_set&) = delete;
   ~stream_set();
 
-  fault open();
+  /// Without `overlap` all lanes are one stream.
+  fault open(bool overlap);
   cudaStream_t of(lane l) const { return queues_[index(l)].stream; }
 
   /// An operation was enqueued in this lane.
@@ -36,6 +37,7 @@ private:
 
   struct queue {
     cudaStream_t stream = nullptr;
+    bool owned = false; // or another lane's
     std::array<cudaEvent_t, events_kept> events{};
     ticket enqueued = 0;
   };

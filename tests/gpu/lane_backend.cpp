@@ -16,8 +16,8 @@ namespace {
 class lane_backend final : public backend {
 public:
   explicit lane_backend(const lane_backend_options& options)
-      : random_(options.seed), cpu_(make_cpu_backend()),
-        device_pool_(source(), options.memory_bytes_max),
+      : idle_works_(options.idle_works), items_left_(options.items_max), random_(options.seed),
+        cpu_(make_cpu_backend()), device_pool_(source(), options.memory_bytes_max),
         host_pool_(source(), options.memory_bytes_max) {
     work_in_lanes();
   }
@@ -83,6 +83,10 @@ private:
       fail(fault_kind::device_failed, "lanes: they wait for each other");
       return false;
     }
+    if (items_left_-- == 0) {
+      fail(fault_kind::device_lost, "lanes: the device is lost, as planned");
+      return false;
+    }
     auto& queue = queues_[ready[random_() % count]];
     const auto next = std::move(queue.front());
     queue.pop_front();
@@ -91,12 +95,17 @@ private:
   }
 
   void drain() {
-    while (run_one()) {
+    while (!failed() && run_one()) {
     }
   }
 
   void do_wait() override { drain(); }
-  bool do_idle() override { return !run_one(); }
+  bool do_idle() override {
+    if (!idle_works_) return false;
+    for (auto left = 1 + random_() % 16; left > 0; --left)
+      if (!run_one()) return true;
+    return false;
+  }
   void do_when_done(std::function<void()> call) override {
     for (const auto l : {lane::copy_in, lane::compute})
       do_await(lane::copy_out, l, enqueued_[index(l)]);
@@ -182,6 +191,8 @@ private:
     push(lane::copy_out, [=] { std::memcpy(host_to, from, bytes); });
   }
 
+  const bool idle_works_;
+  std::uint64_t items_left_;
   std::mt19937_64 random_;
   std::unique_ptr<backend> cpu_;
   std::array<std::deque<item>, lanes> queues_;

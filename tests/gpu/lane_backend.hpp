@@ -7,16 +7,21 @@
 #include "gpu/backend.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 namespace gradmesh::gpu {
 
 struct lane_backend_options {
   std::uint64_t seed = 1;
+  /// The device is lost after so much work.
+  std::uint64_t items_max = std::numeric_limits<std::uint64_t>::max();
+  /// Otherwise only `wait()` does any work: to whoever only looks, the device hangs.
+  bool idle_works = true;
   std::size_t memory_bytes_max = std::size_t{1} << 30;
 };
 
-/// Its `idle()` does one thing more each time it is asked, so that it comes to an end.
+/// Its `idle()` does a few things more each time it is asked, so that it comes to an end.
 std::unique_ptr<backend> make_lane_backend(const lane_backend_options& options);
 
 } // namespace gradmesh::gpu
