@@ -59,6 +59,10 @@ struct compute_request {
 struct compute_done {
   std::shared_ptr<worker::step_work> work;
 };
+/// INTERNAL to a gpu_stream: the device is done with its how-manieth step.
+struct device_done {
+  std::uint64_t number = 0;
+};
 
 /// INTERNAL to a node: something to do when its time has come.
 struct timed_call {
@@ -153,6 +157,27 @@ struct resume_replication {};
 using compute_actor = caf::typed_actor<
     // Fills in the step's gradients and metrics, or its error, and hands it back.
     caf::reacts_to<compute_request>>;
+
+/// Runs steps on one device: at most so many at once, each begun without waiting for the one
+/// before. Conforms to the protocol of the compute actor.
+using gpu_stream_actor = caf::typed_actor<
+    // Enqueues the step on the device; hands it back when its results are in host memory.
+    caf::reacts_to<compute_request>,
+    // INTERNAL: from the device.
+    caf::reacts_to<device_done>,
+    // INTERNAL: look whether the device still works.
+    caf::reacts_to<tick>>;
+
+/// Keeps a gpu_stream alive: a fresh one for one that ended, on the CPU where the device is lost.
+/// Conforms to the protocol of the compute actor.
+using gpu_host_actor = caf::typed_actor<
+    // Has the step computed, on whatever there is by then.
+    caf::reacts_to<compute_request>,
+    // From its gpu_stream.
+    caf::reacts_to<compute_done>>;
+
+/// Whoever is told of computed steps.
+using compute_client = caf::typed_actor<caf::reacts_to<compute_done>>;
 
 /// Has replicas of shards, each of which is some partitions of the parameters.
 using server_shard_actor = caf::typed_actor<
@@ -298,6 +323,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::joined_mesh)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::timed_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_done)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::device_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::log_block)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_begin)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::checkpoint_part)

@@ -68,4 +68,11 @@ inline constexpr std::chrono::milliseconds pause_when_stale{20};
 inline constexpr std::size_t steps_pulled_ahead = 1;
 } // namespace worker
 
+namespace gpu_stream {
+/// How often a device that has a step is looked at, in case that it is lost and says nothing.
+inline constexpr std::chrono::milliseconds watch_interval{50};
+/// Fresh starts on a device without a step between them; then the CPU goes on.
+inline constexpr unsigned fresh_starts_max = 3;
+} // namespace gpu_stream
+
 } // namespace gradmesh::defaults

@@ -61,6 +61,12 @@ std::vector<finding> check_node(const node_config& c) {
     return {{"node.roles", fmt::format("required; name one or more of {}", list_names<role>())}};
   check_addresses(c, found);
   check_tls(c.tls, found);
+  const auto& slow = c.emulation;
+  if (c.worker.device.what == device_choice::kind::cuda &&
+      (slow.step_time.count() > 0 || slow.slowdown != 1))
+    found.push_back({"worker.device", fmt::format("{} cannot be made slower by [emulation]; choose "
+                                                  "cpu, or remove step_time_ms and slowdown",
+                                                  to_string(c.worker.device))});
   if (c.node.node_timeout.count() > 0 &&
       c.node.heartbeat * heartbeats_per_timeout_min > c.node.node_timeout)
     found.push_back({"node.heartbeat_ms",

@@ -93,8 +93,18 @@ void add_roles(table& t) {
   worker.option("pushes_in_flight", &worker_section::pushes_in_flight,
                 whole_number<std::uint32_t>(1, 64), "2",
                 "Pushes that may wait for their acknowledgement.");
-  worker.option("device", &worker_section::device, one_of<device_choice>(), "auto",
-                "Where gradients are computed. auto: the best device that there is.");
+  worker.option("device", &worker_section::device, device_name(), "auto",
+                "Where gradients are computed. auto: on cuda:0 if this build and this machine have "
+                "one, else on the CPU.");
+  worker.option("device_memory_limit_mib", &worker_section::device_memory_limit_mib,
+                whole_number<std::uint64_t>(0, 1'048'576, "MiB"), "0",
+                "The most memory of a CUDA device that this worker takes; a job that needs more is "
+                "refused before it begins. 0: all that is free.");
+  worker.option("device_products", &worker_section::device_products, one_of<product_rounding>(),
+                "float32",
+                "What a CUDA device rounds the operands of dense products to; tf32 and bfloat16 run "
+                "on its tensor cores and keep 10 and 7 bits after the point. Sums stay "
+                "float32.");
 }
 
 void add_emulation(table& t) {
@@ -165,9 +175,10 @@ name_list<log_level> names_of(log_level) {
   return names;
 }
 
-name_list<device_choice> names_of(device_choice) {
-  static constexpr enum_name<device_choice> names[] = {{device_choice::automatic, "auto"},
-                                                       {device_choice::cpu, "cpu"}};
+name_list<product_rounding> names_of(product_rounding) {
+  static constexpr enum_name<product_rounding> names[] = {{product_rounding::float32, "float32"},
+                                                          {product_rounding::tf32, "tf32"},
+                                                          {product_rounding::bfloat16, "bfloat16"}};
   return names;
 }
 

@@ -7,6 +7,7 @@
 /// Failure: every fault is a diagnostic, all at once. Checks that compare options with each other
 /// run once each option by itself is valid.
 
+#include "config/device.hpp"
 #include "config/endpoint.hpp"
 #include "config/enum_names.hpp"
 #include "config/loaded.hpp"
@@ -22,11 +23,12 @@ namespace gradmesh::config {
 
 enum class role : std::uint8_t { coordinator, server, worker, data_server };
 enum class log_level : std::uint8_t { trace, debug, info, warn, error };
-enum class device_choice : std::uint8_t { automatic, cpu };
+/// Of the operands of products on a device; the sums are float32.
+enum class product_rounding : std::uint8_t { float32, tf32, bfloat16 };
 
 name_list<role> names_of(role);
 name_list<log_level> names_of(log_level);
-name_list<device_choice> names_of(device_choice);
+name_list<product_rounding> names_of(product_rounding);
 
 struct node_section {
   std::string name; // never empty once loaded: the roles joined by '+' unless the file names it
@@ -67,7 +69,9 @@ struct server_section {
 struct worker_section {
   std::uint32_t prefetch = 0;
   std::uint32_t pushes_in_flight = 0;
-  device_choice device{};
+  device_choice device;
+  std::uint64_t device_memory_limit_mib = 0; // 0: what the device has
+  product_rounding device_products{};
 
   bool operator==(const worker_section&) const = default;
 };

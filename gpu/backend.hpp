@@ -4,41 +4,33 @@
 /// owns. The CPU backend (`cpu_backend.hpp`) is the reference; a device backend does the same with
 /// streams and kernels, and the models do not notice.
 ///
-/// Order: operations are enqueued and take effect in call order. Results are in host memory only
-/// after `download` and `wait()`; host memory given to `upload` must stay as it is until then.
+/// Order: operations are enqueued and take effect in call order. A device runs copies beside
+/// computations that touch other memory (`lane_order.hpp`), so a copy that is to hide behind a
+/// computation needs a buffer of its own. Results are in host memory only after `download` and
+/// `wait()`; host memory given to `upload` must stay as it is until then.
 ///
 /// Failure: no exceptions. The first fault sticks: from then on every operation does nothing and
-/// `wait()` returns that fault. Its owner then drops the backend and makes a new one.
+/// `wait()` returns that fault. Its owner then drops the backend and makes a new one, which for
+/// `fault_kind::device_lost` is of little use.
 ///
 /// Same shapes and same input give the same bits in every run on the same machine.
 ///
 /// Limits: a matrix has at most 2^31 - 1 rows and columns. One thread uses a backend at a time.
 
 #include "gpu/device_memory.hpp"
+#include "gpu/fault.hpp"
+#include "gpu/lane_order.hpp"
+#include "gpu/memory_pool.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace gradmesh::gpu {
-
-enum class fault_kind : std::uint8_t {
-  none = 0,
-  /// Operands whose shapes do not fit: a defect of the caller.
-  bad_shape = 1,
-  out_of_memory = 2,
-  /// The device or its library failed.
-  device_failed = 3,
-};
-
-struct fault {
-  fault_kind kind = fault_kind::none;
-  /// What failed, with which values, why.
-  std::string text;
-
-  explicit operator bool() const { return kind != fault_kind::none; }
-};
 
 enum class transpose : bool { no, yes };
 enum class activation : bool { none, relu };
@@ -61,6 +53,15 @@ struct batch_metrics {
   std::uint64_t correct = 0;
 };
 
+/// Products of matrices in other precisions than float32 round their operands, not the sums.
+enum class product_precision : std::uint8_t { float32, tf32, bfloat16 };
+
+struct adam_factors {
+  float beta1 = 0.9F;
+  float beta2 = 0.999F;
+  float epsilon = 1e-8F;
+};
+
 class backend {
 public:
   backend() = default;
@@ -76,6 +77,18 @@ public:
 
   /// Waits until all that was enqueued is done. Returns the first fault of this backend's life.
   const fault& wait();
+
+  /// Whether a fault is known already. Waits for nothing and asks nobody.
+  bool failed() const { return static_cast<bool>(fault_); }
+
+  /// Whether all that was enqueued is done or a fault has come, without waiting for it. `wait()`
+  /// then takes no longer than the last copies from the staging memory to their places.
+  bool idle();
+
+  /// Has `call` run, on a thread of the backend, when all that was enqueued before is done: for a
+  /// message to an actor that does not want to wait. It must not use the backend. On a CPU it runs
+  /// at once; after a fault of the device never, so that who relies on it looks at `idle()` too.
+  void when_done(std::function<void()> call);
 
   /// c = alpha op(a) op(b) + beta c. With beta 0, c is only written.
   void multiply(float alpha, device_matrix<const float> a, transpose transpose_a,
@@ -114,21 +127,56 @@ public:
   /// x = value.
   void fill(float value, device_span<float> x);
 
+  /// out[i] = table[rows[i]], row by row. The rows are below the table's; the caller has checked
+  /// that.
+  void gather_rows(device_matrix<const float> table, device_span<const std::uint32_t> rows,
+                   device_matrix<float> out);
+
+  /// table[rows[i]] = x[i]; no row is named twice.
+  void scatter_rows(device_matrix<const float> x, device_span<const std::uint32_t> rows,
+                    device_matrix<float> table);
+
+  /// Update rules, as in actors/parameters/optimizers (with their sources); SGD is `add_scaled`.
+  /// v = mu v + g, w = w - rate v.
+  void update_momentum(float rate, float mu, device_span<const float> g, device_span<float> w,
+                       device_span<float> v);
+  /// `step` counts from 1.
+  void update_adam(float rate, const adam_factors& factors, std::uint64_t step,
+                   device_span<const float> g, device_span<float> w, device_span<float> mean,
+                   device_span<float> square);
+
   /// Memory and copies, in bytes; `buffer` is the way to use them. `allocate` gives at least
   /// 64-byte alignment and null when out of memory (and then a fault). `release` takes effect after
   /// the operations enqueued before it, and accepts null.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* memory) = 0;
+  /// What the backend holds of the memory that it has to be sparing with; zeros on a CPU.
+  virtual memory_use memory() const { return {}; }
+  /// Host memory that copies run from and to without a detour, of `host_buffer`. Null and a fault
+  /// when there is none left.
+  virtual void* allocate_host(std::size_t bytes) = 0;
+  virtual void release_host(void* memory) = 0;
   void copy_to_device(void* to, const void* host_from, std::size_t bytes);
   void copy_to_host(void* host_to, const void* from, std::size_t bytes);
 
 protected:
   /// Keeps the first fault.
   void fail(fault_kind kind, std::string text);
+  void fail(fault why);
+
+  /// For a backend with lanes: what its memory is used by. It adds the blocks that it hands out.
+  lane_order& order() { return *order_; }
+  void work_in_lanes() { order_.emplace(); }
 
 private:
   /// Called only when nothing failed before; shapes fit and no operand is empty unless said.
   virtual void do_wait() = 0;
+  virtual bool do_idle() { return true; }
+  virtual void do_when_done(std::function<void()> call) { call(); }
+  /// With lanes: what comes next in a lane awaits an operation of another one; an operation was
+  /// enqueued.
+  virtual void do_await(lane /*where*/, lane /*other*/, ticket /*until*/) {}
+  virtual void do_mark(lane /*where*/) {}
   /// The inner dimension may be 0.
   virtual void do_multiply(float alpha, device_matrix<const float> a, transpose transpose_a,
                            device_matrix<const float> b, transpose transpose_b, float beta,
@@ -148,10 +196,26 @@ private:
   virtual void do_add_scaled(float alpha, device_span<const float> x, device_span<float> y) = 0;
   virtual void do_scale(float alpha, device_span<float> x) = 0;
   virtual void do_fill(float value, device_span<float> x) = 0;
+  virtual void do_gather_rows(device_matrix<const float> table,
+                              device_span<const std::uint32_t> rows, device_matrix<float> out) = 0;
+  virtual void do_scatter_rows(device_matrix<const float> x, device_span<const std::uint32_t> rows,
+                               device_matrix<float> table) = 0;
+  virtual void do_update_momentum(float rate, float mu, device_span<const float> g,
+                                  device_span<float> w, device_span<float> v) = 0;
+  /// The scales correct the moments' bias: 1 / (1 - beta^step).
+  virtual void do_update_adam(float rate, const adam_factors& factors, float mean_scale,
+                              float square_scale, device_span<const float> g, device_span<float> w,
+                              device_span<float> mean, device_span<float> square) = 0;
   virtual void do_copy_to_device(void* to, const void* host_from, std::size_t bytes) = 0;
   virtual void do_copy_to_host(void* host_to, const void* from, std::size_t bytes) = 0;
 
+  /// Enqueues an operation in a lane, behind what it has to await.
+  template <class Operation>
+  void run(lane where, std::initializer_list<memory_access> touched, const Operation& operation);
+  memory_access host_access(const void* memory, touch how) const;
+
   fault fault_;
+  std::optional<lane_order> order_; // of a backend with lanes
 };
 
 } // namespace gradmesh::gpu

@@ -1,8 +1,7 @@
 #include "gpu/cpu_backend.hpp"
 
+#include "gpu/cpu_multiply.hpp"
 #include "gpu/softmax_row.hpp"
-
-#include <cblas.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,10 +11,6 @@
 namespace gradmesh::gpu {
 
 namespace {
-
-CBLAS_TRANSPOSE blas(transpose t) {
-  return t == transpose::yes ? CblasTrans : CblasNoTrans;
-}
 
 /// y += alpha x, the loop that sparse products live in.
 void add_row(float alpha, const float* __restrict x, float* __restrict y, std::size_t count) {
@@ -42,6 +37,8 @@ public:
   }
 
   void release(void* memory) override { std::free(memory); }
+  void* allocate_host(std::size_t bytes) override { return allocate(bytes); }
+  void release_host(void* memory) override { std::free(memory); }
 
 private:
   void do_wait() override {}
@@ -49,14 +46,7 @@ private:
   void do_multiply(float alpha, device_matrix<const float> a, transpose transpose_a,
                    device_matrix<const float> b, transpose transpose_b, float beta,
                    device_matrix<float> c) override {
-    const auto inner = static_cast<blasint>(transpose_a == transpose::yes ? a.rows : a.columns);
-    // BLAS wants leading dimensions of at least 1, also where nothing is read.
-    const auto stride = [](std::size_t columns) {
-      return static_cast<blasint>(std::max<std::size_t>(columns, 1));
-    };
-    cblas_sgemm(CblasRowMajor, blas(transpose_a), blas(transpose_b), static_cast<blasint>(c.rows),
-                static_cast<blasint>(c.columns), inner, alpha, a.data, stride(a.columns), b.data,
-                stride(b.columns), beta, c.data, stride(c.columns));
+    cpu_multiply(alpha, a, transpose_a, b, transpose_b, beta, c);
   }
 
   void do_multiply_sparse(const csr_matrix& a, device_matrix<const float> w,
@@ -125,6 +115,39 @@ private:
 
   void do_fill(float value, device_span<float> x) override { std::fill_n(x.data, x.size, value); }
 
+  void do_gather_rows(device_matrix<const float> table, device_span<const std::uint32_t> rows,
+                      device_matrix<float> out) override {
+    for (std::size_t i = 0; i < out.rows; ++i)
+      std::copy_n(table.data + rows.data[i] * table.columns, out.columns,
+                  out.data + i * out.columns);
+  }
+
+  void do_scatter_rows(device_matrix<const float> x, device_span<const std::uint32_t> rows,
+                       device_matrix<float> table) override {
+    for (std::size_t i = 0; i < x.rows; ++i)
+      std::copy_n(x.data + i * x.columns, x.columns, table.data + rows.data[i] * table.columns);
+  }
+
+  void do_update_momentum(float rate, float mu, device_span<const float> g, device_span<float> w,
+                          device_span<float> v) override {
+    for (std::size_t i = 0; i < w.size; ++i) {
+      v.data[i] = mu * v.data[i] + g.data[i];
+      w.data[i] -= rate * v.data[i];
+    }
+  }
+
+  void do_update_adam(float rate, const adam_factors& factors, float mean_scale, float square_scale,
+                      device_span<const float> g, device_span<float> w, device_span<float> mean,
+                      device_span<float> square) override {
+    for (std::size_t i = 0; i < w.size; ++i) {
+      auto& m = mean.data[i];
+      auto& s = square.data[i];
+      m = factors.beta1 * m + (1 - factors.beta1) * g.data[i];
+      s = factors.beta2 * s + (1 - factors.beta2) * g.data[i] * g.data[i];
+      w.data[i] -= rate * (m * mean_scale) / (std::sqrt(s * square_scale) + factors.epsilon);
+    }
+  }
+
   void do_copy_to_device(void* to, const void* host_from, std::size_t bytes) override {
     std::memcpy(to, host_from, bytes);
   }
@@ -139,8 +162,7 @@ private:
 } // namespace
 
 std::unique_ptr<backend> make_cpu_backend(host_memory memory) {
-  // Once a process, because setting it while another backend computes would be a race.
-  [[maybe_unused]] static const bool one_thread = (openblas_set_num_threads(1), true);
+  prepare_cpu_multiply();
   return std::make_unique<cpu_backend>(memory);
 }
 

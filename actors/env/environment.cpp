@@ -15,6 +15,7 @@ environment real_environment(log_sink log, std::string cache_folder) {
           .run_command = run_command,
           .log = std::move(log),
           .make_team = make_thread_team,
+          .open_device = real_devices(),
           .entropy = entropy,
           .cache_folder = std::move(cache_folder),
           .place = placement::hosted,

@@ -4,6 +4,7 @@
 /// thing, tests and in-process meshes to memory.
 
 #include "actors/env/command.hpp"
+#include "actors/env/device.hpp"
 #include "actors/env/disk.hpp"
 #include "actors/env/folder_lock.hpp"
 #include "actors/env/log.hpp"
@@ -34,6 +35,8 @@ struct environment {
   log_sink log;
   /// Threads that share the work of a step.
   team_maker make_team;
+  /// GPUs; null where there are none.
+  device_opener open_device = {};
   /// Seeds and uuids are drawn from here.
   std::function<std::uint64_t()> entropy;
   /// Where files that can be made again are kept; empty: nowhere.

@@ -10,10 +10,10 @@ void loss_head::enqueue(std::span<const std::int32_t> labels, float scale,
   examples_ = labels.size();
   backend_.softmax_cross_entropy(labels_.upload(labels), scale, logits,
                                  metrics_.output({&host_metrics_, 1}));
+  metrics_.download({&host_metrics_, 1});
 }
 
 result<step_metrics> loss_head::wait() {
-  metrics_.download({&host_metrics_, 1});
   if (const auto& fault = backend_.wait()) return error{errc::io_failed, fault.text};
   return step_metrics{host_metrics_.loss_sum, host_metrics_.correct, examples_};
 }

@@ -27,32 +27,40 @@ public:
 
   const std::vector<table_spec>& tables() const override { return tables_; }
   step_plan plan(const example_view&) const override { return {}; }
-  result<step_metrics> forward_backward(const example_view& batch, const step_plan& plan,
-                                        const parameter_view& parameters, float scale,
-                                        const gradient_view& gradients) override;
+  result<void> begin(const example_view& batch, const step_plan& plan,
+                     const parameter_view& parameters, float scale,
+                     const gradient_view& gradients) override;
+  result<step_metrics> end() override { return loss_.wait(); }
   result<step_metrics> evaluate(const example_view& batch, const step_plan& plan,
                                 const parameter_view& parameters) override;
+  std::uint64_t device_bytes(std::size_t examples) const override;
 
 private:
-  /// A layer, where its tables lie in the dense space, and its scratch memory.
+  /// A layer, where its tables lie in the dense space, and its memory: of its own, so that on a
+  /// device its parameters come and its gradients leave while other layers are computed.
   struct layer {
     std::size_t inputs;
     std::size_t outputs;
-    std::size_t weights_at; // inputs x outputs elements
-    std::size_t bias_at;    // outputs elements
+    std::size_t at; // inputs x outputs weights, then the bias
+    gpu::buffer<float> parameter_memory;
+    gpu::buffer<float> gradient_memory;
     gpu::buffer<float> activation_memory;
     gpu::buffer<float> delta_memory;
-    gpu::device_matrix<float> activation; // of the step in progress: examples x outputs
+    // Of the step in progress.
+    gpu::device_matrix<float> activation; // examples x outputs
+    gpu::device_span<const float> parameters;
+
+    std::size_t weights() const { return inputs * outputs; }
+    std::size_t size() const { return weights() + outputs; }
   };
 
   void add_layer(const std::string& prefix, std::size_t inputs, std::size_t outputs,
                  float init_limit);
   result<void> check(const example_view& batch, const parameter_view& parameters) const;
   /// Fills every layer's activation; the last layer's are the logits.
-  void forward(gpu::device_matrix<const float> x, gpu::device_span<const float> parameters);
+  void forward(gpu::device_matrix<const float> x, std::span<const float> parameters);
   /// From the gradient by the logits, which stands where the logits were.
-  void backward(gpu::device_matrix<const float> x, gpu::device_span<const float> parameters,
-                float l2_scale, gpu::device_span<float> gradients);
+  void backward(gpu::device_matrix<const float> x, float l2_scale, std::span<float> gradients);
   gpu::device_matrix<const float> upload(const example_view& batch);
 
   data_shape shape_;
@@ -60,7 +68,7 @@ private:
   gpu::backend& backend_;
   std::vector<table_spec> tables_;
   std::vector<layer> layers_;
-  gpu::buffer<float> examples_, parameters_, gradients_;
+  gpu::buffer<float> examples_;
   loss_head loss_;
 };
 

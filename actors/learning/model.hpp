@@ -55,13 +55,29 @@ public:
   /// Overwrites `gradients` with `scale` times the sum over the batch of the gradient of the loss
   /// (cross-entropy plus l2/2 |w|^2 on what the batch touches, if the model has an l2). An empty
   /// batch gives zeros.
-  virtual result<step_metrics> forward_backward(const example_view& batch, const step_plan& plan,
-                                                const parameter_view& parameters, float scale,
-                                                const gradient_view& gradients) = 0;
+  result<step_metrics> forward_backward(const example_view& batch, const step_plan& plan,
+                                        const parameter_view& parameters, float scale,
+                                        const gradient_view& gradients) {
+    if (auto begun = begin(batch, plan, parameters, scale, gradients); !begun)
+      return begun.failure();
+    return end();
+  }
+
+  /// The first half: enqueues everything and waits for nothing. What the views look at stays as it
+  /// is until `end`.
+  virtual result<void> begin(const example_view& batch, const step_plan& plan,
+                             const parameter_view& parameters, float scale,
+                             const gradient_view& gradients) = 0;
+  /// The second: waits for the backend; the gradients are where `begin` was told.
+  virtual result<step_metrics> end() = 0;
 
   /// The metrics alone.
   virtual result<step_metrics> evaluate(const example_view& batch, const step_plan& plan,
                                         const parameter_view& parameters) = 0;
+
+  /// About how many bytes of a device's memory a step on so many examples takes, the parameters
+  /// included; of sparse tables only so many rows as the batch touches, which are not known here.
+  virtual std::uint64_t device_bytes(std::size_t examples) const = 0;
 };
 
 /// What the user chose; `[model]` of a job file.

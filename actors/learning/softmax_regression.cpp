@@ -17,14 +17,12 @@ step_plan softmax_regression::plan(const example_view& batch) const {
   return unique_rows_.find(batch.indices.subspan(batch.offsets.front(), entry_count(batch)));
 }
 
-result<step_metrics> softmax_regression::forward_backward(const example_view& batch,
-                                                          const step_plan& plan,
-                                                          const parameter_view& parameters,
-                                                          float scale,
-                                                          const gradient_view& gradients) {
-  if (auto ok = check(batch, plan, parameters); !ok) return ok.failure();
+result<void> softmax_regression::begin(const example_view& batch, const step_plan& plan,
+                                       const parameter_view& parameters, float scale,
+                                       const gradient_view& gradients) {
+  if (auto ok = check(batch, plan, parameters); !ok) return ok;
   if (auto ok = check_parameters("gradients", tables_, plan.keys.size(), as_const(gradients)); !ok)
-    return ok.failure();
+    return ok;
 
   const auto at = forward(batch, plan, parameters);
   loss_.enqueue(batch.labels, scale, at.logits);
@@ -40,7 +38,12 @@ result<step_metrics> softmax_regression::forward_backward(const example_view& ba
 
   weight_gradient_.download(gradients.sparse[0]);
   bias_gradient_.download(gradients.dense);
-  return loss_.wait();
+  return {};
+}
+
+std::uint64_t softmax_regression::device_bytes(std::size_t examples) const {
+  // The logits, labels and offsets, and the bias with its gradient.
+  return (examples * (shape_.classes + 2) + 2 * std::uint64_t{shape_.classes}) * sizeof(float);
 }
 
 result<step_metrics> softmax_regression::evaluate(const example_view& batch, const step_plan& plan,

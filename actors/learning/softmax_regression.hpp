@@ -25,11 +25,13 @@ public:
   /// A damaged batch gives an empty plan; `forward_backward` then says what is wrong with it.
   step_plan plan(const example_view& batch) const override;
 
-  result<step_metrics> forward_backward(const example_view& batch, const step_plan& plan,
-                                        const parameter_view& parameters, float scale,
-                                        const gradient_view& gradients) override;
+  result<void> begin(const example_view& batch, const step_plan& plan,
+                     const parameter_view& parameters, float scale,
+                     const gradient_view& gradients) override;
+  result<step_metrics> end() override { return loss_.wait(); }
   result<step_metrics> evaluate(const example_view& batch, const step_plan& plan,
                                 const parameter_view& parameters) override;
+  std::uint64_t device_bytes(std::size_t examples) const override;
 
 private:
   /// Where a step's operands lie on the backend.

@@ -20,6 +20,7 @@ struct context {
   env::command_runner run_command;
   env::log_sink log;
   env::team_maker make_team;
+  env::device_opener open_device; // null: no devices
   std::shared_ptr<service_board> board;
   env::placement place = env::placement::detached;
   /// Where actors that answer at once are hosted; null where the environment has none hosted.

@@ -141,6 +141,8 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                                           std::function<void(error)> on_end) {
   const auto& settings = config.node;
   if (auto checked = check_address(config); !checked) return checked.failure();
+  auto device = worker::choose_device(config, environment);
+  if (!device) return device.failure();
   auto p = std::make_unique<parts>();
   if (auto begun = p->begin(config, environment); !begun) return begun.failure();
   const auto identity = p->identity;
@@ -171,6 +173,7 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                               .run_command = environment.run_command,
                               .log = environment.log,
                               .make_team = environment.make_team,
+                              .open_device = environment.open_device,
                               .board = std::make_shared<service_board>(),
                               .place = environment.place,
                               .loop = p->loop,
@@ -218,7 +221,8 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
                      .pushes_in_flight = config.worker.pushes_in_flight},
         .pace = {.least = config.emulation.step_time,
                  .slowdown = config.emulation.slowdown,
-                 .slow_part = config.emulation.slow_part}};
+                 .slow_part = config.emulation.slow_part},
+        .device = *device};
     locals.workers.push_back(
         context->loop ? spawn_on(context->loop, worker::worker, context, service, options)
                       : spawn(system, place, worker::worker, context, service, options));

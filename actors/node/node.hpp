@@ -35,8 +35,8 @@ class node {
 public:
   /// Listens (where the roles do), spawns the roles' actors and begins to join.
   /// Errors: `io_failed` (the port is in use), `refused` (an address that is not loopback, without
-  /// [tls] or node.insecure; a state folder that another process uses), those of tls_context::make
-  /// and mesh::begin_life.
+  /// [tls] or node.insecure; a state folder that another process uses), those of tls_context::make,
+  /// mesh::begin_life and, where the node file names a CUDA device, env::device_opener.
   static result<std::unique_ptr<node>> start(caf::actor_system& system,
                                              const config::node_config& config,
                                              const env::environment& environment,

@@ -41,7 +41,8 @@ step_computer::step_computer(std::unique_ptr<gpu::backend> backend,
                              std::unique_ptr<learning::model> model, parameters::slicer slicer,
                              const config::job_section& options)
     : backend_(std::move(backend)), model_(std::move(model)), slicer_(std::move(slicer)),
-      sum_(slicer_.layout().row_widths()), by_snapshots_(options.svrg_epochs > 0) {
+      sum_(slicer_.layout().row_widths()), by_snapshots_(options.svrg_epochs > 0),
+      gradients_under_way_(*backend_) {
   const auto push_as = job::transfer_format_of(options.push_as);
   for (std::uint32_t shard = 0; shard < slicer_.map().shards(); ++shard)
     feedback_.emplace_back(push_as, slicer_.map().dense_of_shard(shard).size(),
@@ -49,10 +50,11 @@ step_computer::step_computer(std::unique_ptr<gpu::backend> backend,
 }
 
 result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& plan,
-                                                           const env::team_maker& make_team) {
+                                                           const env::team_maker& make_team,
+                                                           std::unique_ptr<gpu::backend> backend) {
   auto map = job::make_partition_map(plan);
   if (!map) return map.failure();
-  auto backend = gpu::make_cpu_backend();
+  if (!backend) backend = gpu::make_cpu_backend();
   auto model = learning::make_model(job::model_options_of(plan.config), plan.shape, *backend);
   if (!model) return model.failure();
   if ((*model)->tables() != plan.tables)
@@ -90,15 +92,14 @@ float step_computer::push_rate(std::uint64_t step) const {
 }
 
 result<void> step_computer::compute(step_work& work) {
+  if (auto ready = prepare(work); !ready) return ready;
+  return compute_whole(work);
+}
+
+result<void> step_computer::prepare(step_work& work) {
   work.metrics = {};
   work.pushes.clear();
-  if (work.scale == 0) {
-    const auto metrics =
-        model_->evaluate(work.examples, work.plan, values_of(work.dense, work.rows));
-    if (!metrics) return metrics.failure();
-    work.metrics = *metrics;
-    return {};
-  }
+  if (work.scale == 0) return {};
   if (work.takes_snapshot)
     snapshot_ = work.dense;
   else if (!work.snapshot.empty())
@@ -106,9 +107,51 @@ result<void> step_computer::compute(step_work& work) {
   else if (by_snapshots_ && snapshot_.size() != work.dense.size())
     return error{errc::refused, "step " + std::to_string(work.step) +
                                     " is to be corrected by a snapshot, and there was none"};
+  return {};
+}
+
+result<void> step_computer::compute_whole(step_work& work) {
+  if (work.scale == 0) {
+    const auto metrics =
+        model_->evaluate(work.examples, work.plan, values_of(work.dense, work.rows));
+    if (!metrics) return metrics.failure();
+    work.metrics = *metrics;
+    return {};
+  }
   const auto total = hogwild_ ? descend(work) : whole_gradient(work);
   if (!total) return total.failure();
   return fill_pushes(work, *total);
+}
+
+bool step_computer::goes_on_alone(const step_work& work) const {
+  return work.scale != 0 && work.piece_ends.size() == 1 && !hogwild_ && !by_snapshots_;
+}
+
+std::span<float> step_computer::room_for_gradients(const step_work& work) {
+  return gradients_under_way_.room(
+      slicer_.layout().body_floats(work.dense.size(), work.plan.keys.size()));
+}
+
+result<void> step_computer::begin(step_work& work) {
+  if (auto ready = prepare(work); !ready) return ready;
+  under_way_ = goes_on_alone(work);
+  if (!under_way_) return compute_whole(work);
+  const auto gradients = room_for_gradients(work);
+  if (backend_->failed()) return error{errc::limit_exceeded, backend_->wait().text};
+  return model_->begin(
+      work.examples, work.plan, values_of(work.dense, work.rows), work.scale,
+      view_of(gradients, work.dense.size(), work.plan.keys.size(), slicer_.layout().row_widths()));
+}
+
+result<void> step_computer::end(step_work& work) {
+  if (!under_way_) return {};
+  under_way_ = false;
+  const auto metrics = model_->end();
+  if (!metrics) return metrics.failure();
+  work.metrics = *metrics;
+  const std::span<const float> all = room_for_gradients(work);
+  return fill_pushes(
+      work, {true, all.first(work.dense.size()), work.plan.keys, all.subspan(work.dense.size())});
 }
 
 result<parameters::gradient> step_computer::descend(step_work& work) {

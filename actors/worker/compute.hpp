@@ -17,6 +17,7 @@
 
 #include "actors/actors.hpp"
 #include "actors/env/clock.hpp"
+#include "actors/gpu_stream/step_program.hpp"
 #include "actors/job/job_plan.hpp"
 #include "actors/learning/hogwild.hpp"
 #include "actors/node/context.hpp"
@@ -25,6 +26,7 @@
 #include "actors/parameters/slicer.hpp"
 #include "actors/worker/step_work.hpp"
 #include "gpu/backend.hpp"
+#include "gpu/host_buffer.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -34,14 +36,24 @@
 namespace gradmesh::worker {
 
 /// What is needed to compute steps of a job. Not an actor, so that it can be used and tested alone.
-class step_computer {
+class step_computer final : public gpu_stream::step_program {
 public:
-  /// `make_team` is asked for threads if job.threads is above 1.
+  /// `make_team` is asked for threads if job.threads is above 1. Null for `backend`: the CPU's.
   static result<std::unique_ptr<step_computer>> make(const job::job_plan& plan,
-                                                     const env::team_maker& make_team = {});
+                                                     const env::team_maker& make_team = {},
+                                                     std::unique_ptr<gpu::backend> backend = {});
 
   /// Fills in metrics and, unless the step is an evaluation, the bodies to push.
   result<void> compute(step_work& work);
+
+  /// As learning::model.
+  std::uint64_t device_bytes(std::size_t examples) const { return model_->device_bytes(examples); }
+
+  /// The two halves of `compute`. A training step whose batch is one piece is on its way when
+  /// `begin` returns; others (evaluations, several pieces, SVRG, HOGWILD!) are done by then.
+  gpu::backend& backend() override { return *backend_; }
+  result<void> begin(step_work& work) override;
+  result<void> end(step_work& work) override;
 
 private:
   step_computer(std::unique_ptr<gpu::backend> backend, std::unique_ptr<learning::model> model,
@@ -58,6 +70,13 @@ private:
   /// What the shards subtract a step's gradients by; close to it where an asynchronous job's rate
   /// changes, since what a shard then takes for the step counts all that came before.
   float push_rate(std::uint64_t step) const;
+  /// All checks and preparations that do not compute.
+  result<void> prepare(step_work& work);
+  result<void> compute_whole(step_work& work);
+  /// Host memory of the backend; the same for a step's `begin` and `end`.
+  std::span<float> room_for_gradients(const step_work& work);
+  /// Whether `begin` leaves the step to the device.
+  bool goes_on_alone(const step_work& work) const;
   result<parameters::gradient> descend(step_work& work);
   result<parameters::gradient> whole_gradient(step_work& work);
   result<parameters::gradient> gradient_of_piece(step_work& work, std::size_t number);
@@ -87,6 +106,8 @@ private:
   std::vector<float> snapshot_; // parameters of the latest
   std::vector<float> snapshot_gradients_;
   std::vector<piece> pieces_;
+  bool under_way_ = false; // a step is between `begin` and `end`
+  gpu::host_buffer<float> gradients_under_way_;
   std::vector<parameters::error_feedback> feedback_; // by shard
   std::vector<float> values_;                        // of a part that is being encoded
 };

@@ -28,7 +28,7 @@ result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
                                     context->node_name};
   auto map = job::make_partition_map(*plan);
   if (!map) return map.failure();
-  auto computer = step_computer::make(*plan, context->make_team);
+  auto computer = compute_place::make(*plan, *context, options.device);
   if (!computer) return computer.failure();
 
   const auto last_phase = known ? job->last_phase : 0;
@@ -50,8 +50,8 @@ result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
   auto pace = options.pace;
   // Far apart, so that no two workers are slow in the same steps.
   pace.seed = job->plan.config.job.seed + (std::uint64_t{job->rank} << 40);
-  job->compute = node::spawn(self->system(), context->place, compute, worker_actor(self),
-                             std::shared_ptr<step_computer>(std::move(*computer)), pace);
+  job->health = std::make_shared<gpu_stream::device_health>();
+  job->compute = computer->spawn(self->system(), worker_actor(self), pace, job->health);
   self->monitor(job->compute);
   ready_if_linked();
   return {};
@@ -273,6 +273,10 @@ void worker_state::report(std::string activity) {
                      {"examples_total", static_cast<double>(progress.total().examples)},
                      {"staleness_max", static_cast<double>(progress.staleness_max())},
                      {"links_missed", static_cast<double>(missed.size())}};
+    if (options.device) {
+      status.gauges.emplace_back("device_fresh_starts_total", job->health->fresh_starts);
+      status.gauges.emplace_back("device_given_up", job->health->on_cpu);
+    }
   }
   context->board->set(service, std::move(status));
 }

@@ -12,6 +12,7 @@
 #include "actors/job/job_plan.hpp"
 #include "actors/node/context.hpp"
 #include "actors/worker/compute.hpp"
+#include "actors/worker/compute_place.hpp"
 #include "actors/worker/pipeline.hpp"
 
 #include <map>
@@ -41,6 +42,7 @@ struct worker_job {
   std::unique_ptr<learning::model> planner;
   std::optional<parameters::slicer> slicer;
   compute_actor compute;
+  std::shared_ptr<gpu_stream::device_health> health;
   std::optional<pipeline> phase;
   std::uint32_t last_phase = 0; // the highest that was started
   /// That the phase started last is done, in case it did not arrive.
@@ -52,6 +54,7 @@ struct worker_job {
 struct worker_options {
   pipeline_options pipeline;
   step_pace pace;
+  std::optional<gpu::cuda_options> device; // empty: the CPU
 };
 
 struct worker_state {

@@ -1,4 +1,5 @@
 #include "tools/bench/baseline/stream_baseline.hpp"
+#include "tools/bench/gpu_command.hpp"
 #include "tools/bench/link_command.hpp"
 #include "tools/bench/link_peer.hpp"
 #include "tools/bench/push_pull_command.hpp"
@@ -11,6 +12,7 @@ namespace gradmesh::tools {
 namespace {
 
 constexpr noun nouns[] = {
+    {"gpu", "measures a step on a CUDA device", bench::gpu_command},
     {"link", "measures one link between two processes", bench::link_command},
     {"push-pull", "measures pushes and pulls between workers and shards", bench::push_pull_command},
     {"threads", "measures lock-free threads in a worker's step", bench::threads_command},

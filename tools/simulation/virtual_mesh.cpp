@@ -57,8 +57,9 @@ virtual_mesh::virtual_mesh(const mesh_options& options)
                       [](const std::vector<std::string>&, std::uint64_t) {
                         return result<std::string>(errc::not_found, "no programs in virtual time");
                       },
-                  .log = env::no_log(),
+                  .log = options.log,
                   .make_team = env::make_sequential_team,
+                  .open_device = options.open_device,
                   .entropy = [random] { return random->next(); },
                   .cache_folder = {},
                   .place = env::placement::scheduled,

@@ -26,6 +26,8 @@ namespace gradmesh::simulation {
 struct mesh_options {
   rule_set rules{}; // that the nodes keep
   wire_tap tap{};   // of what nodes send to each other; may be empty
+  env::device_opener open_device{};
+  env::log_sink log = env::no_log();
 };
 
 class virtual_mesh {

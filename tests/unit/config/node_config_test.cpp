@@ -37,7 +37,9 @@ TEST_CASE("a worker needs its role and its coordinator, the rest has defaults") 
   CHECK(c.server.shards == 1);
   CHECK(c.worker.prefetch == 2);
   CHECK(c.worker.pushes_in_flight == 2);
-  CHECK(c.worker.device == device_choice::automatic);
+  CHECK(c.worker.device == device_choice{});
+  CHECK(c.worker.device_memory_limit_mib == 0);
+  CHECK(c.worker.device_products == product_rounding::float32);
   CHECK(c.emulation == emulation_section{});
 }
 
@@ -51,6 +53,7 @@ TEST_CASE("every option of a node file reaches its member") {
                  "[tls]\nca = a/ca.crt\ncertificate = n.crt\nkey = n.key\n"
                  "[server]\nshards = 4\n"
                  "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n"
+                 "device_memory_limit_mib = 9\ndevice_products = tf32\n"
                  "[emulation]\nlink_delay_ms = 7\nstep_time_ms = 8\nslowdown = 2.5\n"
                  "slow_part = 0.5\n",
                  "node.ini");
@@ -74,7 +77,11 @@ TEST_CASE("every option of a node file reaches its member") {
                    .state_folder = "state/n"};
   expected.tls = {.ca = "a/ca.crt", .certificate = "n.crt", .key = "n.key"};
   expected.server = {.shards = 4};
-  expected.worker = {.prefetch = 5, .pushes_in_flight = 6, .device = device_choice::cpu};
+  expected.worker = {.prefetch = 5,
+                     .pushes_in_flight = 6,
+                     .device = {device_choice::kind::cpu, 0},
+                     .device_memory_limit_mib = 9,
+                     .device_products = product_rounding::tf32};
   expected.emulation = {.link_delay = std::chrono::milliseconds(7),
                         .step_time = std::chrono::milliseconds(8),
                         .slowdown = 2.5,
@@ -210,4 +217,27 @@ TEST_CASE("a node is not made faster than it is, nor slower than anybody waits f
     CAPTURE(nonsense);
     CHECK(faults(worker + "[emulation]\n" + nonsense + "\n").starts_with("node.ini:5: error: "));
   }
+}
+
+TEST_CASE("a worker's device is auto, cpu or cuda:N, and nothing else") {
+  const auto with = [](const std::string& device, const std::string& more = "") {
+    return parse_node("[node]\nroles = worker\ncoordinator = head:7700\n[worker]\ndevice = " +
+                          device + "\n" + more,
+                      "node.ini");
+  };
+  for (const auto* name : {"auto", "cpu", "cuda:0", "cuda:7"}) {
+    CAPTURE(name);
+    const auto node = with(name);
+    REQUIRE(node);
+    CHECK(to_string(node.value->worker.device) == name);
+  }
+  CHECK(with("cuda:7").value->worker.device == device_choice{device_choice::kind::cuda, 7});
+  for (const auto* name : {"gpu", "cuda", "cuda:", "cuda:-1", "cuda:256", "cuda:0x", "CPU"}) {
+    CAPTURE(name);
+    const auto node = with(name);
+    CHECK_FALSE(node);
+    CHECK(to_string(node.diagnostics).find("auto, cpu or cuda:N") != std::string::npos);
+  }
+  const auto slow = with("cuda:0", "[emulation]\nslowdown = 2\n");
+  CHECK(to_string(slow.diagnostics).find("cuda:0 cannot be made slower") != std::string::npos);
 }

@@ -19,7 +19,10 @@ class flat_model {
 public:
   flat_model(const data_shape& shape, const model_options& options,
              gpu::host_memory memory = gpu::host_memory::shared)
-      : shape_(shape), backend_(gpu::make_cpu_backend(memory)) {
+      : flat_model(shape, options, gpu::make_cpu_backend(memory)) {}
+  flat_model(const data_shape& shape, const model_options& options,
+             std::unique_ptr<gpu::backend> backend)
+      : shape_(shape), backend_(std::move(backend)) {
     auto made = make_model(options, shape, *backend_);
     REQUIRE(made);
     model_ = std::move(*made);

@@ -1,4 +1,6 @@
 #include "actors/learning/initialize.hpp"
+#include "tests/gpu/lane_backend.hpp"
+#include "tests/gpu/test_backends.hpp"
 #include "tests/support/random_data.hpp"
 #include "tests/unit/learning/flat_model.hpp"
 #include "tools/simulation/oracle.hpp"
@@ -39,8 +41,8 @@ std::vector<float> initial(flat_model& model) {
 
 /// Plain SGD in float32.
 std::vector<float> train(const dataset& data, const model_options& options, float rate,
-                         gpu::host_memory memory = gpu::host_memory::shared) {
-  flat_model model(data.shape, options, memory);
+                         std::unique_ptr<gpu::backend> backend = gpu::make_cpu_backend()) {
+  flat_model model(data.shape, options, std::move(backend));
   auto parameters = initial(model);
   std::vector<float> gradient;
   for (std::size_t s = 0; s < steps; ++s) {
@@ -93,6 +95,32 @@ TEST_CASE("training again gives the same bits, also on a backend with its own me
   for (const auto& [data, options] : {std::pair{sparse, model_options{}}, std::pair{dense, mlp}}) {
     const auto first = train(data, options, 0.1F);
     CHECK(train(data, options, 0.1F) == first);
-    CHECK(train(data, options, 0.1F, gpu::host_memory::copied) == first);
+    CHECK(train(data, options, 0.1F, gpu::make_cpu_backend(gpu::host_memory::copied)) == first);
+  }
+}
+
+TEST_CASE("copies beside computations change no bit of a trained model") {
+  const auto sparse = testing::random_sparse(16, 300, 126, 3, 22, true);
+  const auto dense = testing::random_dense(17, 300, 20, 3);
+  const model_options mlp{"mlp", {33, 17}, 0.01F};
+  for (const auto& [data, options] : {std::pair{sparse, model_options{}}, std::pair{dense, mlp}}) {
+    const auto wanted = train(data, options, 0.1F);
+    const auto seed = gpu::test_seeds().back();
+    CAPTURE(seed);
+    CHECK(train(data, options, 0.1F, gpu::make_lane_backend({.seed = seed})) == wanted);
+  }
+}
+
+TEST_CASE("a CUDA device trains the same models within 1e-4 after 200 steps") {
+  const auto dense = testing::random_dense(18, 1000, 20, 3);
+  const auto sparse = testing::random_sparse(19, 1000, 126, 3, 22, true);
+  const model_options mlp{"mlp", {64, 32}, 0.001F};
+  for (const auto& [data, options] : {std::pair{sparse, model_options{}}, std::pair{dense, mlp}}) {
+    auto device = gpu::test_device();
+    if (!device) return;
+    const auto on_cpu = train(data, options, 0.1F);
+    const auto on_device = train(data, options, 0.1F, std::move(device));
+    CHECK(simulation::relative_error({on_device.begin(), on_device.end()},
+                                     {on_cpu.begin(), on_cpu.end()}) <= 1e-4);
   }
 }

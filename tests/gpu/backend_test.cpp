@@ -1,5 +1,5 @@
 #include "gpu/cpu_backend.hpp"
-#include "tests/unit/gpu/operand.hpp"
+#include "tests/gpu/operand.hpp"
 
 #include <limits>
 #include <string>

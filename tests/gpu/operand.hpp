@@ -39,6 +39,7 @@ public:
   operand(backend& owner, const std::vector<T>& values)
       : owner_(owner), memory_(owner), view_(memory_.scratch(values.size())) {
     owner.copy_to_device(view_.data, values.data(), values.size() * sizeof(T));
+    (void)owner.wait(); // `values` may be gone after this line
   }
 
   device_span<T> span() const { return view_; }

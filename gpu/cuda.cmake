@@ -1,0 +1,63 @@
+# Whether the CUDA backend is built: sets GRADMESH_HAS_CUDA and enables the language. To be included
+# where all targets that use gpu/ are below. Never fails unless CUDA was asked for by name.
+set(GRADMESH_CUDA AUTO CACHE STRING "The CUDA backend: AUTO (if nvcc works here), ON or OFF")
+set_property(CACHE GRADMESH_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(GRADMESH_HAS_CUDA OFF)
+string(TOUPPER "${GRADMESH_CUDA}" GRADMESH_CUDA_WANTED)
+if(NOT GRADMESH_CUDA_WANTED MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "GRADMESH_CUDA is '${GRADMESH_CUDA}'; choose AUTO, ON or OFF")
+endif()
+if(GRADMESH_CUDA_WANTED STREQUAL "OFF")
+  message(STATUS "CUDA backend: off (GRADMESH_CUDA=OFF)")
+  return()
+endif()
+
+# Machine code for A100 and H100/H200, and PTX that the driver compiles for what comes later.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 90 CACHE STRING "CUDA architectures")
+endif()
+# nvcc is often not on the PATH where it is installed.
+if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+  find_program(GRADMESH_NVCC nvcc PATHS /usr/local/cuda/bin /opt/cuda/bin)
+  mark_as_advanced(GRADMESH_NVCC)
+  if(GRADMESH_NVCC)
+    set(ENV{CUDACXX} ${GRADMESH_NVCC})
+  endif()
+endif()
+
+# Tries the compiler in a project of its own, so that a broken one is found without an error here.
+include(CheckLanguage)
+check_language(CUDA)
+set(GRADMESH_NO_CUDA "")
+if(NOT CMAKE_CUDA_COMPILER)
+  set(GRADMESH_NO_CUDA "no CUDA compiler that works was found; set CMAKE_CUDA_COMPILER to nvcc")
+else()
+  # Some toolkits keep their libraries in lib/ and not in lib64/.
+  get_filename_component(GRADMESH_CUDA_ROOT ${CMAKE_CUDA_COMPILER} DIRECTORY)
+  get_filename_component(GRADMESH_CUDA_ROOT ${GRADMESH_CUDA_ROOT}/.. ABSOLUTE)
+  list(APPEND CMAKE_LIBRARY_PATH ${GRADMESH_CUDA_ROOT}/lib64 ${GRADMESH_CUDA_ROOT}/lib)
+  find_package(CUDAToolkit 12 QUIET)
+  find_path(GRADMESH_CUBLAS_INCLUDE cublas_v2.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  mark_as_advanced(GRADMESH_CUBLAS_INCLUDE)
+  if(NOT CUDAToolkit_FOUND OR NOT TARGET CUDA::cudart_static)
+    set(GRADMESH_NO_CUDA "the CUDA toolkit (12 or later) of ${CMAKE_CUDA_COMPILER} is not complete")
+  elseif(NOT GRADMESH_CUBLAS_INCLUDE)
+    set(GRADMESH_NO_CUDA "cuBLAS's header cublas_v2.h was not found beside ${CMAKE_CUDA_COMPILER}")
+  endif()
+endif()
+if(GRADMESH_NO_CUDA AND GRADMESH_CUDA_WANTED STREQUAL "ON")
+  message(FATAL_ERROR "GRADMESH_CUDA=ON, but ${GRADMESH_NO_CUDA}")
+elseif(GRADMESH_NO_CUDA)
+  message(STATUS "CUDA backend: off (${GRADMESH_NO_CUDA})")
+  return()
+endif()
+
+enable_language(CUDA)
+# CMake before 3.26 does not know that nvcc has C++20.
+if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+endif()
+set(GRADMESH_HAS_CUDA ON)
+message(STATUS "CUDA backend: on (toolkit ${CUDAToolkit_VERSION}, architectures "
+               "${CMAKE_CUDA_ARCHITECTURES})")
