@@ -389,14 +389,18 @@ result<void> parameter_client::on_refused(const message<schema::Refusal>& refusa
   on_way_.erase(found);
   const auto open = std::find_if(items.begin(), items.end(), [](const item& i) { return i.of; });
   auto& shard = shards_[open->of->shard];
-  if (why.code == errc::unknown_keys)
+  if (why.code == errc::unknown_keys) {
     shard.known_keys.clear();
-  else if (why.code == errc::retry_later)
+  } else if (why.code == errc::retry_later) {
     shard.pause = pause_after_refusal;
-  else if (why.code == errc::stale_layout) // one of us is about to learn of the other's
+  } else if (why.code == errc::stale_layout) { // one of us is about to learn of the other's
     shard.pause = defaults::worker::pause_when_stale;
-  else
+    // The shard is there. How long a job may take to go on is the coordinator's business.
+    for (auto& i : items)
+      i.since.reset();
+  } else {
     return error{why.code, describe(*open->of) + " refused: " + why.text};
+  }
   ++traffic_.retries;
   put_back(std::move(items));
   return {};

@@ -1,5 +1,6 @@
 /// A worker's requests to a shard that answers as the test wants.
 
+#include "actors/defaults.hpp"
 #include "actors/worker/parameter_client.hpp"
 
 #include "actors/env/network/memory_network.hpp"
@@ -205,6 +206,21 @@ TEST_CASE("a request that a shard cannot take now is sent again a little later")
   bench.acknowledge(bench.asked[1]);
   REQUIRE(bench.hear());
   CHECK(bench.pushed == std::vector<std::uint64_t>{0});
+}
+
+TEST_CASE("a request that is refused for its layout has its answer: it waits for the next one") {
+  client_bench bench(0);
+  bench.push(0, {7});
+  REQUIRE(bench.client->advance(start));
+  REQUIRE(bench.client->oldest());
+  bench.refuse(bench.asked[0], errc::stale_layout);
+  REQUIRE(bench.hear());
+  CHECK_FALSE(bench.client->oldest());
+  const auto later = start + std::chrono::seconds(1);
+  REQUIRE(bench.client->advance(later));
+  REQUIRE(bench.client->advance(later + defaults::worker::pause_when_stale));
+  REQUIRE(bench.asked.size() == 2);
+  CHECK(bench.client->oldest()->since > start);
 }
 
 TEST_CASE("any other refusal is an error that names the request") {

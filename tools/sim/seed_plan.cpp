@@ -93,7 +93,7 @@ void add_job(seed_plan& plan, random_stream& chance) {
   const bool counted = plan.data == data_kind::counted;
   plan.job = fmt::format(
       "[job]\nname = sim\n{}epochs = {}\nbatch_size = {}\noverlap = {}\nmodel_file = model.gmm\n"
-      "record = clock\nrequest_timeout = 5\n"
+      "record = clock\nrequest_timeout = 5\nwait = 20\n"
       "[data]\nformat = {}\ntrain = train.data\nfeatures = {}\nclasses = {}\n"
       "[optimizer]\ntype = sgd\nlearning_rate = {}\n"
       "[mesh]\nservers = {}\nworkers = {}\ndata_servers = {}\npartitions = {}\n",

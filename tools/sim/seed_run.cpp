@@ -156,8 +156,9 @@ std::string seed_run::judge(const std::string& record, const patient_client& job
   }
   report_.job_failed = true;
   // While the coordinator is away, and then waits for who had the shard, workers may give up first.
-  const bool shard_lost = may_lose_shard(plan_) &&
-                          (outcome.text.starts_with("shard ") || may_be_missed(plan_).contains(0));
+  const bool shard_lost =
+      may_lose_shard(plan_) && (outcome.text.starts_with("shard ") ||
+                                may_be_missed(plan_).contains(0) || may_fail_to_write(plan_, 0));
   if (with_faults && shard_lost) return {};
   return fmt::format("the job was not done: '{}' failed it: {}", outcome.failed_node, outcome.text);
 }
