@@ -276,6 +276,7 @@ void parameter_client::on_link_lost(const mesh::node_uuid& node) {
 }
 
 void parameter_client::on_layout(const job::shard_layout& before) {
+  fenced_ = false;
   for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
     shards_[shard].resume_at = {};
     shards_[shard].pause = {};
@@ -395,6 +396,7 @@ result<void> parameter_client::on_refused(const message<schema::Refusal>& refusa
     shard.pause = pause_after_refusal;
   } else if (why.code == errc::stale_layout) { // one of us is about to learn of the other's
     shard.pause = defaults::worker::pause_when_stale;
+    fenced_ = true;
     // The shard is there. How long a job may take to go on is the coordinator's business.
     for (auto& i : items)
       i.since.reset();

@@ -93,6 +93,8 @@ public:
     std::string text; // "the push of step 7 by shard 'server-0'"
   };
   std::optional<oldest_request> oldest() const;
+  /// A shard is in a layout that has not come here yet.
+  bool is_fenced() const { return fenced_; }
   const parameter_traffic& traffic() const { return traffic_; }
 
 private:
@@ -177,6 +179,7 @@ private:
   std::vector<shard_queue> shards_;
   std::map<std::uint64_t, message_parts> on_way_; // by message id, in the order of sending
   parameter_traffic traffic_;
+  bool fenced_ = false;
 };
 
 } // namespace gradmesh::worker

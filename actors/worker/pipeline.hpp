@@ -79,6 +79,8 @@ public:
   void report(schema::WorkerProgress::Builder out);
   /// The request that has been without an answer for longest, if for longer than `limit`.
   std::optional<error> overdue(env::time_point now, std::chrono::seconds limit) const;
+  /// As parameter_client::is_fenced.
+  bool is_fenced() const { return client_.is_fenced(); }
 
 private:
   struct lease {

@@ -246,7 +246,11 @@ void worker_state::on_tick() {
   // over.
   if (job->last_word) (void)context->router->send(job->coordinator, service, *job->last_word);
   if (!job->phase) return;
-  if (auto late = job->phase->overdue(now, job->plan.config.job.request_timeout))
+  // For a member that is lost the coordinator may be waiting, and has the last word on it.
+  const auto& limits = job->plan.config.job;
+  const bool waits = !missed.empty() || job->phase->is_fenced();
+  const auto limit = limits.request_timeout + (waits ? limits.wait : std::chrono::seconds(0));
+  if (auto late = job->phase->overdue(now, limit))
     fail(*late);
   else
     report_progress();
