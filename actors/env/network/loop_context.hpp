@@ -69,7 +69,7 @@ struct loop_context {
 /// One connection: a lane, or going to be one.
 struct connection final : frame_channel {
   explicit connection(kj::Own<kj::AsyncIoStream> s)
-      : stream(kj::mv(s)), reader(*stream), writer(*stream) {}
+      : stream(kj::mv(s)), reader(*stream, stream->getFd()), writer(*stream) {}
 
   kj::Promise<error> read_all(frame_handler handler) override {
     KJ_IF_MAYBE (reading, first) {

@@ -11,7 +11,7 @@ constexpr std::uint32_t short_sleeps_wanted_max = 1024;
 } // namespace
 
 std::chrono::microseconds default_spin_time() {
-  return std::chrono::microseconds(std::thread::hardware_concurrency() > 1 ? 100 : 0);
+  return std::chrono::microseconds(std::thread::hardware_concurrency() > 1 ? 250 : 0);
 }
 
 void spinner::add(pollable& channel) {

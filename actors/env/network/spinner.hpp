@@ -33,7 +33,9 @@ protected:
   ~pollable() = default;
 };
 
-/// 100 us, or none where there is one processor only.
+/// 250 us, or none where there is one processor only. Longer than the peer needs for two blocks of
+/// parameters (90 us) and for a message of 1 MiB (180 us): who waits for an answer to one of these
+/// is then awake, and the peer need not wake it, which costs more than the answer.
 std::chrono::microseconds default_spin_time();
 
 class spinner {
