@@ -186,7 +186,8 @@ result<step_metrics> hogwild::descend(const example_view& batch, const step_plan
     thread.begin();
 
   const auto begin = [&](unsigned thread, std::uint32_t piece) {
-    if (piece < parameter_pieces) return copy_share(now, before, piece);
+    // The longest piece first, so that nobody waits for it.
+    if (piece > 0) return copy_share(now, before, piece - 1);
     if (batch.size() == 0) return;
     auto ready = pass_over(batch, plan, parameters, rate * scale);
     is_ready = bool(ready);
