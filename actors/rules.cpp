@@ -57,6 +57,10 @@ constexpr rule_description descriptions[] = {
     {rule::log_synced, "no-fsync", "what the coordinator writes down is not synced to its disk"},
     {rule::incarnation_raised, "incarnation-not-raised",
      "a node that begins again says that it is the one that it was"},
+    {rule::own_writes_added, "own-writes-added",
+     "ssp: a worker does not add its own pushes to a read that lacks them", true},
+    {rule::own_writes_once, "own-writes-once",
+     "ssp: a worker adds its own pushes twice to a read that lacks them", true},
 };
 
 } // namespace

@@ -46,6 +46,8 @@ enum class rule : std::uint8_t {
   log_first,
   log_synced,
   incarnation_raised,
+  own_writes_added,
+  own_writes_once,
 };
 
 struct rule_description {

@@ -31,7 +31,9 @@ void add_job(table& t) {
              "for bsp, gradients are applied as they arrive.");
   job.option("staleness", &job_section::staleness, whole_number<std::uint32_t>(0, 1'000'000), "3",
              "ssp: a worker that begins step c sees all gradients of the steps before c - "
-             "staleness, and its own. 0 is bsp.");
+             "staleness, and its own. With optimizer.type = sgd it adds its own to what it reads, "
+             "so that it waits for none of them; with other rules until they are applied. 0 is "
+             "bsp.");
   job.option("delay", &job_section::delay, whole_number<std::uint32_t>(0, 1'000'000), "8",
              "bounded-delay: tasks that may be missing when one begins. 0 is sequential.");
   job.option("backup_workers", &job_section::backup_workers, whole_number<std::uint32_t>(0, 1023),

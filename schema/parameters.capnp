@@ -27,6 +27,12 @@
 #            and all of its own before c, are applied. bounded-delay: when all tasks before t - delay
 #            are applied; task t of M workers is the part of worker t % M in step t / M. async: at
 #            once. A pull that has to wait is kept by the shard.
+# Own writes Under ssp a worker that knows by which rule its pushes are applied (w -= rate g) does not
+#            wait until they are: it adds to what it read those that are missing, and so reads ahead
+#            (addsOwn). The shard answers when the other workers are far enough, and none of the
+#            worker's own pushes is there in part, and says which are missing (ownMissing). So what
+#            the worker computes from has all of its own pushes once, and reads at its clock c see
+#            what they are promised.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 
@@ -56,6 +62,7 @@ struct Pull {
   forPush @4 :UInt64;         # 1 + sequence of the push that is computed from the values; 0: none
                               # will be (evaluation). For the clock log; no answer depends on it.
   ofSnapshot @7 :Bool;        # SVRG: the values at the latest snapshot, of blocks only
+  addsOwn @8 :Bool;           # the worker adds its own pushes that are missing: see Own writes
 }
 
 struct Pulled {
@@ -64,6 +71,8 @@ struct Pulled {
   clock @1 :UInt64;           # of the shard when it read the values
   parts @2 :List(UInt32);     # which of the request's parts these are, in the order of the body
   heldSeconds @3 :Float64;    # that the shard kept the request until the strategy allowed to answer
+  ownMissing @4 :UInt64;      # 1 + the first of the worker's own steps that are not in the values; none
+                              # of those after it is. 0: all before the worker's clock are.
 }
 
 struct Push {
@@ -96,6 +105,8 @@ struct PushedPart {
   step @5 :UInt64;            # the batch that it was computed from: pieces
   firstPiece @6 :UInt32;      # [firstPiece, firstPiece + pieces) of the step. They name the push: the
   pieces @7 :UInt32;          # shard applies those of a piece once, whoever sends them.
+  ownSteps @8 :UInt64;        # where the worker adds its own pushes to what it reads: how many of its
+                              # steps are in what the gradient was computed from (for the clock log)
 }
 
 struct Pushed {

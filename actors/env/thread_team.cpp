@@ -13,6 +13,9 @@ namespace {
 /// How long a thread looks for work or for the others before it sleeps: a little above what lies
 /// between two passes over the same batch, far below a scheduler's time slice.
 constexpr std::chrono::microseconds spin_time{30};
+/// How long it does after it was roused: parameters that begin to come are there by then. No
+/// longer, since they may not.
+constexpr std::chrono::microseconds roused_spin_time{1000};
 /// Looks between two looks at the clock.
 constexpr unsigned looks_per_glance = 64;
 
@@ -24,9 +27,10 @@ void relax() {
 #endif
 }
 
-/// Returns when `place` is no longer `old`. Spins, then sleeps.
-std::uint32_t await_change(const std::atomic<std::uint32_t>& place, std::uint32_t old) {
-  const auto give_up = std::chrono::steady_clock::now() + spin_time;
+/// Returns when `place` is no longer `old`. Spins for `lookout`, then sleeps.
+std::uint32_t await_change(const std::atomic<std::uint32_t>& place, std::uint32_t old,
+                           std::chrono::microseconds lookout = spin_time) {
+  const auto give_up = std::chrono::steady_clock::now() + lookout;
   do {
     for (unsigned look = 0; look < looks_per_glance; ++look) {
       if (const auto value = place.load(std::memory_order_acquire); value != old) return value;
@@ -76,6 +80,10 @@ public:
 
   unsigned size() const override { return size_; }
 
+  void rouse() override {
+    if (!helpers_.empty()) wake();
+  }
+
   void run(std::span<const stage> stages) override {
     prepare(stages);
     if (!helpers_.empty()) {
@@ -119,10 +127,14 @@ private:
   }
 
   void help(unsigned number) {
+    auto lookout = spin_time;
     for (std::uint32_t round = 0;;) {
-      round = await_change(round_.value, round);
+      round = await_change(round_.value, round, lookout);
       if (ending_.load(std::memory_order_relaxed)) return;
-      if (!enter()) continue; // too late
+      const bool works = enter();
+      // Roused ahead of work, or too late for it.
+      lookout = works ? spin_time : roused_spin_time;
+      if (!works) continue;
       go_through(number);
       if (gate_.value.fetch_sub(1, std::memory_order_acq_rel) == 1) gate_.value.notify_one();
     }
@@ -175,6 +187,7 @@ class sequential_team final : public thread_team {
 public:
   explicit sequential_team(unsigned size) : size_(size) {}
   unsigned size() const override { return size_; }
+  void rouse() override {}
   void run(std::span<const stage> stages) override {
     for (const auto& stage : stages)
       for (unsigned thread = 0; thread < size_; ++thread) {

@@ -33,6 +33,10 @@ public:
   /// others are, or finds nothing to do.
   /// One caller at a time.
   virtual void run(std::span<const stage> stages) = 0;
+
+  /// Says that `run` is about to be called: threads that sleep wake up now, which takes a thread as
+  /// long as a hundred thousand additions, and look out for work for a millisecond. Any thread.
+  virtual void rouse() = 0;
 };
 
 using team_maker = std::function<result<std::unique_ptr<thread_team>>(unsigned size)>;

@@ -171,6 +171,15 @@ learning::model_options model_options_of(const config::job_config& config) {
           .l2 = static_cast<float>(config.model.l2)};
 }
 
+bool job_plan::adds_own_writes(std::uint32_t rank) const {
+  const auto& optimizer = config.optimizer;
+  if (config.job.strategy != config::strategy::ssp || sums_steps() || optimizer.type != "sgd" ||
+      !optimizer.tables.empty() || optimizer.staleness_scaling != config::staleness_scaling::none)
+    return false;
+  const auto own = pieces_of_worker(*this, rank);
+  return own.last - own.first == 1;
+}
+
 parameters::optimizer_options optimizer_options_of(const job_plan& plan) {
   const auto& optimizer = plan.config.optimizer;
   parameters::optimizer_options options{.kind = optimizer.type,

@@ -51,6 +51,10 @@ struct job_plan {
     return config.job.strategy == config::strategy::bsp ||
            (config.job.strategy == config::strategy::ssp && config.job.staleness == 0);
   }
+  /// Whether a worker adds its own pushes to what it reads, instead of waiting until they are
+  /// applied: under ssp, where it knows what the shards do with them (w -= rate g, at a rate that
+  /// follows from the step), and pushes once a step.
+  bool adds_own_writes(std::uint32_t rank) const;
   /// Workers whose push a step can do without.
   std::uint32_t backup_workers() const {
     return config.job.strategy == config::strategy::bsp ? config.job.backup_workers : 0;

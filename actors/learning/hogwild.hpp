@@ -46,6 +46,9 @@ public:
                                const gradient_view& parameters, float scale, float rate,
                                const gradient_view& gradients);
 
+  /// Says that `descend` is about to be called: thread_team::rouse. Any thread.
+  void rouse() { team_->rouse(); }
+
 private:
   hogwild(const data_shape& shape, float l2, std::vector<table_spec> tables,
           std::unique_ptr<env::thread_team> team);

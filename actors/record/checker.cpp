@@ -109,6 +109,18 @@ bool log_checker::is_whole(std::uint32_t rank, std::uint64_t sequence) const {
   return found != pushes.end() && found->second.missing == 0;
 }
 
+std::uint64_t log_checker::begun_of(std::uint32_t rank) const {
+  auto begun = completed_[rank];
+  if (!contract_.by_piece()) return begun;
+  for (const auto* pushes : {&workers_[rank].pushes, &parts_})
+    for (const auto& [piece, push] : *pushes) {
+      const auto step = piece / contract_.pieces();
+      const auto share = contract_.share(step, rank);
+      if (share.first <= piece && piece < share.last) begun = std::max(begun, step + 1);
+    }
+  return begun;
+}
+
 std::uint64_t log_checker::key_of(const push_record& push) const {
   return contract_.by_piece() ? pieces_of(push).first : push.sequence;
 }
@@ -142,12 +154,14 @@ result<void> log_checker::check(const read_record& read) {
   if (contract_.by_rank() && read.for_push != read.clock_asked + 1)
     return wrong("worker {} read at its clock {} for its push {}", read.rank, read.clock_asked,
                  read.for_push - 1);
-  if (const auto fault = contract_.fault_of(read, completed_))
+  if (const auto fault = contract_.fault_of(read, completed_, begun_of(read.rank)))
     return wrong("worker {}, shard clock {}: {}", read.rank, clock_, *fault);
   workers_[read.rank].reads[read.for_push - 1].insert(read.clock);
   ++found_.reads;
   if (contract_.by_rank()) {
-    const auto slowest = contract_.sums_steps() ? clock_ : std::ranges::min(completed_);
+    auto seen = completed_; // its own writes, whoever added them
+    seen[read.rank] = std::max(seen[read.rank], read.clock_asked);
+    const auto slowest = contract_.sums_steps() ? clock_ : std::ranges::min(seen);
     if (read.clock_asked > slowest)
       found_.behind_max = std::max(found_.behind_max, read.clock_asked - slowest);
   }
@@ -207,6 +221,9 @@ result<void> log_checker::check_taken(const push_record& push) {
   if (!clocks.contains(push.read_clock))
     return wrong("{}: it says that it read at shard clock {}; it read at {}", name_of(push),
                  push.read_clock, fmt::join(clocks, ", "));
+  if (contract_.adds_own(push.rank) && push.own_steps != push.sequence)
+    return wrong("{}: computed from parameters with {} of the worker's own steps instead of {}",
+                 name_of(push), push.own_steps, push.sequence);
   auto found = worker.pushes.find(key_of(push));
   if (found == worker.pushes.end()) {
     if (auto ok = check_first_part(push); !ok) return ok;

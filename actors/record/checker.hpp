@@ -73,6 +73,8 @@ private:
 
   /// Whether the shard has all parts of a push.
   bool is_whole(std::uint32_t rank, std::uint64_t sequence) const;
+  /// No push of a worker from this one on has begun to come.
+  std::uint64_t begun_of(std::uint32_t rank) const;
   /// Pushes are told apart by this: a worker can have several of a sequence where each is of a
   /// piece.
   std::uint64_t key_of(const push_record& push) const;

@@ -37,19 +37,26 @@ public:
   bool has_options_of(const contract& other) const { return options_ == other.options_; }
   /// Whether workers or servers have changed between two generations.
   bool has_members_of(const contract& other) const { return layout_ == other.layout_; }
+  /// Whether a worker adds its own pushes to what it reads.
+  bool adds_own(std::uint64_t rank) const { return adds_own_[rank]; }
   /// Pushes that make a step, where steps are summed.
   std::uint64_t step_pushes() const { return workers_ - backups_; }
 
   /// What is wrong with a training read, in words, if something is. `completed`: by rank, all
-  /// pushes before this one are in the parameters.
+  /// pushes before this one are in the parameters; `begun`: none from this one on is, not in part.
   std::optional<std::string> fault_of(const read_record& read,
-                                      const std::vector<std::uint64_t>& completed) const;
+                                      const std::vector<std::uint64_t>& completed,
+                                      std::uint64_t begun) const;
 
 private:
   enum class mode : std::uint8_t { bulk, stale, delayed, free };
   std::optional<std::string> bulk_fault(const read_record& read) const;
   std::optional<std::string> stale_fault(const read_record& read,
-                                         const std::vector<std::uint64_t>& completed) const;
+                                         const std::vector<std::uint64_t>& completed,
+                                         std::uint64_t begun) const;
+  /// The same of what it has of the worker's own pushes.
+  std::optional<std::string> own_fault(const read_record& read, std::uint64_t completed,
+                                       std::uint64_t begun) const;
   std::optional<std::string> delay_fault(const read_record& read,
                                          const std::vector<std::uint64_t>& completed) const;
 
@@ -64,6 +71,7 @@ private:
   job::piece_set done_;
   std::string options_;
   std::uint64_t layout_ = 0;
+  std::vector<bool> adds_own_; // by rank
 };
 
 } // namespace gradmesh::record

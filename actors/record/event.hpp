@@ -10,9 +10,10 @@
 ///             highest bit set in all bytes but the last
 ///
 ///   plan    1  shard epoch size(rules) { size bytes }* size(plan) bytes
-///   read    2  rank forPush clockAsked clock size(runs) { first count }*
+///   read    2  rank forPush clockAsked clock ownMissing size(runs) { first count }*
 ///   applied 3  | held 4 | late 5 | repeated 6:
-///              rank sequence part count readClock clock staleness step firstPiece pieces sample
+///              rank sequence part count readClock clock staleness step firstPiece pieces ownSteps
+///              sample
 ///   step    7  clock size(ranks) rank*
 ///   export  8  partition hash
 ///   gap     9  events
@@ -37,7 +38,7 @@
 namespace gradmesh::record {
 
 inline constexpr std::string_view log_magic = "GMRECORD";
-inline constexpr std::uint32_t log_version = 1;
+inline constexpr std::uint32_t log_version = 2;
 inline constexpr std::size_t file_header_bytes = 16;
 inline constexpr std::size_t block_header_bytes = 16;
 /// A block is closed when it has come to this.
@@ -67,6 +68,7 @@ struct read_record {
   std::uint64_t for_push = 0;    // 1 + sequence of the push that is computed from them; 0: none
   std::uint64_t clock_asked = 0; // what the worker asked for
   std::uint64_t clock = 0;       // of the shard
+  std::uint64_t own_missing = 0; // as the worker was told: schema::Pulled
   std::vector<part_run> parts;
   bool operator==(const read_record&) const = default;
 };
@@ -88,7 +90,8 @@ struct push_record {
   std::uint64_t step = 0;
   std::uint32_t first_piece = 0;
   std::uint32_t pieces = 0;
-  std::uint32_t sample = 0; // `sample_of` the values as they came
+  std::uint64_t own_steps = 0; // as the worker says: schema::PushedPart
+  std::uint32_t sample = 0;    // `sample_of` the values as they came
   bool operator==(const push_record&) const = default;
 };
 

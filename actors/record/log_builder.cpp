@@ -82,6 +82,7 @@ void log_builder::add(const read_record& read) {
   put(read.for_push);
   put(read.clock_asked);
   put(read.clock);
+  put(read.own_missing);
   put(read.parts.size());
   for (const auto& run : read.parts) {
     put(run.first);
@@ -101,6 +102,7 @@ void log_builder::add(const push_record& push) {
   put(push.step);
   put(push.first_piece);
   put(push.pieces);
+  put(push.own_steps);
   put(push.sample);
 }
 

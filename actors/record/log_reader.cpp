@@ -37,6 +37,7 @@ read_record read_read(payload_cursor& in) {
   read.for_push = in.number();
   read.clock_asked = in.number();
   read.clock = in.number();
+  read.own_missing = in.number();
   for (auto runs = in.number_to<std::size_t>(in.left()); runs > 0 && in.ok(); --runs) {
     const auto first = in.number_to<std::uint32_t>(any32);
     read.parts.push_back({first, in.number_to<std::uint32_t>(any32 - first)});
@@ -57,6 +58,7 @@ push_record read_push(payload_cursor& in, outcome what) {
   push.step = in.number();
   push.first_piece = in.number_to<std::uint32_t>(any32);
   push.pieces = in.number_to<std::uint32_t>(any32 - push.first_piece);
+  push.own_steps = in.number();
   push.sample = in.number_to<std::uint32_t>(any32);
   return push;
 }

@@ -143,6 +143,7 @@ result<void> replay_shard::ask(const record::read_record& read, const parameters
   pull->setLayout(job_->plan.layout.number);
   pull->setClock(read.clock_asked);
   pull->setForPush(read.for_push);
+  pull->setAddsOwn(read.own_missing > 0);
   auto out = pull->initParts(static_cast<unsigned>(parts.size()));
   std::size_t keys = 0;
   for (unsigned i = 0; i < parts.size(); ++i) {
@@ -177,6 +178,7 @@ result<void> replay_shard::take_values(const parameters::slice& slice,
       if (auto done = parameters::decode(format, *encoded, decoded_); !done) return done;
       at += job::padded(bytes);
       worker::scatter(job_->slicer, slice, part, decoded_, work);
+      worker::note_own_missing(work, log_.plan.shard, parts[number], (**pulled).getOwnMissing());
     }
   }
   return {};
@@ -220,6 +222,7 @@ result<void> replay_shard::send(const record::push_record& push, const parameter
   out.setStep(push.step);
   out.setFirstPiece(push.first_piece);
   out.setPieces(push.pieces);
+  out.setOwnSteps(push.own_steps);
   draft.body = body.share();
   const auto request = router_.received(draft, push.rank);
   return request ? shard_->push(*request) : request.failure();

@@ -2,10 +2,18 @@
 
 #include "actors/data_server/batch_message.hpp"
 #include "actors/worker/leased_step.hpp"
+#include "actors/worker/own_writes.hpp"
 
 #include <fmt/format.h>
 
 namespace gradmesh::replay {
+namespace {
+
+/// A worker's steps that are not in what it reads: more than any pushes without waiting for its
+/// acknowledgements.
+constexpr std::size_t own_pushes_max = 16;
+
+} // namespace
 
 result<replay_worker> replay_worker::make(replay_job& job, pushed_batches batches) {
   auto computer = worker::step_computer::make(job.plan);
@@ -15,7 +23,7 @@ result<replay_worker> replay_worker::make(replay_job& job, pushed_batches batche
 
 result<worker::step_work*> replay_worker::step_of(std::uint64_t sequence) {
   auto& open = open_[sequence];
-  if (open) return &open->work;
+  if (open) return open->work.get();
   const auto& from = batches_.at(sequence);
   if (from.step >= job_->plan.steps ||
       std::uint64_t{from.first_piece} + from.pieces > job_->plan.pieces)
@@ -31,7 +39,7 @@ result<worker::step_work*> replay_worker::step_of(std::uint64_t sequence) {
   if (!message) return message.failure();
 
   open = std::make_unique<open_step>();
-  auto& work = open->work;
+  auto& work = *open->work;
   const worker::leased_step_tools tools{job_->plan, job_->slicer, *job_->planner};
   if (auto filled = worker::fill_step(*message, true, tools, work); !filled)
     return filled.failure();
@@ -50,9 +58,25 @@ result<void> replay_worker::compute_ready() {
   for (auto next = batches_.lower_bound(computed_before_); next != batches_.end(); ++next) {
     const auto open = open_.find(next->first);
     if (open == open_.end() || open->second->reads < open->second->parts) break;
-    if (auto computed = computer_->compute(open->second->work); !computed) return computed;
+    if (auto computed = compute(open->second->work); !computed) return computed;
     computed_before_ = next->first + 1;
   }
+  return {};
+}
+
+result<void> replay_worker::compute(const std::shared_ptr<worker::step_work>& work) {
+  const auto first = worker::first_own_missing(*work);
+  for (const auto& own : own_pushes_)
+    if (own->step >= first && own->step < work->step) work->own_writes.push_back(own);
+  if (work->own_writes.size() < work->step - first)
+    return error{errc::malformed_data,
+                 fmt::format("step {} read values without the worker's own steps from {} on, of "
+                             "which {} were computed: the logs do not fit together",
+                             work->step, first, work->own_writes.size())};
+  if (auto computed = computer_->compute(*work); !computed) return computed;
+  if (!job_->plan.by_rank()) return {};
+  own_pushes_.push_back(work);
+  if (own_pushes_.size() > own_pushes_max) own_pushes_.pop_front();
   return {};
 }
 

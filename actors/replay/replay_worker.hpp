@@ -17,6 +17,7 @@
 #include "gpu/backend.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 
@@ -61,7 +62,7 @@ public:
 
 private:
   struct open_step {
-    worker::step_work work;
+    std::shared_ptr<worker::step_work> work = std::make_shared<worker::step_work>();
     std::size_t parts = 0; // over all shards
     std::size_t reads = 0;
     std::size_t pushed = 0;
@@ -71,11 +72,14 @@ private:
                 pushed_batches batches)
       : job_(&job), computer_(std::move(computer)), batches_(std::move(batches)) {}
   result<void> compute_ready();
+  result<void> compute(const std::shared_ptr<worker::step_work>& work);
 
   replay_job* job_;
   std::unique_ptr<worker::step_computer> computer_;
   pushed_batches batches_;
   std::map<std::uint64_t, std::unique_ptr<open_step>> open_;
+  /// Computed last: those that the values of the next may lack.
+  std::deque<std::shared_ptr<const worker::step_work>> own_pushes_;
   std::uint64_t computed_before_ = 0;
 };
 

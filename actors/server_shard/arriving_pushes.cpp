@@ -8,7 +8,7 @@ namespace gradmesh::server_shard {
 arriving_pushes::arriving_pushes(const job::job_plan& plan, shard_parameters& parameters,
                                  const rule_set& rules)
     : rules_(rules), workers_(plan.workers.size()), pieces_(plan.pieces),
-      clocks_(plan, job::piece_set(plan.first_step * plan.pieces)), parameters_(parameters),
+      clocks_(plan, job::piece_set(plan.first_step * plan.pieces), {}), parameters_(parameters),
       schedule_(job::rate_schedule_of(plan.config)), by_rank_(plan.by_rank()),
       by_staleness_(plan.config.optimizer.staleness_scaling == config::staleness_scaling::inverse),
       plan_(plan), steps_total_(plan.steps),
@@ -38,6 +38,7 @@ result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint
   if (auto applied = parameters_.apply(rank, part.what, part.values, rate); !applied)
     return applied.failure();
   taken_part taken{part_fate::applied, false, 0, false, rate};
+  if (by_rank_) clocks_.begin(part.step, part.first_piece);
   if (*taken_before || !ledger_.add(name)) return taken;
   if (by_rank_) clocks_.advance(rank, ledger_.done());
   taken.completes_push = true;
@@ -55,6 +56,7 @@ result<void> arriving_pushes::repeat(const repeated_change& change) {
     if (!taken_before) return taken_before.failure();
     if (auto applied = parameters_.apply(0, part.what, part.values, part.rate); !applied)
       return applied;
+    if (by_rank_) clocks_.begin(part.step, part.first_piece);
     if (!*taken_before && ledger_.add(name)) ++updates_;
   }
   if (by_rank_)
@@ -73,7 +75,7 @@ job::piece_set arriving_pushes::begun() const {
 void arriving_pushes::restore(strategy_state state) {
   updates_ = state.clock;
   ledger_ = std::move(state.ledger);
-  clocks_ = worker_clocks(plan_, ledger_.done());
+  clocks_ = worker_clocks(plan_, ledger_.done(), begun());
 }
 
 bounded_staleness::bounded_staleness(const job::job_plan& plan, shard_parameters& parameters,
@@ -84,6 +86,14 @@ bounded_staleness::bounded_staleness(const job::job_plan& plan, shard_parameters
 bool bounded_staleness::may_read(std::uint32_t rank, std::uint64_t clock) const {
   const bool own_writes = !rules_.keeps(rule::read_my_writes) || clocks_.completed(rank) >= clock;
   return own_writes && clocks_.slowest() + staleness_ >= clock;
+}
+
+std::optional<std::uint64_t> bounded_staleness::may_read_ahead(std::uint32_t rank,
+                                                               std::uint64_t clock) const {
+  const auto slowest = clocks_.slowest_but(rank);
+  const bool others = slowest >= clock || slowest + staleness_ >= clock; // the sum may overflow
+  if (!others || !clocks_.is_whole(rank)) return std::nullopt;
+  return clocks_.completed(rank);
 }
 
 bounded_delay::bounded_delay(const job::job_plan& plan, shard_parameters& parameters,

@@ -59,11 +59,15 @@ public:
 
 /// Stale synchronous parallel (Ho et al.: "More effective distributed ML via a stale synchronous
 /// parallel parameter server", NIPS 2013): a read at clock c sees every worker's pushes of the
-/// steps before c - s, and all of its own before c.
+/// steps before c - s, and all of its own before c. The latter may be added by the worker, as in
+/// the client cache of the paper; then what it reads has each of its own pushes whole or not at
+/// all.
 class bounded_staleness final : public arriving_pushes {
 public:
   bounded_staleness(const job::job_plan& plan, shard_parameters& parameters, const rule_set& rules);
   bool may_read(std::uint32_t rank, std::uint64_t clock) const override;
+  std::optional<std::uint64_t> may_read_ahead(std::uint32_t rank,
+                                              std::uint64_t clock) const override;
 
 private:
   const std::uint64_t staleness_;

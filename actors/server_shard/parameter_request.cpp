@@ -113,6 +113,7 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
                     .step = part.getStep(),
                     .first_piece = part.getFirstPiece(),
                     .pieces = part.getPieces(),
+                    .own_steps = part.getOwnSteps(),
                     .values = {},
                     .decoded = {}};
     if (format == parameters::transfer_format::float32) {

@@ -36,6 +36,7 @@ struct pushed_part {
   std::uint64_t step = 0;
   std::uint32_t first_piece = 0;
   std::uint32_t pieces = 0;
+  std::uint64_t own_steps = 0;   // as in schema::PushedPart
   std::span<const float> values; // looks into the message, or into `decoded`
   mesh::writable_body decoded;   // where values did not come as float32
 };

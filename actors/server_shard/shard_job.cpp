@@ -268,6 +268,7 @@ void shard_job::tell_push(std::uint32_t rank, const pushed_part& part, std::uint
                                  .step = part.step,
                                  .first_piece = part.first_piece,
                                  .pieces = part.pieces,
+                                 .own_steps = part.own_steps,
                                  .sample = record::sample_of(std::as_bytes(part.values))});
 }
 

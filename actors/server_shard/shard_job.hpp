@@ -156,6 +156,7 @@ private:
     const std::vector<requested_part>& parts;
     const previous_version* version = nullptr; // null: the parameters as they are
     double held_seconds = 0;
+    std::uint64_t own_missing = 0; // as in Pulled
   };
   /// Reads the parameters now and sends them. `retry_later` if what the worker has not read yet
   /// fills the queue to it.
@@ -183,7 +184,7 @@ private:
   void acknowledge_applied(held_ack ack);
   void refuse_waiting(const error& why);
   void count(const taken_part& taken);
-  void tell_read(const message<schema::Pull>& request, std::uint64_t clock);
+  void tell_read(const pull_answer& answered);
   void tell_push(std::uint32_t rank, const pushed_part& part, std::uint64_t clock,
                  const taken_part& taken);
   void acknowledge(const held_ack& ack);

@@ -33,6 +33,10 @@ result<void> shard_job::pull(const message<schema::Pull>& request) {
   const auto pull = *request;
   if (auto known = check_request(request); !known) return known;
   if (auto known = check_step(pull.getClock()); !known) return known;
+  if (pull.getAddsOwn() && !plan_.adds_own_writes(pull.getRank()))
+    return error{errc::refused, "worker " + std::to_string(pull.getRank()) +
+                                    " wants to add its own pushes to what it reads, which this job "
+                                    "does not allow; do all nodes run the same version?"};
   if (may_read(pull)) return answer(request, 0);
   // Before it has to wait, so that a request that makes no sense is refused at once.
   if (auto parts = read_parts(request, parameters_.store()); !parts) return parts.failure();
@@ -44,7 +48,9 @@ result<void> shard_job::pull(const message<schema::Pull>& request) {
 }
 
 bool shard_job::may_read(schema::Pull::Reader pull) const {
-  if (!strategy_->may_read(pull.getRank(), pull.getClock())) return false;
+  if (!strategy_->may_read(pull.getRank(), pull.getClock()) &&
+      !(pull.getAddsOwn() && strategy_->may_read_ahead(pull.getRank(), pull.getClock())))
+    return false;
   const bool replicated = !backup_ || backup_->has(backup_->last());
   return replicated || !plan_.sums_steps() || pull.getClock() < strategy_->clock();
 }
@@ -67,8 +73,12 @@ result<void> shard_job::answer(const message<schema::Pull>& request, double held
   // The other version is for who computes a step anew, not for who looks at the model.
   const auto* version =
       (*request).getForPush() > 0 ? strategy_->version_at((*request).getClock()) : nullptr;
-  const auto sent = send_parts({request, *parts, version, held_seconds});
-  if (sink_) tell_read(request, version ? *version->clock() : strategy_->clock());
+  pull_answer to{request, *parts, version, held_seconds};
+  const auto pull = *request;
+  if (!strategy_->may_read(pull.getRank(), pull.getClock()))
+    to.own_missing = 1 + *strategy_->may_read_ahead(pull.getRank(), pull.getClock());
+  const auto sent = send_parts(to);
+  if (sink_) tell_read(to);
   if (sent) ++counters_.pulls;
   return sent;
 }
@@ -139,6 +149,7 @@ result<void> shard_job::send_values(const pull_answer& to, std::span<const std::
   pulled->setJobId(plan_.job_id);
   pulled->setClock(to.version ? *to.version->clock() : strategy_->clock());
   pulled->setHeldSeconds(to.held_seconds);
+  pulled->setOwnMissing(to.own_missing);
   auto parts = pulled->initParts(static_cast<unsigned>(numbers.size()));
   for (unsigned i = 0; i < numbers.size(); ++i)
     parts.set(i, numbers[i]);
@@ -166,13 +177,15 @@ void shard_job::refuse_waiting(const error& why) {
   cut_.drop();
 }
 
-void shard_job::tell_read(const message<schema::Pull>& request, std::uint64_t clock) {
-  const auto pull = *request;
+void shard_job::tell_read(const pull_answer& answered) {
+  const auto pull = *answered.request;
   if (!parts_sent_.empty())
     sink_->add(record::read_record{.rank = pull.getRank(),
                                    .for_push = pull.getForPush(),
                                    .clock_asked = pull.getClock(),
-                                   .clock = clock,
+                                   .clock = answered.version ? *answered.version->clock()
+                                                             : strategy_->clock(),
+                                   .own_missing = answered.own_missing,
                                    .parts = parts_sent_});
   parts_sent_.clear();
 }

@@ -61,6 +61,12 @@ public:
 
   /// Whether a worker that has completed `clock` steps may read now. Once true it stays true.
   virtual bool may_read(std::uint32_t rank, std::uint64_t clock) const = 0;
+  /// The same for a worker that adds its own pushes to what it reads, and so needs not wait for
+  /// them: the first of its steps that it has to add, if it may read now. (A moment later it may
+  /// have to wait until a push of its own is applied whole.)
+  virtual std::optional<std::uint64_t> may_read_ahead(std::uint32_t, std::uint64_t) const {
+    return std::nullopt;
+  }
   /// What a read at a clock is answered from, if that is not the parameters as they are.
   virtual const previous_version* version_at(std::uint64_t) const { return nullptr; }
   /// A block as it was at the latest snapshot (SVRG); null: there was none.

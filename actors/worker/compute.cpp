@@ -41,6 +41,8 @@ step_computer::step_computer(std::unique_ptr<gpu::backend> backend,
                              std::unique_ptr<learning::model> model, parameters::slicer slicer,
                              const config::job_section& options)
     : backend_(std::move(backend)), model_(std::move(model)), slicer_(std::move(slicer)),
+      own_writes_(slicer_, job::transfer_format_of(options.push_as),
+                  [this](std::uint64_t step) { return push_rate(step); }),
       sum_(slicer_.layout().row_widths()), by_snapshots_(options.svrg_epochs > 0),
       gradients_under_way_(*backend_) {
   const auto push_as = job::transfer_format_of(options.push_as);
@@ -64,6 +66,9 @@ result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& 
   std::unique_ptr<step_computer> made(
       new step_computer(std::move(backend), std::move(*model),
                         parameters::slicer(plan.tables, std::move(*map)), plan.config.job));
+  made->schedule_ = job::rate_schedule_of(plan.config);
+  made->steps_total_ = plan.steps;
+  made->pushes_per_rate_ = plan.sums_steps() ? 1.0F : static_cast<float>(plan.pieces);
   if (plan.config.job.threads > 1)
     if (auto added = made->add_threads(plan, make_team); !added) return added.failure();
   return made;
@@ -81,9 +86,6 @@ result<void> step_computer::add_threads(const job::job_plan& plan,
       learning::hogwild::make(job::model_options_of(plan.config), plan.shape, std::move(*team));
   if (!hogwild) return hogwild.failure();
   hogwild_ = std::move(*hogwild);
-  schedule_ = job::rate_schedule_of(plan.config);
-  steps_total_ = plan.steps;
-  pushes_per_rate_ = plan.sums_steps() ? 1.0F : static_cast<float>(plan.pieces);
   return {};
 }
 
@@ -100,6 +102,7 @@ result<void> step_computer::prepare(step_work& work) {
   work.metrics = {};
   work.pushes.clear();
   if (work.scale == 0) return {};
+  if (auto added = own_writes_.add_to(work); !added) return added;
   if (work.takes_snapshot)
     snapshot_ = work.dense;
   else if (!work.snapshot.empty())

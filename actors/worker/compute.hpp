@@ -24,6 +24,7 @@
 #include "actors/parameters/error_feedback.hpp"
 #include "actors/parameters/gradient_sum.hpp"
 #include "actors/parameters/slicer.hpp"
+#include "actors/worker/own_writes.hpp"
 #include "actors/worker/step_work.hpp"
 #include "gpu/backend.hpp"
 #include "gpu/host_buffer.hpp"
@@ -42,6 +43,12 @@ public:
   static result<std::unique_ptr<step_computer>> make(const job::job_plan& plan,
                                                      const env::team_maker& make_team = {},
                                                      std::unique_ptr<gpu::backend> backend = {});
+
+  /// Says that a step is about to be computed: threads that compute it wake up meanwhile. Any
+  /// thread.
+  void rouse() {
+    if (hogwild_) hogwild_->rouse();
+  }
 
   /// Fills in metrics and, unless the step is an evaluation, the bodies to push.
   result<void> compute(step_work& work);
@@ -97,10 +104,11 @@ private:
   std::unique_ptr<gpu::backend> backend_;
   std::unique_ptr<learning::model> model_;
   std::unique_ptr<learning::hogwild> hogwild_; // null: by the model
-  parameters::rate_schedule schedule_;         // with hogwild_: the shards'
+  parameters::rate_schedule schedule_;         // the shards'
   std::uint64_t steps_total_ = 0;
   float pushes_per_rate_ = 1; // what the shards divide the rate by
   parameters::slicer slicer_;
+  worker::own_writes own_writes_;
   parameters::gradient_sum sum_;
   const bool by_snapshots_;     // SVRG
   std::vector<float> snapshot_; // parameters of the latest

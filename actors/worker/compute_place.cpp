@@ -90,6 +90,7 @@ result<compute_place> compute_place::make(const job::job_plan& plan, const node:
     auto computer = step_computer::make(plan, context.make_team);
     if (!computer) return computer.failure();
     place.computer_ = std::move(*computer);
+    place.has_threads_ = plan.config.job.threads > 1;
     return place;
   }
   auto computer = make_on_device(plan, context.open_device, *device);
@@ -110,9 +111,11 @@ result<compute_place> compute_place::make(const job::job_plan& plan, const node:
 
 compute_actor compute_place::spawn(caf::actor_system& system, worker_actor worker, step_pace pace,
                                    std::shared_ptr<gpu_stream::device_health> health) {
-  if (!make_again_)
-    return node::spawn(system, host_.place, compute, std::move(worker),
-                       std::shared_ptr<step_computer>(std::move(computer_)), pace);
+  if (!make_again_) {
+    const std::shared_ptr<step_computer> computer = std::move(computer_);
+    if (has_threads_) announce_ = [computer] { computer->rouse(); };
+    return node::spawn(system, host_.place, compute, std::move(worker), computer, pace);
+  }
   host_.health = std::move(health);
   const auto first =
       std::make_shared<std::unique_ptr<gpu_stream::step_program>>(std::move(computer_));

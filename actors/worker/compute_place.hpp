@@ -7,6 +7,7 @@
 #include "actors/worker/compute.hpp"
 #include "config/node_config.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -29,12 +30,18 @@ public:
   compute_actor spawn(caf::actor_system& system, worker_actor worker, step_pace pace,
                       std::shared_ptr<gpu_stream::device_health> health);
 
+  /// After `spawn`: says that a step is about to be computed (step_computer::rouse); empty if that
+  /// helps nothing. Any thread.
+  const std::function<void()>& announce() const { return announce_; }
+
 private:
   compute_place() = default;
 
   std::unique_ptr<step_computer> computer_;
   gpu_stream::program_maker make_again_; // empty: on the CPU
   gpu_stream::host_options host_;
+  bool has_threads_ = false;
+  std::function<void()> announce_;
 };
 
 } // namespace gradmesh::worker

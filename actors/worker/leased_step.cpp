@@ -60,6 +60,19 @@ void make_room(const parameters::slicer& slicer, step_work& work) {
   work.rows.resize(widths.size());
   for (std::size_t t = 0; t < widths.size(); ++t)
     work.rows[t].resize(work.plan.keys.size() * widths[t]);
+  work.own_missing.resize(work.slices.size());
+  work.own_steps.resize(work.slices.size());
+  for (std::size_t shard = 0; shard < work.slices.size(); ++shard) {
+    work.own_missing[shard].assign(work.slices[shard].parts.size(), work.step);
+    work.own_steps[shard].assign(work.slices[shard].parts.size(), work.step);
+  }
+}
+
+void note_own_missing(step_work& work, std::size_t shard, std::size_t part,
+                      std::uint64_t own_missing) {
+  const auto first = own_missing == 0 ? work.step : std::min(work.step, own_missing - 1);
+  work.own_missing[shard][part] = first;
+  work.own_steps[shard][part] = first;
 }
 
 void scatter(const parameters::slicer& slicer, const parameters::slice& of,

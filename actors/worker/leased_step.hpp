@@ -23,6 +23,9 @@ result<void> fill_step(const mesh::message<schema::Batch>& batch, bool trains,
                        const leased_step_tools& tools, step_work& work);
 
 /// Makes room for the parameters of a step that was filled in.
+/// Takes note of what a shard said of a part: as in schema::Pulled.
+void note_own_missing(step_work& work, std::size_t shard, std::size_t part,
+                      std::uint64_t own_missing);
 void make_room(const parameters::slicer& slicer, step_work& work);
 
 /// Where the values of a part go.

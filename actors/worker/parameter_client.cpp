@@ -142,6 +142,7 @@ result<bool> parameter_client::send_pull(std::vector<item> items, env::time_poin
   pull->setClock(items.front().of->purpose.clock);
   pull->setForPush(items.front().of->purpose.for_push);
   pull->setOfSnapshot(items.front().of->purpose.of_snapshot);
+  pull->setAddsOwn(items.front().of->purpose.adds_own);
   auto parts = pull->initParts(static_cast<unsigned>(items.size()));
   for (unsigned i = 0; i < items.size(); ++i) {
     write(parts[i], items[i]);
@@ -169,6 +170,7 @@ result<bool> parameter_client::send_push(std::vector<item> items, env::time_poin
     out.setStep(r.origin.step);
     out.setFirstPiece(r.origin.first_piece);
     out.setPieces(r.origin.pieces);
+    if (!r.origin.own_steps.empty()) out.setOwnSteps(r.origin.own_steps[items[i].part]);
   }
   const auto& first = items.front();
   if (items.size() == 1) {
@@ -353,7 +355,7 @@ result<void> parameter_client::on_pulled(const message<schema::Pulled>& pulled) 
     at += padded(parameters::encoded_bytes(pull_format_, floats));
     note_known(*answered);
     --r.missing;
-    r.on_values(part, *values, (*pulled).getClock());
+    r.on_values({part, answered->part, *values, (*pulled).getClock(), (*pulled).getOwnMissing()});
   }
   forget_if_answered(pulled.header().in_reply_to);
   return {};

@@ -43,15 +43,23 @@ public:
                    mesh::router& router, const parameters::body_layout& layout,
                    rule_set rules = {});
 
-  /// What the values of a part are given to; they are gone after the call. `clock`: of the shard.
-  using values_handler = std::function<void(const parameters::part& part,
-                                            std::span<const float> values, std::uint64_t clock)>;
+  /// A part of an answer; the values are gone after the call.
+  struct pulled_part {
+    const parameters::part& what;
+    std::uint32_t number = 0; // in the slice
+    std::span<const float> values;
+    std::uint64_t clock = 0;       // of the shard
+    std::uint64_t own_missing = 0; // as in schema::Pulled
+  };
+  using values_handler = std::function<void(const pulled_part& part)>;
   /// The worker's clock, which is also the step that errors name; 1 + the sequence of the push that
-  /// the values are for, or 0; whether they are those of the latest snapshot (SVRG).
+  /// the values are for, or 0; whether they are those of the latest snapshot (SVRG), and whether
+  /// the worker adds its own pushes that are missing.
   struct pull_purpose {
     std::uint64_t clock = 0;
     std::uint64_t for_push = 0;
     bool of_snapshot = false;
+    bool adds_own = false;
     bool operator==(const pull_purpose&) const = default;
   };
   /// Asks a shard for all parts of a slice.
@@ -69,6 +77,7 @@ public:
     std::uint64_t step = 0;
     std::uint32_t first_piece = 0;
     std::uint32_t pieces = 0;
+    std::vector<std::uint64_t> own_steps{}; // by part, as in schema::PushedPart; empty: zeros
   };
   /// Pushes `bodies`, one for each part of the slice.
   void push(std::size_t shard, const push_origin& origin,

@@ -2,6 +2,7 @@
 
 #include "actors/defaults.hpp"
 #include "actors/worker/leased_step.hpp"
+#include "actors/worker/own_writes.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +14,8 @@ pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipelin
                    env::time_point now)
     : tools_(std::move(tools)), phase_(phase), pass_(what), options_(options), progress_(now),
       client_(tools_.plan, tools_.rank, tools_.service, tools_.router, tools_.slicer.layout(),
-              tools_.rules) {
+              tools_.rules),
+      adds_own_(pass_ == pass::train && tools_.plan.adds_own_writes(tools_.rank)) {
   progress_.account(now, {.waiting_for = stall::lease});
   if (pass_ == pass::train && tools_.plan.backup_workers() > 0)
     shard_steps_.assign(tools_.plan.layout.size(), 0);
@@ -40,7 +42,7 @@ result<void> pipeline::advance(env::time_point now) {
   if (auto leased = lease_more(now); !leased) return leased;
   pull_more(now);
   if (auto sent = client_.advance(now); !sent) return sent;
-  compute_next();
+  if (auto begun = compute_next(); !begun) return begun;
   progress_.account(now, {.waiting_for = waiting_for(),
                           .leasing = !leases_.empty() || !unasked_.empty(),
                           .pulling = std::ranges::any_of(
@@ -198,25 +200,27 @@ void pipeline::pull(const std::shared_ptr<step_work>& work, env::time_point now)
   make_room(tools_.slicer, *work);
   work->read_clock.assign(work->slices.size(), 0);
   work->pulls_missing = 0;
+  work->pull_number = pulls_asked_++;
   const bool waits = tools_.plan.by_rank() && pass_ == pass::train;
   work->sequence = waits ? work->step : pulled_steps_++;
   const auto for_push = pass_ == pass::train ? work->sequence + 1 : 0;
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard) {
     work->pulls_missing += work->slices[shard].parts.size();
-    client_.pull(shard, {waits ? work->step : 0, for_push}, {work, &work->slices[shard]},
-                 [this, work, shard, began = now, missing = work->slices[shard].parts.size()](
-                     const parameters::part& part, std::span<const float> values,
-                     std::uint64_t clock) mutable {
-                   scatter(tools_.slicer, work->slices[shard], part, values, *work);
-                   // The oldest part counts: what came later may have seen more.
-                   auto& read = work->read_clock[shard];
-                   read =
-                       missing == work->slices[shard].parts.size() ? clock : std::min(read, clock);
-                   if (!shard_steps_.empty())
-                     shard_steps_[shard] = std::max(shard_steps_[shard], clock);
-                   take_in(*work, began);
-                   if (--missing == 0) progress_.add_answered_pull();
-                 });
+    client_.pull(
+        shard, {waits ? work->step : 0, for_push, false, adds_own_}, {work, &work->slices[shard]},
+        [this, work, shard, began = now, missing = work->slices[shard].parts.size()](
+            const parameter_client::pulled_part& part) mutable {
+          announce(*work);
+          scatter(tools_.slicer, work->slices[shard], part.what, part.values, *work);
+          note_own_missing(*work, shard, part.number, part.own_missing);
+          const auto clock = part.clock;
+          // The oldest part counts: what came later may have seen more.
+          auto& read = work->read_clock[shard];
+          read = missing == work->slices[shard].parts.size() ? clock : std::min(read, clock);
+          if (!shard_steps_.empty()) shard_steps_[shard] = std::max(shard_steps_[shard], clock);
+          take_in(*work, began);
+          if (--missing == 0) progress_.add_answered_pull();
+        });
   }
   if (pass_ != pass::train || tools_.plan.config.job.svrg_epochs == 0) return;
   if (!std::exchange(has_snapshot_, true) && !work->takes_snapshot) pull_snapshot(work, now);
@@ -226,13 +230,20 @@ void pipeline::pull_snapshot(const std::shared_ptr<step_work>& work, env::time_p
   work->snapshot.resize(work->dense.size());
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard) {
     work->pulls_missing += work->slices[shard].parts.size();
-    client_.pull(shard, {.clock = work->step, .of_snapshot = true}, {work, &work->slices[shard]},
-                 [this, work, shard, began = now](const parameters::part& part,
-                                                  std::span<const float> values, std::uint64_t) {
-                   tools_.slicer.scatter(work->slices[shard], part, values, {work->snapshot, {}});
-                   take_in(*work, began);
-                 });
+    client_.pull(
+        shard, {.clock = work->step, .of_snapshot = true}, {work, &work->slices[shard]},
+        [this, work, shard, began = now](const parameter_client::pulled_part& part) {
+          tools_.slicer.scatter(work->slices[shard], part.what, part.values, {work->snapshot, {}});
+          take_in(*work, began);
+        });
   }
+}
+
+void pipeline::announce(const step_work& work) {
+  const bool is_next = !computing_ && !pulled_.empty() && pulled_.front().get() == &work;
+  if (!tools_.announce || !is_next || announced_ == work.pull_number + 1) return;
+  announced_ = work.pull_number + 1;
+  tools_.announce();
 }
 
 void pipeline::take_in(step_work& work, env::time_point began) {
@@ -246,17 +257,51 @@ result<void> pipeline::on_pulled(const message<schema::Pulled>& pulled) {
   return client_.on_pulled(pulled);
 }
 
-void pipeline::compute_next() {
+void pipeline::forget_own_pushes() {
+  while (!own_pushes_.empty()) {
+    const auto& [work, pulls_before_ack] = own_pushes_.front();
+    if (!pulls_before_ack || (!pulled_.empty() && pulled_.front()->pull_number < *pulls_before_ack))
+      return;
+    spare_.push_back(work);
+    own_pushes_.pop_front();
+  }
+}
+
+result<void> pipeline::give_own_writes(step_work& work) const {
+  if (!adds_own_) return {};
+  const auto first = first_own_missing(work);
+  std::uint64_t next = first;
+  for (const auto& own : own_pushes_)
+    if (own.work->step == next && next < work.step) {
+      work.own_writes.push_back(own.work);
+      ++next;
+    }
+  if (next < work.step)
+    return error{errc::refused, "the parameters of step " + std::to_string(work.step) +
+                                    " lack this worker's own steps from " + std::to_string(first) +
+                                    " on, and " + std::to_string(next) +
+                                    " is not kept here: a shard lost what it had acknowledged"};
+  if (!tools_.rules.keeps(rule::own_writes_added)) work.own_writes.clear();
+  if (!tools_.rules.keeps(rule::own_writes_once))
+    for (std::size_t i = 0; i < next - first; ++i)
+      work.own_writes.push_back(work.own_writes[i]);
+  return {};
+}
+
+result<void> pipeline::compute_next() {
   while (!pulled_.empty() && pulled_.front()->pulls_missing == 0 && is_over(*pulled_.front())) {
     skip(std::move(pulled_.front()));
     pulled_.pop_front();
   }
+  if (!computing_) forget_own_pushes();
   if (computing_ || computed_ || pulled_.empty() || pulled_.front()->pulls_missing > 0 ||
       acks_missing_.size() >= options_.pushes_in_flight)
-    return;
+    return {};
   computing_ = std::move(pulled_.front());
   pulled_.pop_front();
+  if (auto given = give_own_writes(*computing_); !given) return given;
   tools_.compute(computing_);
+  return {};
 }
 
 result<void> pipeline::on_computed(std::shared_ptr<step_work> work) {
@@ -278,22 +323,30 @@ void pipeline::push_computed() {
   // A worker with several pieces pushes several times a step where each is applied by itself.
   const auto number = pushed_steps_++;
   acks_missing_[number] = work->slices.size();
+  if (adds_own_) own_pushes_.push_back({work, std::nullopt});
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard)
-    client_.push(shard,
-                 {.sequence = sequence,
-                  .read_clock = work->read_clock[shard],
-                  .step = work->step,
-                  .first_piece = work->first_piece,
-                  .pieces = static_cast<std::uint32_t>(work->piece_ends.size())},
-                 {work, &work->slices[shard]}, std::move(work->pushes[shard]),
-                 [this, work, number](std::uint64_t staleness) {
-                   progress_.add_acknowledged_push(staleness);
-                   const auto found = acks_missing_.find(number);
-                   if (--found->second > 0) return;
-                   acks_missing_.erase(found);
-                   spare_.push_back(work);
-                 });
-  work->pushes.clear();
+    client_.push(
+        shard,
+        {.sequence = sequence,
+         .read_clock = work->read_clock[shard],
+         .step = work->step,
+         .first_piece = work->first_piece,
+         .pieces = static_cast<std::uint32_t>(work->piece_ends.size()),
+         .own_steps = adds_own_ ? work->own_steps[shard] : std::vector<std::uint64_t>()},
+        // Two handles of the same bodies, where they are kept here too.
+        {work, &work->slices[shard]}, work->pushes[shard],
+        [this, work, number](std::uint64_t staleness) { acknowledged(work, number, staleness); });
+  if (!adds_own_) work->pushes.clear();
+}
+
+void pipeline::acknowledged(const std::shared_ptr<step_work>& work, std::uint64_t number,
+                            std::uint64_t staleness) {
+  progress_.add_acknowledged_push(staleness);
+  const auto found = acks_missing_.find(number);
+  if (--found->second > 0) return;
+  acks_missing_.erase(found);
+  if (!adds_own_) return spare_.push_back(work);
+  std::ranges::find(own_pushes_, work, &own_push::work)->pulls_before_ack = pulls_asked_;
 }
 
 result<void> pipeline::on_pushed(const message<schema::Pushed>& pushed) {

@@ -7,7 +7,9 @@
 /// While step t is computed, the parameters of t + 1 are on their way, the batches after it are
 /// leased, and the gradients of t - 1 leave. Steps are computed in the order in which they were
 /// leased. With [job] overlap = false a step goes through all stages before the next is leased.
-/// The shard lets the pull of step t + 1 wait until the job's strategy allows it.
+/// The shard lets the pull of step t + 1 wait until the job's strategy allows it. Where the worker
+/// adds its own pushes to what it reads (job_plan::adds_own_writes) that needs not wait for those
+/// of step t: a pushed step is kept until nothing that was asked for lacks it.
 ///
 /// Plain code: time comes in by argument, messages go out by the router, steps to be computed by a
 /// function. An error that a function returns ends the job. An answer to nothing that this pipeline
@@ -50,6 +52,8 @@ struct pipeline_tools {
   rule_set rules;
   /// Has a step computed; it comes back by `on_computed`.
   std::function<void(std::shared_ptr<step_work>)> compute;
+  /// Says that a step is about to be computed; may be empty.
+  std::function<void()> announce;
 };
 
 class pipeline {
@@ -102,8 +106,16 @@ private:
   void pull(const std::shared_ptr<step_work>& work, env::time_point now);
   void pull_snapshot(const std::shared_ptr<step_work>& work, env::time_point now);
   void take_in(step_work& work, env::time_point began);
+  /// The parameters of a step begin to come.
+  void announce(const step_work& work);
   void push_computed();
-  void compute_next();
+  void acknowledged(const std::shared_ptr<step_work>& work, std::uint64_t number,
+                    std::uint64_t staleness);
+  result<void> compute_next();
+  /// Lets go of pushed steps that no read lacks.
+  void forget_own_pushes();
+  /// Gives a step those that its values lack. Errors: `refused` if one is not here any more.
+  result<void> give_own_writes(step_work& work) const;
   stall waiting_for() const;
   std::shared_ptr<step_work> fresh_work();
 
@@ -137,7 +149,17 @@ private:
   std::vector<std::uint64_t> shard_steps_; // by shard: steps applied; with backup workers only
   std::uint64_t pushed_steps_ = 0;
   std::map<std::uint64_t, std::size_t> acks_missing_; // by number of the push: of so many shards
-  std::vector<std::shared_ptr<step_work>> spare_;     // buffers to use again
+  const bool adds_own_;
+  /// A step that was pushed, and may have to be added to others.
+  struct own_push {
+    std::shared_ptr<step_work> work;
+    /// Pulls that had been asked for when the last shard acknowledged it; those after have it.
+    std::optional<std::uint64_t> pulls_before_ack;
+  };
+  std::deque<own_push> own_pushes_;               // one a step, in order
+  std::uint64_t pulls_asked_ = 0;                 // steps
+  std::uint64_t announced_ = 0;                   // number of the last pull that was, plus one
+  std::vector<std::shared_ptr<step_work>> spare_; // buffers to use again
 };
 
 } // namespace gradmesh::worker

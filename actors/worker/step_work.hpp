@@ -8,6 +8,7 @@
 #include "actors/parameters/slicer.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -33,6 +34,15 @@ struct step_work {
   std::vector<std::vector<float>> rows;  // by sparse table
   std::vector<std::uint64_t> read_clock; // by shard
   std::size_t pulls_missing = 0;
+  std::uint64_t pull_number = 0; // of those of its phase
+  /// By shard and part: the first of the worker's own steps that the values lack, and how many of
+  /// its steps they have; `step` if they have all before this one.
+  std::vector<std::vector<std::uint64_t>> own_missing;
+  std::vector<std::vector<std::uint64_t>> own_steps;
+
+  // Filled in when it is to be computed: the worker's own steps that some values lack, in order.
+  // They are added before anything else happens, and then there are none.
+  std::vector<std::shared_ptr<const step_work>> own_writes;
 
   // Filled in by the compute actor.
   learning::step_metrics metrics;

@@ -52,6 +52,7 @@ result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
   pace.seed = job->plan.config.job.seed + (std::uint64_t{job->rank} << 40);
   job->health = std::make_shared<gpu_stream::device_health>();
   job->compute = computer->spawn(self->system(), worker_actor(self), pace, job->health);
+  job->announce = computer->announce();
   self->monitor(job->compute);
   ready_if_linked();
   return {};
@@ -107,7 +108,8 @@ result<void> worker_state::start(const message<schema::StartPhase>& request) {
                                         [this](std::shared_ptr<step_work> work) {
                                           self->send(job->compute,
                                                      compute_request{std::move(work)});
-                                        }},
+                                        },
+                                    .announce = job->announce},
                      start.getPhase(), what, options.pipeline, env::now(*self));
   return run([](pipeline&) { return result<void>(); });
 }

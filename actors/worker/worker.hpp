@@ -42,6 +42,7 @@ struct worker_job {
   std::unique_ptr<learning::model> planner;
   std::optional<parameters::slicer> slicer;
   compute_actor compute;
+  std::function<void()> announce; // to what it computes with: see compute_place
   std::shared_ptr<gpu_stream::device_health> health;
   std::optional<pipeline> phase;
   std::uint32_t last_phase = 0; // the highest that was started

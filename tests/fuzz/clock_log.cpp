@@ -41,7 +41,7 @@ std::string sample(const std::string& strategy) {
       .shard = 0, .epoch = 1, .rules_off = {"push-once"}, .plan = plan_bytes(strategy)});
   std::string bytes = log.take();
   for (std::uint32_t rank = 0; rank < 2; ++rank)
-    log.add(record::read_record{rank, 1, 0, 0, {{0, 2}, {5, 1}}});
+    log.add(record::read_record{rank, 1, 0, 0, 0, {{0, 2}, {5, 1}}});
   for (std::uint32_t rank = 0; rank < 2; ++rank)
     log.add(record::push_record{.what = sums ? record::outcome::held : record::outcome::applied,
                                 .rank = rank,

@@ -56,6 +56,64 @@ TEST_CASE("under ssp a worker does not read before its own pushes are applied") 
   CHECK(bench.shard->waiting_pulls() == 0);
 }
 
+TEST_CASE("under ssp a worker that adds its own pushes reads before they are applied") {
+  auto bench = ssp(1, 2);
+  CHECK(bench.read_ahead(0, 0) == 0); // nothing is missing
+  CHECK(bench.read_ahead(0, 1) == 1); // its step 0 is
+  REQUIRE(bench.push({.rank = 0, .sequence = 0}));
+  CHECK(bench.read_ahead(0, 1) == 0);
+  REQUIRE(bench.push({.rank = 1, .sequence = 0}));
+  CHECK(bench.read_ahead(0, 2) == 2);
+}
+
+TEST_CASE("a worker that reads ahead is held by the others as before") {
+  auto bench = ssp(1, 2);
+  CHECK(bench.read_ahead(0, 2) == std::nullopt); // rank 1 has completed nothing: 0 < 2 - 1
+  REQUIRE(bench.push({.rank = 0, .sequence = 0}));
+  CHECK(bench.answers.size() == 1); // the acknowledgement
+  CHECK(bench.shard->waiting_pulls() == 1);
+  bench.answers.clear();
+  REQUIRE(bench.push({.rank = 1, .sequence = 0}));
+  CHECK(bench.shard->waiting_pulls() == 0);
+  bench.answers.pop_front(); // the acknowledgement
+  CHECK(bench.own_missing() == 2);
+}
+
+TEST_CASE("one worker alone reads ahead of any number of its own pushes") {
+  auto bench = ssp(1, 1);
+  CHECK(bench.read_ahead(0, 9) == 1);
+}
+
+TEST_CASE("a worker that reads ahead sees its own pushes whole or not at all") {
+  auto bench = ssp(5, 2);
+  REQUIRE(bench.push_part(0, {.rank = 0, .sequence = 0}));
+  CHECK(bench.read_ahead(0, 1) == std::nullopt);
+  CHECK(bench.read_ahead(1, 1) == 1); // another's part is no matter
+  // The next push overtakes the rest of the first.
+  REQUIRE(bench.push({.rank = 0, .sequence = 1}));
+  CHECK(bench.shard->waiting_pulls() == 1);
+  bench.answers.clear();
+  REQUIRE(bench.push_part(1, {.rank = 0, .sequence = 0}));
+  CHECK(bench.shard->waiting_pulls() == 0);
+  bench.answers.pop_front(); // the acknowledgement
+  CHECK(bench.own_missing() == 0);
+  CHECK(bench.read_ahead(0, 3) == 3); // two are there
+}
+
+TEST_CASE("a worker cannot add its own pushes where the shard keeps state, or sums them") {
+  for (const auto* optimizer :
+       {"type = momentum\nlearning_rate = 1\n", "type = sgd\nstaleness_scaling = inverse\n"}) {
+    shard_bench bench(strategy::ssp, 2, config::value_format::float32, {}, {}, optimizer);
+    CHECK(bench.pull(0, {5}, 1, 0, 1, true).failure().code == errc::refused);
+  }
+  auto none = ssp(0, 2);
+  CHECK(none.pull(0, {5}, 1, 0, 1, true).failure().code == errc::refused);
+  for (const auto s : {strategy::bsp, strategy::bounded_delay, strategy::async}) {
+    shard_bench bench(s, 2);
+    CHECK(bench.pull(0, {5}, 1, 0, 1, true).failure().code == errc::refused);
+  }
+}
+
 TEST_CASE("under ssp a push is applied when it comes, with the rate over the workers") {
   auto bench = ssp(1, 4);
   REQUIRE(bench.push({.rank = 2}));

@@ -24,17 +24,19 @@ struct measured {
   double stalled = 0;
 };
 
-measured train(const std::string& emulation, const std::string& job_options) {
+measured train(const std::string& emulation, const std::string& job_options,
+               const std::string& strategy = "async", const std::string& optimizer = "sgd") {
   virtual_mesh mesh;
   mesh.add_roles(1, 1, 1, "[emulation]\n" + emulation);
   REQUIRE(mesh.disk().write("train.libsvm",
                             testing::libsvm_text(testing::random_sparse(1, 64, 50, 3, 5, true))));
-  const test_job job{.strategy = "async",
+  const test_job job{.strategy = strategy,
                      .deterministic = "false",
                      .epochs = steps,
                      .test = "",
                      .features = 50,
-                     .classes = 3};
+                     .classes = 3,
+                     .optimizer = optimizer};
   mesh.submit(job.text() + job_options);
   const auto outcome = mesh.finish();
   REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text);
@@ -90,6 +92,15 @@ TEST_CASE("with overlap a step takes as long as its longest stage") {
   CHECK(m.compute == about(steps * 30));
   // To begin with a lease and a pull, to end with a push.
   CHECK(m.active == about(steps * 30 + 30));
+}
+
+TEST_CASE("under ssp a worker does not wait until its own pushes are applied") {
+  const auto m = train("link_delay_ms = 10\nstep_time_ms = 30\n", "", "ssp");
+  CHECK(m.compute == about(steps * 30));
+  CHECK(m.active == about(steps * 30 + 60));
+  // Unless the shard alone knows what becomes of them.
+  const auto waits = train("link_delay_ms = 10\nstep_time_ms = 30\n", "", "ssp", "momentum");
+  CHECK(waits.active == about(steps * 50 + 40));
 }
 
 TEST_CASE("a slowdown multiplies a step's time, in the part of the steps that it is for") {

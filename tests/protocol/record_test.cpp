@@ -147,6 +147,17 @@ TEST_CASE("a job of any strategy done again by its logs has the same bits") {
   check_replay(recorded_job(backed_up));
 }
 
+TEST_CASE("a job whose workers add their own pushes done again by its logs has the same bits") {
+  for (const std::string format : {"float32", "int8"})
+    for (auto job : {sparse_job("ssp"), dense_job("ssp")}) {
+      CAPTURE(format);
+      CAPTURE(job.model);
+      job.push_as = format;
+      job.optimizer_lines = "schedule = cosine\nwarmup_steps = 5\n";
+      check_replay(recorded_job(job));
+    }
+}
+
 TEST_CASE("a rule that is broken in a whole mesh shows in its logs") {
   struct broken {
     rule what;
@@ -159,6 +170,8 @@ TEST_CASE("a rule that is broken in a whole mesh shows in its logs") {
       {rule::rank_order, "bsp", "was not summed in the order of the ranks (2, 1, 0)"},
       {rule::staleness_bound, "ssp", "staleness 1 wants"},
       {rule::read_my_writes, "ssp", "without its own writes"},
+      {rule::own_writes_added, "ssp", "of the worker's own steps instead of"},
+      {rule::own_writes_once, "ssp", "of the worker's own steps instead of"},
       {rule::delay_bound, "bounded-delay", "was missing; delay 1 allows none before"},
   };
   for (const auto& b : all) {

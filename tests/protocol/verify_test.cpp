@@ -48,8 +48,18 @@ struct recorded_shard {
     read_clock[rank] = bench.shard->clock();
   }
   void read(std::uint32_t rank, std::uint64_t clock) { read(rank, clock, clock + 1); }
-  void push(std::uint32_t rank, std::uint64_t sequence) {
-    REQUIRE(bench.push({.rank = rank, .sequence = sequence, .read_clock = read_clock[rank]}));
+  void push(std::uint32_t rank, std::uint64_t sequence) { push(rank, sequence, sequence); }
+  /// One that was computed with so many of the worker's own steps.
+  void push(std::uint32_t rank, std::uint64_t sequence, std::uint64_t own_steps) {
+    REQUIRE(bench.push({.rank = rank,
+                        .sequence = sequence,
+                        .read_clock = read_clock[rank],
+                        .own_steps = own_steps}));
+  }
+  /// A read that leaves it to the worker to add its own pushes.
+  void read_ahead(std::uint32_t rank, std::uint64_t clock) {
+    REQUIRE(bench.read_ahead(rank, clock));
+    read_clock[rank] = bench.shard->clock();
   }
   void step(std::uint32_t rank, std::uint64_t clock) {
     read(rank, clock);
@@ -179,6 +189,55 @@ TEST_CASE("every rule that a shard breaks shows in its log") {
       shard.complains_of("worker 0, part 0 of push 0: applied again at shard clock 1");
     }
   }
+}
+
+TEST_CASE("a worker that reads ahead of its own pushes is found to have added each once") {
+  const auto verdict_on = [](std::uint64_t own_steps) {
+    recorded_shard shard(strategy::ssp, 2, staleness(3));
+    shard.read_ahead(0, 0);
+    const auto of_first = shard.read_clock[0];
+    shard.read_ahead(0, 1);
+    const auto of_second = std::exchange(shard.read_clock[0], of_first);
+    shard.push(0, 0);
+    shard.read_clock[0] = of_second;
+    shard.push(0, 1, own_steps);
+    return shard.verdict();
+  };
+  CHECK(verdict_on(1) == "");
+  CHECK(verdict_on(0).find("worker 0, part 0 of push 1: computed from parameters with 0 of the "
+                           "worker's own steps instead of 1") != std::string::npos);
+  CHECK(verdict_on(2).find("with 2 of the worker's own steps instead of 1") != std::string::npos);
+}
+
+TEST_CASE("what a worker was told of its own pushes is compared with what was there") {
+  const shard_bench bench(strategy::ssp, 2, config::value_format::float32, staleness(3));
+  const auto fault_of = [&](const std::vector<record::event>& events) {
+    record::log_checker checker(bench.plan);
+    for (const auto& e : events)
+      if (const auto ok = checker.add(e); !ok) return ok.failure().text;
+    return std::string();
+  };
+  const auto read = [](std::uint64_t clock, std::uint64_t own_missing, std::uint64_t at = 0) {
+    return record::read_record{
+        .for_push = clock + 1, .clock_asked = clock, .clock = at, .own_missing = own_missing};
+  };
+  const auto part = [](std::uint32_t number, std::uint64_t at = 0) {
+    return record::push_record{.part = number, .count = 2, .clock = at, .pieces = 1};
+  };
+  CHECK(fault_of({read(0, 0), read(1, 1)}) == "");
+  CHECK(fault_of({read(0, 0), read(1, 2)}).find("from 1 on were missing; 0 were applied whole") !=
+        std::string::npos);
+  CHECK(fault_of({read(0, 0), part(0), read(1, 1)})
+            .find("0 were applied whole, and something of "
+                  "1") != std::string::npos);
+  CHECK(fault_of({read(0, 0), part(0), part(1), read(1, 1, 1)}).find("1 were applied whole") !=
+        std::string::npos);
+  CHECK(fault_of({read(0, 0), part(0), part(1), read(2, 2, 1)}) == "");
+  const shard_bench async(strategy::async, 2);
+  record::log_checker checker(async.plan);
+  CHECK(
+      checker.add(read(0, 1)).failure().text.find("it read ahead of its own writes under async") !=
+      std::string::npos);
 }
 
 TEST_CASE("a push says truly when its values were read") {

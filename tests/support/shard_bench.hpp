@@ -72,6 +72,7 @@ struct shard_bench {
     std::vector<float> values{1, 1, 2, 2}; // bias, then the row
     std::uint64_t read_clock = 0;
     std::uint64_t job_id = 1;
+    std::uint64_t own_steps = 0;
   };
 
   template <class T>
@@ -146,14 +147,15 @@ struct shard_bench {
   }
 
   result<void> pull(std::uint64_t clock, const std::vector<std::uint64_t>& keys,
-                    std::uint64_t claimed_keys, std::uint32_t rank = 0,
-                    std::uint64_t for_push = 0) {
+                    std::uint64_t claimed_keys, std::uint32_t rank = 0, std::uint64_t for_push = 0,
+                    bool adds_own = false) {
     mesh::draft<schema::Pull> draft;
     draft->setJobId(1);
     draft->setLayout(layout);
     draft->setRank(rank);
     draft->setClock(clock);
     draft->setForPush(for_push);
+    draft->setAddsOwn(adds_own);
     auto parts = draft->initParts(2);
     parts[0].setBlock(0);
     parts[1].setNumber(1);
@@ -170,6 +172,20 @@ struct shard_bench {
     answers.clear();
     REQUIRE(pull(clock, {5}, 1, rank));
     return !answers.empty();
+  }
+
+  /// The same for a worker that adds its own pushes: what it is told of those, if it is answered.
+  std::optional<std::uint64_t> read_ahead(std::uint32_t rank, std::uint64_t clock) {
+    answers.clear();
+    REQUIRE(pull(clock, {5}, 1, rank, clock + 1, true));
+    return own_missing();
+  }
+  /// What the first answer says of that.
+  std::optional<std::uint64_t> own_missing() {
+    if (answers.empty()) return std::nullopt;
+    const auto decoded = message<schema::Pulled>::decode(answers.front());
+    REQUIRE(decoded);
+    return (**decoded).getOwnMissing();
   }
 
   result<void> push_draft(mesh::draft<schema::Push>& draft) {
@@ -219,6 +235,7 @@ struct shard_bench {
     part.setStep(p.sequence);
     part.setFirstPiece(p.rank);
     part.setPieces(1);
+    part.setOwnSteps(p.own_steps);
   }
 
   std::uint64_t layout = 1; // of what is sent

@@ -212,15 +212,14 @@ void load_state::start_one(clock::time_point now) {
   for (std::size_t shard = 0; shard < shards; ++shard)
     open.missing += content.slices[shard]->parts.size();
   for (std::size_t shard = 0; shard < shards; ++shard)
-    job_->client->pull(
-        shard, {}, content.slices[shard],
-        [this, request, &slice = *content.slices[shard]](
-            const parameters::part& part, std::span<const float> values, std::uint64_t) {
-          learning::gradient_view to{job_->dense, {}};
-          if (!part.dense) to.sparse.emplace_back(job_->rows);
-          job_->slicer->scatter(slice, part, values, to);
-          part_ended(request);
-        });
+    job_->client->pull(shard, {}, content.slices[shard],
+                       [this, request, &slice = *content.slices[shard]](
+                           const worker::parameter_client::pulled_part& part) {
+                         learning::gradient_view to{job_->dense, {}};
+                         if (!part.what.dense) to.sparse.emplace_back(job_->rows);
+                         job_->slicer->scatter(slice, part.what, part.values, to);
+                         part_ended(request);
+                       });
 }
 
 void load_state::part_ended(std::uint32_t request) {

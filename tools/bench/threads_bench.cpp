@@ -72,6 +72,7 @@ private:
   result<void> step(std::size_t first, double& seconds) {
     const auto batch = batch_at(first);
     const auto plan = model_->plan(batch);
+    if (hogwild_) hogwild_->rouse(); // as a worker does when its parameters begin to come
     pull(plan);
     row_gradients_.resize(rows_.size());
     dense_gradients_.resize(dense_.size());

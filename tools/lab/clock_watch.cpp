@@ -54,7 +54,11 @@ void clock_watch::see_pulled(const mesh::node_uuid& to,
   for (const auto part : (*pulled).getParts())
     answer(asked, part);
   if (!first) return;
-  const read_event read{pulled.header().from.uuid, asked.rank, asked.clock, (*pulled).getClock(),
+  const read_event read{pulled.header().from.uuid,
+                        asked.rank,
+                        asked.clock,
+                        (*pulled).getClock(),
+                        (*pulled).getOwnMissing(),
                         (*pulled).getHeldSeconds()};
   reads_.push_back(read);
   if (!contract_) return;
@@ -119,9 +123,16 @@ clock_watch::contract bsp_contract(std::size_t pushes_needed) {
 
 clock_watch::contract ssp_contract(std::uint64_t staleness) {
   return [staleness](const clock_watch& watch, const read_event& read) -> std::string {
-    if (const auto own = watch.completed(read.shard, read.rank); own < read.asked_clock)
+    const auto own = watch.completed(read.shard, read.rank);
+    if (read.own_missing == 0 && own < read.asked_clock)
       return fmt::format("only {} of its own pushes are applied", own);
-    const auto slowest = watch.slowest(read.shard);
+    // The worker adds the others.
+    if (read.own_missing > 0 && own + 1 != read.own_missing)
+      return fmt::format("{} of its own pushes are applied, and it is told {}", own,
+                         read.own_missing - 1);
+    auto slowest = read.asked_clock;
+    for (std::uint32_t rank = 0; rank < watch.workers(); ++rank)
+      if (rank != read.rank) slowest = std::min(slowest, watch.completed(read.shard, rank));
     if (slowest + staleness >= read.asked_clock) return {};
     return fmt::format("the slowest worker has completed {} steps, the staleness is {}", slowest,
                        staleness);

@@ -22,6 +22,7 @@ struct read_event {
   std::uint32_t rank = 0;
   std::uint64_t asked_clock = 0;
   std::uint64_t shard_clock = 0;
+  std::uint64_t own_missing = 0; // as in schema::Pulled
   double held_seconds = 0;
 };
 

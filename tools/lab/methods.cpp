@@ -8,7 +8,8 @@ constexpr rule barrier_rules[] = {rule::step_complete, rule::read_waits};
 constexpr rule bsp_rules[] = {rule::push_once, rule::rank_order};
 constexpr rule backup_rules[] = {rule::late_dropped};
 constexpr rule async_rules[] = {rule::push_once};
-constexpr rule ssp_rules[] = {rule::staleness_bound, rule::read_my_writes};
+constexpr rule ssp_rules[] = {rule::staleness_bound, rule::read_my_writes, rule::own_writes_added,
+                              rule::own_writes_once};
 constexpr rule delay_rules[] = {rule::delay_bound};
 constexpr rule svrg_rules[] = {rule::snapshot_added};
 

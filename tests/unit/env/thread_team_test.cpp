@@ -115,6 +115,21 @@ TEST_CASE("a sequential team goes through each thread's share in its name") {
         std::vector<std::pair<unsigned, std::uint32_t>>{{0, 0}, {1, 1}, {1, 2}, {2, 3}, {2, 4}});
 }
 
+TEST_CASE("a team that was roused works as before, whether its work comes or not") {
+  for (const auto& team : {made(env::make_thread_team(2)), made(env::make_sequential_team(2))})
+    for (int round = 0; round < 20; ++round) {
+      team->rouse();
+      if (round % 4 == 1) run_for(std::chrono::milliseconds(3)); // longer than it looks out
+      if (round % 4 == 2) continue;
+      // Another thread may say so at any time.
+      std::thread other([&] { team->rouse(); });
+      std::vector<int> done(9, 0);
+      run(*team, {9, [&](unsigned, std::uint32_t piece) { ++done[piece]; }});
+      CHECK(done == std::vector<int>(9, 1));
+      other.join();
+    }
+}
+
 TEST_CASE("a team that slept between rounds wakes for the next") {
   const auto team = made(env::make_thread_team(2));
   for (int round = 0; round < 5; ++round) {
