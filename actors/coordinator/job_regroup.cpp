@@ -42,6 +42,8 @@ void job_run::on_member_lost(const member& lost, const error& why, env::time_poi
     if (works || has(plan_.layout.hosts())) begin_again(reason, now);
     return;
   }
+  if (loses_shard_without({}))
+    return await_back(lost, "node '" + lost.name + "' went away: " + why.text, now);
   bool moved = false;
   if (!settle_layout({errc::node_lost, reason}, lost.name, now, moved)) return;
   const bool running = phase_ == phase::TRAINING || phase_ == phase::EVALUATING;
@@ -56,12 +58,25 @@ void job_run::on_member_joined(const member& joined) {
   if (const auto known = known_.find(joined.identity.uuid);
       taking_up_ && known != known_.end() && known->second == joined.identity.incarnation)
     return;
-  // Whatever it may hold of this job it held as a member that was given up.
+  dismiss(joined); // whatever it may hold of this job it held as a member that was given up
+}
+
+void job_run::on_member_back(const member& back, env::time_point now) {
+  if (ended()) return dismiss(back);
+  const auto& node = back.identity.uuid;
+  std::erase_if(loading_, [&](const mesh::address& a) { return a.node == node; });
+  std::erase_if(planned_, [&](const mesh::address& a) { return a.node == node; });
+  if (begun_ && !taking_up_) introduce(plan_.layout.hosts());
+  requests_.repeat_to(node, now);
+  if (change_ && is_training()) change_->ask(plan_, *context_->router);
+}
+
+void job_run::dismiss(const member& from) {
   mesh::draft<schema::EndJob> end;
   end->setJobId(request_.id);
-  for (const auto service : joined.services)
+  for (const auto service : from.services)
     if (service.kind != mesh::service_kind::coordinator && service.kind != mesh::service_kind::node)
-      (void)context_->router->send({joined.identity.uuid, service}, service_, end);
+      (void)context_->router->send({from.identity.uuid, service}, service_, end);
 }
 
 void job_run::begin_again(const std::string& reason, env::time_point now) {
@@ -197,7 +212,7 @@ void job_run::publish_layout(env::time_point now) {
 
 result<void> job_run::on_layout_taken(const message<schema::LayoutTaken>& taken,
                                       env::time_point now) {
-  if (!keeper_ || ended()) return {};
+  if (!keeper_ || ended() || taking_up_) return {};
   if (auto noted = round_.on_taken(taken); !noted) return noted;
   if (!round_.taken()) return {};
   if (phase_ == phase::SAVING && exports_asked_ == 0) export_more(now);

@@ -219,7 +219,7 @@ TEST_CASE("a shard without a copy is lost with its server, and the job says so")
   const auto outcome = b.mesh.finish();
   CHECK(outcome.phase == schema::JobPhase::FAILED);
   CHECK(outcome.failed_node == "server-1");
-  CHECK_MESSAGE(contains(outcome.text, "shard 1 is lost: node 'server-1' is gone"), outcome.text);
+  CHECK_MESSAGE(contains(outcome.text, "shard 1 is lost: node 'server-1' went away"), outcome.text);
   CHECK(contains(outcome.text, "job.replication = 1"));
 }
 
@@ -234,7 +234,7 @@ TEST_CASE("a backup that was not synced in time does not save its shard") {
   b.kill("server-0");
   const auto outcome = b.mesh.finish();
   CHECK(outcome.phase == schema::JobPhase::FAILED);
-  CHECK_MESSAGE(contains(outcome.text, "is lost: node 'server-0' is gone"), outcome.text);
+  CHECK_MESSAGE(contains(outcome.text, "is lost: node 'server-0' went away"), outcome.text);
 }
 
 TEST_CASE("without its last worker or data server a job waits, says for whom, and goes on") {
