@@ -50,6 +50,10 @@ result<void> coordinator_state::admit(const message<schema::Register>& request) 
   if (const auto* known = members->find(identity.uuid);
       known && known->identity.incarnation < identity.incarnation)
     lose(identity.uuid, {errc::node_lost, "it has started again"});
+  // One that keeps no identity is another node in each life.
+  if (const auto former = members->find_server_at(mesh::text((*request).getEndpoint()));
+      former && *former != identity.uuid)
+    lose(*former, {errc::node_lost, "another process listens where it did"});
   const auto changed = members->admit(request, now());
   if (!changed) return changed.failure();
   (void)context->router->reply(request, registered());
@@ -386,7 +390,7 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
             const auto* culprit = s.members->find(lost ? *lost : m.sender().node);
             const error why{static_cast<errc>((*m).getCode()), mesh::text((*m).getText())};
             return s.for_job((*m).getJobId(), [&](job_run& job) {
-              job.fail(why, culprit ? culprit->name : std::string(), s.now());
+              job.on_failed(why, culprit ? culprit->name : std::string(), s.now());
               return result<void>();
             });
           }),

@@ -105,6 +105,8 @@ void job_run::await_back(const member& lost, const std::string& reason, env::tim
                                             " waits for the only copy of a shard: " + reason);
   known_ = record().incarnations;
   known_[lost.identity.uuid] = lost.identity.incarnation;
+  away_ = {{lost.endpoint, lost.identity.uuid}};
+  gave_up_ = false;
   requests_.clear();
   round_.stop();
   still_working_.clear();
@@ -150,7 +152,7 @@ void job_run::take_up(const std::set<mesh::node_uuid>& gone, const std::string& 
   const bool running = phase_ == phase::TRAINING || phase_ == phase::EVALUATING;
   // What data servers hold back for a change that was not agreed on comes with a new generation.
   const bool changes = change_ && !change_->step();
-  if (phase_ == phase::PREPARING || (running && (works || changes)) ||
+  if (phase_ == phase::PREPARING || (running && (works || changes || gave_up_)) ||
       (phase_ == phase::SAVING && moved))
     return regroup(reason, now);
   context_->log(env::severity::info, "job " + std::to_string(request_.id) + " goes on: " + reason);

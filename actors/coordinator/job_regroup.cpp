@@ -23,6 +23,7 @@ job::piece_set common(const job::piece_set& a, const job::piece_set& b) {
 // --- who is lost, who comes ---------------------------------------------------------------------
 
 void job_run::on_member_lost(const member& lost, const error& why, env::time_point now) {
+  if (taking_up_) away_[lost.endpoint] = lost.identity.uuid;
   if (ended() || phase_ == phase::WAITING || taking_up_) return;
   const auto& node = lost.identity.uuid;
   const auto has = [&](const std::vector<job::place>& places) {
@@ -58,6 +59,10 @@ void job_run::on_member_joined(const member& joined) {
   if (const auto known = known_.find(joined.identity.uuid);
       taking_up_ && known != known_.end() && known->second == joined.identity.incarnation)
     return;
+  // Where another node listens there is nobody to wait for.
+  if (const auto former = away_.find(joined.endpoint);
+      !joined.endpoint.empty() && former != away_.end())
+    known_.erase(former->second);
   dismiss(joined); // whatever it may hold of this job it held as a member that was given up
 }
 
@@ -65,8 +70,6 @@ void job_run::on_member_back(const member& back, env::time_point now) {
   if (ended()) return dismiss(back);
   const auto& node = back.identity.uuid;
   std::erase_if(loading_, [&](const mesh::address& a) { return a.node == node; });
-  std::erase_if(planned_, [&](const mesh::address& a) { return a.node == node; });
-  if (begun_ && !taking_up_) introduce(plan_.layout.hosts());
   requests_.repeat_to(node, now);
   if (change_ && is_training()) change_->ask(plan_, *context_->router);
 }

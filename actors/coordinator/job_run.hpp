@@ -96,6 +96,8 @@ public:
   void on_member_joined(const member& joined);
   /// It may have missed what it was told last.
   void on_member_back(const member& back, env::time_point now);
+  /// A member says that it cannot go on.
+  void on_failed(const error& why, const std::string& node, env::time_point now);
   void fail(const error& why, const std::string& node, env::time_point now);
   void cancel(env::time_point now);
 
@@ -214,6 +216,8 @@ private:
 
   bool taking_up_ = false;                         // waits for members that the job had
   std::map<mesh::node_uuid, std::uint64_t> known_; // their incarnations
+  std::map<std::string, mesh::node_uuid> away_;    // by endpoint: those that went since it waits
+  bool gave_up_ = false;                           // a member has not waited so long
   kept_update end_;                                // once it has ended: the last word
   bool log_due_ = false;                           // rule log_first is broken
   restore_source from_;                            // where the job begins

@@ -19,6 +19,16 @@ const member* membership::find(const mesh::node_uuid& uuid) const {
   return found == members_.end() ? nullptr : &found->second;
 }
 
+std::optional<mesh::node_uuid> membership::find_server_at(const std::string& endpoint) const {
+  const auto is_shard = [](mesh::service_id s) {
+    return s.kind == mesh::service_kind::server_shard;
+  };
+  for (const auto& [uuid, m] : members_)
+    if (!endpoint.empty() && m.endpoint == endpoint && std::ranges::any_of(m.services, is_shard))
+      return uuid;
+  return std::nullopt;
+}
+
 result<bool> membership::admit(const message<schema::Register>& request, env::time_point now) {
   const auto in = *request;
   const auto identity = request.header().from;

@@ -57,6 +57,8 @@ public:
   std::uint64_t epoch() const { return epoch_; }
   const std::map<mesh::node_uuid, member>& members() const { return members_; }
   const member* find(const mesh::node_uuid& uuid) const;
+  /// The member with server shards that is dialled there.
+  std::optional<mesh::node_uuid> find_server_at(const std::string& endpoint) const;
 
   /// True if membership changed. Errors: `refused` (an older incarnation, an unknown service, the
   /// mesh is full).

@@ -5,11 +5,11 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
+#include <chrono>
+#include <string>
 
 using namespace gradmesh;
 using namespace gradmesh::tools::sim;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -17,12 +17,14 @@ namespace {
 seed_plan with_coordinator_cut_off(std::uint64_t seed, fault_kind kind, std::size_t spared) {
   auto plan = plan_of(seed, {});
   env::random_stream chance(seed ^ 0xc2);
-  auto at = 1ms * chance.below(250);
+  std::chrono::milliseconds at(chance.below(250));
   for (int i = 0; i < 3; ++i) {
-    const auto lasts = kind == fault_kind::link ? 0ms : node_timeout + 1ms * chance.below(2000);
+    std::chrono::milliseconds lasts{0};
+    if (kind != fault_kind::link)
+      lasts = node_timeout + std::chrono::milliseconds(chance.below(2000));
     for (simulation::host_id host = 1; host + spared < plan.names.size(); ++host)
       plan.faults.push_back({.kind = kind, .at = at, .lasts = lasts, .a = 0, .b = host});
-    at += lasts + 1ms * chance.below(600);
+    at += lasts + std::chrono::milliseconds(chance.below(600));
   }
   return plan;
 }
