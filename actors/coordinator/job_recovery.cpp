@@ -113,6 +113,7 @@ void job_run::await_back(const member& lost, const std::string& reason, env::tim
   starting_ = false;
   taking_up_ = true;
   wait_until_ = now;
+  culprit_ = lost.name;
   reason_ = reason;
   await_known(now);
 }
@@ -139,7 +140,8 @@ void job_run::take_up(const std::set<mesh::node_uuid>& gone, const std::string& 
                       env::time_point now) {
   taking_up_ = false;
   const auto is_gone = [&](const auto& p) { return gone.contains(p.where.node); };
-  std::erase_if(loaded_, [&](const mesh::address& a) { return gone.contains(a.node); });
+  for (auto* places : {&loaded_, &loading_, &planned_})
+    std::erase_if(*places, [&](const mesh::address& a) { return gone.contains(a.node); });
   const auto reason = reason_ + (names.empty() ? "" : ", and " + names + " did not come back");
   // A server that has begun again is there, too, but without what it had.
   bool moved = keeper_->update(servers_without(gone), draining_);

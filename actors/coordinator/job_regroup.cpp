@@ -25,6 +25,8 @@ job::piece_set common(const job::piece_set& a, const job::piece_set& b) {
 void job_run::on_member_lost(const member& lost, const error& why, env::time_point now) {
   if (taking_up_) away_[lost.endpoint] = lost.identity.uuid;
   if (ended() || phase_ == phase::WAITING || taking_up_) return;
+  if (begun_ && loses_shard_without({}))
+    return await_back(lost, "node '" + lost.name + "' went away: " + why.text, now);
   const auto& node = lost.identity.uuid;
   const auto has = [&](const std::vector<job::place>& places) {
     return std::ranges::any_of(places, [&](const job::place& p) { return p.where.node == node; });
@@ -43,8 +45,6 @@ void job_run::on_member_lost(const member& lost, const error& why, env::time_poi
     if (works || has(plan_.layout.hosts())) begin_again(reason, now);
     return;
   }
-  if (loses_shard_without({}))
-    return await_back(lost, "node '" + lost.name + "' went away: " + why.text, now);
   bool moved = false;
   if (!settle_layout({errc::node_lost, reason}, lost.name, now, moved)) return;
   const bool running = phase_ == phase::TRAINING || phase_ == phase::EVALUATING;
