@@ -203,6 +203,15 @@ void job_run::introduce(const std::vector<job::place>& hosts) {
       (void)context_->router->send(host.where, service_, plan);
 }
 
+void job_run::on_unplanned(const mesh::address& host) {
+  // A primary without the plan is another life of its node, which is about to register.
+  if (std::ranges::any_of(plan_.layout.primaries(),
+                          [&](const job::place& p) { return p.where == host; }))
+    return;
+  planned_.erase(host);
+  introduce(plan_.layout.hosts());
+}
+
 void job_run::publish_layout(env::time_point now) {
   plan_.layout = keeper_->layout();
   if (!log_state()) return;

@@ -130,14 +130,6 @@ void job_run::fail(const error& why, const std::string& node, env::time_point no
   finish(phase::FAILED, now);
 }
 
-void job_run::on_failed(const error& why, const std::string& node, env::time_point now) {
-  // Whoever has not waited as long as the job does takes part again in the next generation.
-  if (why.code != errc::timed_out || !(taking_up_ || phase_ == phase::PREPARING))
-    return fail(why, node, now);
-  gave_up_ = gave_up_ || taking_up_;
-  context_->log(env::severity::warning, "'" + node + "' did not wait: " + why.text);
-}
-
 void job_run::cancel(env::time_point now) {
   if (ended()) return;
   report_.text = "cancelled";
@@ -164,15 +156,6 @@ void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_poin
     fail({why.code, text + " (after " + reason_ + ")"}, culprit_, now);
   else
     fail({why.code, text}, name, now);
-}
-
-void job_run::on_unplanned(const mesh::address& host) {
-  // A primary without the plan is another life of its node, which is about to register.
-  if (std::ranges::any_of(plan_.layout.primaries(),
-                          [&](const job::place& p) { return p.where == host; }))
-    return;
-  planned_.erase(host);
-  introduce(plan_.layout.hosts());
 }
 
 void job_run::on_tick(env::time_point now) {
