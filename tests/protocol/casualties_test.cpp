@@ -180,3 +180,22 @@ TEST_CASE("links that all break at once are waited for as long as none is back")
   CHECK(b.given_up_alone_after(150ms));
   CHECK(b.why.text == "reset");
 }
+
+TEST_CASE("a server is found by the address at which it is dialled, other nodes are not") {
+  bench b;
+  const auto join = [&](const mesh::node_identity& one, mesh::service_kind kind) {
+    mesh::draft<schema::Register> draft;
+    draft->setEndpoint("127.0.0.1:7710");
+    draft->initServices(1).set(0, mesh::service_id{kind, 0}.to_wire());
+    auto f = std::make_shared<mesh::frame>(
+        draft.build({{99}, coordinator_service}, own_service, 0, mesh::lane::control));
+    f->header.from = one;
+    REQUIRE(b.members.admit(*mesh::message<schema::Register>::decode(f), b.now));
+  };
+  join({{20}, 1}, mesh::service_kind::worker);
+  CHECK_FALSE(b.members.find_server_at("127.0.0.1:7710"));
+  join({{21}, 1}, mesh::service_kind::server_shard);
+  CHECK(b.members.find_server_at("127.0.0.1:7710") == mesh::node_uuid{21});
+  CHECK_FALSE(b.members.find_server_at("127.0.0.1:7711"));
+  CHECK_FALSE(b.members.find_server_at(""));
+}
