@@ -83,9 +83,11 @@ void add_job(table& t) {
              "Copies of each shard, on different nodes. 2: what a server has acknowledged outlives "
              "it; with servers on one node only, there is nowhere to put the second. 1: a server "
              "that dies takes its part of the model with it (\"unreplicated\").");
-  job.option("wait", &job_section::wait, whole_number<seconds>(0, 86'400, "seconds"), "60",
-             "How long a running job that has lost its last worker or its last data server waits "
-             "for another before it fails.");
+  job.option(
+      "wait", &job_section::wait, whole_number<seconds>(0, 86'400, "seconds"), "60",
+      "How long a running job that has lost its last worker or its last data server waits "
+      "for another before it fails, and how long it waits for a server that is away with the "
+      "only copy of a part of the model.");
 }
 
 void add_data(table& t) {

@@ -54,7 +54,7 @@ void add_network(node_options& node) {
   node.option("node_timeout", &node_section::node_timeout,
               whole_number<seconds>(0, 86'400, "seconds"), "0",
               "How long the coordinator hears nothing from a node before it gives the node up. 0: "
-              "ten times its node.heartbeat_ms.");
+              "eight times its node.heartbeat_ms.");
   node.option("heartbeat_ms", &node_section::heartbeat,
               whole_number<milliseconds>(10, 60'000, "milliseconds"), "100",
               "Time between two signs of life of a node; the coordinator's counts.");
@@ -100,11 +100,11 @@ void add_roles(table& t) {
                 whole_number<std::uint64_t>(0, 1'048'576, "MiB"), "0",
                 "The most memory of a CUDA device that this worker takes; a job that needs more is "
                 "refused before it begins. 0: all that is free.");
-  worker.option("device_products", &worker_section::device_products, one_of<product_rounding>(),
-                "float32",
-                "What a CUDA device rounds the operands of dense products to; tf32 and bfloat16 run "
-                "on its tensor cores and keep 10 and 7 bits after the point. Sums stay "
-                "float32.");
+  worker.option(
+      "device_products", &worker_section::device_products, one_of<product_rounding>(), "float32",
+      "What a CUDA device rounds the operands of dense products to; tf32 and bfloat16 run "
+      "on its tensor cores and keep 10 and 7 bits after the point. Sums stay "
+      "float32.");
 }
 
 void add_emulation(table& t) {

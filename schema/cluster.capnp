@@ -4,8 +4,9 @@
 # A node dials the coordinator, sends Register, and from Registered on sends a Heartbeat every
 # `heartbeatMs`. The coordinator publishes a View to every member whenever membership changes; views
 # are numbered by *epoch*, growing by one, and a receiver ignores any epoch that is not higher than
-# the one it has. A node that is silent for the coordinator's node timeout, or whose link breaks, is
-# no longer a member.
+# the one it has. A node that gives no sign of life for the coordinator's node timeout is no longer a
+# member, nor is one whose link breaks and that does not register again, in the same life, within
+# `heartbeatMs`. One that does is sent the View, and what it was asked last, again.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 
@@ -20,7 +21,7 @@ struct Register {
 }
 
 struct Registered {
-  # coordinator -> node. The View follows.
+  # coordinator -> node, the answer to Register, which the View follows, and to each Heartbeat.
   heartbeatMs @0 :UInt32;
   nodeTimeoutMs @1 :UInt32;   # silence after which the coordinator gives the node up
 }
@@ -39,7 +40,10 @@ struct ServiceStatus {
 }
 
 struct Heartbeat {
-  # node -> coordinator, control lane, no answer.
+  # node -> coordinator, control lane, in reply to the latest Registered. It is a sign of life if
+  # there was a new one since the Heartbeat before: a node that cannot hear the coordinator (a link
+  # that works in one direction) is of no use, although it speaks. Answer: Registered, or Refusal to
+  # a node that is no member (any more) and has to register.
   residentBytes @0 :UInt64;   # memory of the process
   cpuSeconds @1 :Float64;     # processor time of the process since it started
   services @2 :List(ServiceStatus);

@@ -17,7 +17,8 @@ constexpr mesh::service_id node_service{mesh::service_kind::node, 0};
 
 void coordinator_state::start() {
   began = now();
-  members = std::make_unique<membership>(options.node_timeout, began);
+  members = std::make_unique<membership>(context->router->self().uuid, options.node_timeout,
+                                         options.heartbeat, began);
   if (!options.log)
     context->log(env::severity::info,
                  "keeps no log: a job ends with this process (node.state_folder is empty)");
@@ -49,20 +50,39 @@ result<void> coordinator_state::admit(const message<schema::Register>& request) 
   if (const auto* known = members->find(identity.uuid);
       known && known->identity.incarnation < identity.incarnation)
     lose(identity.uuid, {errc::node_lost, "it has started again"});
+  // One that keeps no identity is another node in each life.
+  if (const auto former = members->find_server_at(mesh::text((*request).getEndpoint()));
+      former && *former != identity.uuid)
+    lose(*former, {errc::node_lost, "another process listens where it did"});
   const auto changed = members->admit(request, now());
   if (!changed) return changed.failure();
-  mesh::draft<schema::Registered> registered;
-  registered->setHeartbeatMs(static_cast<std::uint32_t>(options.heartbeat.count()));
-  registered->setNodeTimeoutMs(static_cast<std::uint32_t>(options.node_timeout.count()));
-  (void)context->router->reply(request, registered);
-  if (*changed) {
+  (void)context->router->reply(request, registered());
+  const auto& admitted = *members->find(identity.uuid);
+  if (!*changed) {
+    // It is back over another link, on which it has heard nothing of what was said meanwhile.
+    (void)context->router->send({identity.uuid, node_service}, service, members->view());
+    if (job) job->on_member_back(admitted, now());
+  } else {
     context->log(env::severity::info, "node '" + mesh::text((*request).getName()) +
                                           "' joined (epoch " + std::to_string(members->epoch()) +
                                           ")");
     publish_view();
-    if (job) job->on_member_joined(*members->find(identity.uuid));
+    if (job) job->on_member_joined(admitted);
   }
   return {};
+}
+
+result<void> coordinator_state::heard(const message<schema::Heartbeat>& heartbeat) {
+  auto known = members->heard_from(heartbeat, now());
+  if (known) (void)context->router->reply(heartbeat, registered());
+  return known;
+}
+
+mesh::draft<schema::Registered> coordinator_state::registered() const {
+  mesh::draft<schema::Registered> registered;
+  registered->setHeartbeatMs(static_cast<std::uint32_t>(options.heartbeat.count()));
+  registered->setNodeTimeoutMs(static_cast<std::uint32_t>(options.node_timeout.count()));
+  return registered;
 }
 
 void coordinator_state::publish_view() {
@@ -224,11 +244,9 @@ void coordinator_state::tell_client() {
 
 void coordinator_state::on_tick() {
   self->delayed_send(self, defaults::coordinator::tick_interval, tick{});
-  for (const auto& silent : members->silent(now())) {
-    const error why{errc::timed_out,
-                    "no heartbeat for " + std::to_string(options.node_timeout.count()) + " ms"};
-    lose(silent.identity.uuid, why);
-    context->router->network().disconnect(silent.identity.uuid, why);
+  for (const auto& lost : members->casualties(now())) {
+    lose(lost.uuid, lost.why);
+    context->router->network().disconnect(lost.uuid, lost.why);
   }
   if (log_failed() || !job) return;
   const bool ended = job->ended();
@@ -281,10 +299,7 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
       mesh::receive<schema::Register>(router,
                                       [self](const auto& m) { return self->state.admit(m); }),
       mesh::receive<schema::Heartbeat>(router,
-                                       [self](const auto& m) {
-                                         auto& s = self->state;
-                                         return s.members->heard_from(m, s.now());
-                                       }),
+                                       [self](const auto& m) { return self->state.heard(m); }),
       mesh::receive<schema::StatusRequest>(router,
                                            [self](const auto& m) { return self->state.status(m); }),
       mesh::receive<schema::SubmitJob>(router,
@@ -375,7 +390,7 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
             const auto* culprit = s.members->find(lost ? *lost : m.sender().node);
             const error why{static_cast<errc>((*m).getCode()), mesh::text((*m).getText())};
             return s.for_job((*m).getJobId(), [&](job_run& job) {
-              job.fail(why, culprit ? culprit->name : std::string(), s.now());
+              job.on_failed(why, culprit ? culprit->name : std::string(), s.now());
               return result<void>();
             });
           }),
@@ -391,9 +406,7 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
                                       }),
       [self](const peer_down& down) {
         auto& s = self->state;
-        const auto* known = s.members->find(down.who.identity.uuid);
-        // The link of a former life can break later than the next one registers.
-        if (known && known->identity == down.who.identity) s.lose(down.who.identity.uuid, down.why);
+        s.members->link_lost(down.who.identity, down.why, s.now());
       },
       [self](tick) { self->state.on_tick(); },
   };

@@ -3,8 +3,8 @@
 /// The coordinator: keeps membership and runs one job at a time. Interface and messages:
 /// actors.hpp, schema/cluster.capnp, schema/job.capnp.
 ///
-/// Failure: a member whose link breaks or that is silent for too long is removed; a job that it
-/// takes part in regroups (job_run.hpp). If the coordinator itself ends, its members notice by
+/// Failure: a member that is without a link or silent for too long is removed; a job that it takes
+/// part in regroups (job_run.hpp). If the coordinator itself ends, its members notice by
 /// their links, and go on with what they do; with a log it goes on where it was when it begins
 /// again. A log that cannot be written ends it: what it said then it would not know in its next
 /// life, and that one can go on as soon as the disk can.
@@ -40,6 +40,7 @@ struct coordinator_state {
 
   void start();
   result<void> admit(const message<schema::Register>& request);
+  result<void> heard(const message<schema::Heartbeat>& heartbeat);
   result<void> status(const message<schema::StatusRequest>& request) const;
   result<void> change(const message<schema::ChangeJob>& request);
   result<void> submit(const message<schema::SubmitJob>& request);
@@ -56,6 +57,7 @@ struct coordinator_state {
   env::time_point now() const { return env::now(*self); }
 
 private:
+  mesh::draft<schema::Registered> registered() const;
   /// Better now than after the training.
   result<void> check_model_file(const std::string& path) const;
   /// Ends the coordinator if its log cannot be written.

@@ -62,24 +62,20 @@ job_change job_change::agreed(config::job_config options, std::uint64_t step,
   return change;
 }
 
-result<void> job_change::ask(const job::job_plan& plan, mesh::router& router) {
-  return tell(plan.data_servers, plan.job_id, 0, router);
+void job_change::ask(const job::job_plan& plan, mesh::router& router) {
+  tell(plan.data_servers, plan.job_id, step().value_or(0), router);
 }
 
-result<void> job_change::tell(const std::vector<job::place>& data_servers, std::uint64_t job_id,
-                              std::uint64_t steps, mesh::router& router) {
+void job_change::tell(const std::vector<job::place>& data_servers, std::uint64_t job_id,
+                      std::uint64_t steps, mesh::router& router) {
   mesh::draft<schema::LimitPhase> limit;
   limit->setJobId(job_id);
   limit->setPhase(phase_);
   limit->setSteps(steps);
   for (const auto& place : data_servers) {
-    const auto sent = router.send(place.where, self_, limit);
-    if (!sent)
-      return error{sent.failure().code,
-                   "cannot ask '" + place.name + "' for a change: " + sent.failure().text};
-    asked_.insert(sent->message_id);
+    // One without a link is told when it is back, or the job regroups.
+    if (const auto sent = router.send(place.where, self_, limit)) asked_.insert(sent->message_id);
   }
-  return {};
 }
 
 bool job_change::on_limit(const message<schema::PhaseLimit>& limit) {
@@ -89,9 +85,7 @@ bool job_change::on_limit(const message<schema::PhaseLimit>& limit) {
 }
 
 result<void> job_change::conclude(const job::job_plan& plan, mesh::router& router) {
-  if (auto told = tell(plan.data_servers, plan.job_id, std::min(latest_, plan.steps), router);
-      !told)
-    return told;
+  tell(plan.data_servers, plan.job_id, std::min(latest_, plan.steps), router);
   if (latest_ >= plan.steps)
     return error{errc::refused, "the last epoch of job " + std::to_string(plan.job_id) +
                                     " has begun; nothing is left to change"};
@@ -103,10 +97,9 @@ result<void> job_change::conclude(const job::job_plan& plan, mesh::router& route
   return {};
 }
 
-result<void> job_change::repeat(const job::job_plan& plan, std::uint32_t phase,
-                                mesh::router& router) {
+void job_change::repeat(const job::job_plan& plan, std::uint32_t phase, mesh::router& router) {
   phase_ = phase;
-  return tell(plan.data_servers, plan.job_id, latest_, router);
+  tell(plan.data_servers, plan.job_id, latest_, router);
 }
 
 std::optional<std::uint64_t> job_change::step() const {

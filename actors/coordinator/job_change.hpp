@@ -23,17 +23,18 @@ public:
   /// One that was agreed on in an earlier life of the coordinator.
   static job_change agreed(config::job_config options, std::uint64_t step, mesh::service_id self);
 
-  /// Asks the data servers of the training phase. Errors: those of `send`.
-  result<void> ask(const job::job_plan& plan, mesh::router& router);
+  /// Asks the data servers of the training phase, or tells them again where it ends, if that is
+  /// known. Who has no link then has to be asked again when it has one.
+  void ask(const job::job_plan& plan, mesh::router& router);
   /// An answer of a data server. True with the last of them.
   bool on_limit(const message<schema::PhaseLimit>& limit);
   /// Tells all data servers where training ends, and who asked for the change from where on it
-  /// counts. Errors: `refused` if nothing would be left to train after it, those of `send`.
+  /// counts. Errors: `refused` if nothing would be left to train after it.
   result<void> conclude(const job::job_plan& plan, mesh::router& router);
 
   /// Tells the data servers of another phase, which know nothing of it, where training ends. Only
-  /// when that is known. Errors: those of `send`.
-  result<void> repeat(const job::job_plan& plan, std::uint32_t phase, mesh::router& router);
+  /// when that is known.
+  void repeat(const job::job_plan& plan, std::uint32_t phase, mesh::router& router);
 
   bool asked(std::uint64_t message_id) const { return asked_.contains(message_id); }
   /// Tells who asked for the change that it does not come about.
@@ -48,8 +49,8 @@ private:
              std::uint32_t phase, mesh::service_id self)
       : request_(std::move(request)), options_(std::move(options)), phase_(phase), self_(self) {}
 
-  result<void> tell(const std::vector<job::place>& data_servers, std::uint64_t job_id,
-                    std::uint64_t steps, mesh::router& router);
+  void tell(const std::vector<job::place>& data_servers, std::uint64_t job_id, std::uint64_t steps,
+            mesh::router& router);
 
   std::optional<message<schema::ChangeJob>> request_; // until it is answered
   config::job_config options_;

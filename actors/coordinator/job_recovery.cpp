@@ -1,5 +1,5 @@
-/// How a job goes on after a restart of its coordinator: who has to come back, and what is done
-/// again.
+/// How a job waits for members that it had, and goes on with what is done again: after a restart of
+/// its coordinator, and while a server is away that has the only copy of a shard.
 
 #include "actors/coordinator/job_run.hpp"
 #include "actors/defaults.hpp"
@@ -47,6 +47,7 @@ job_run::job_run(const job_record& known, checkpoint_makers makers, node::contex
     resume_ = std::exchange(phase_, phase::PREPARING);
   }
   taking_up_ = true;
+  reason_ = restarted;
   wait_until_ = now + grace;
   report_.begin_phase(phase_, now);
   report_.set_examples_total(job::examples_before(plan_, plan_.steps));
@@ -93,6 +94,38 @@ std::vector<job::place> job_run::servers_without(const std::set<mesh::node_uuid>
   return servers;
 }
 
+bool job_run::loses_shard_without(const std::set<mesh::node_uuid>& gone) const {
+  auto without = *keeper_;
+  (void)without.update(servers_without(gone), draining_);
+  return !without.lost().empty();
+}
+
+void job_run::await_back(const member& lost, const std::string& reason, env::time_point now) {
+  context_->log(env::severity::warning, "job " + std::to_string(request_.id) +
+                                            " waits for the only copy of a shard: " + reason);
+  known_ = record().incarnations;
+  known_[lost.identity.uuid] = lost.identity.incarnation;
+  away_ = {{lost.endpoint, lost.identity.uuid}};
+  gave_up_ = false;
+  requests_.clear();
+  round_.stop();
+  still_working_.clear();
+  starting_ = false;
+  taking_up_ = true;
+  wait_until_ = now;
+  culprit_ = lost.name;
+  reason_ = reason;
+  await_known(now);
+}
+
+void job_run::on_failed(const error& why, const std::string& node, env::time_point now) {
+  // Whoever has not waited as long as the job does takes part again in the next generation.
+  if (why.code != errc::timed_out || !(taking_up_ || phase_ == phase::PREPARING))
+    return fail(why, node, now);
+  gave_up_ = gave_up_ || taking_up_;
+  context_->log(env::severity::warning, "'" + node + "' did not wait: " + why.text);
+}
+
 void job_run::await_known(env::time_point now) {
   const auto gone = missing();
   std::string names;
@@ -101,20 +134,23 @@ void job_run::await_known(env::time_point now) {
         !members_.find(place.where.node) && names.find("'" + place.name + "'") == std::string::npos)
       names += (names.empty() ? "'" : ", '") + place.name + "'";
   auto until = wait_until_;
-  auto without = *keeper_;
-  (void)without.update(servers_without(gone), draining_);
   // Where parameters would be lost it is worth more.
-  if (!without.lost().empty()) until += plan_.config.job.wait;
+  if (loses_shard_without(gone)) until += plan_.config.job.wait;
   if (names.empty() || now >= until) return take_up(gone, names, now);
-  report_.text = std::string("waiting for ") + names + ": " + restarted;
+  const auto left = std::chrono::ceil<std::chrono::seconds>(until - now);
+  auto text =
+      "waiting for " + names + ", at most " + std::to_string(left.count()) + " s more: " + reason_;
+  changed_ = changed_ || text != report_.text;
+  report_.text = std::move(text);
 }
 
 void job_run::take_up(const std::set<mesh::node_uuid>& gone, const std::string& names,
                       env::time_point now) {
   taking_up_ = false;
   const auto is_gone = [&](const auto& p) { return gone.contains(p.where.node); };
-  std::erase_if(loaded_, [&](const mesh::address& a) { return gone.contains(a.node); });
-  const auto reason = restarted + (names.empty() ? "" : ", and " + names + " did not come back");
+  for (auto* places : {&loaded_, &loading_, &planned_})
+    std::erase_if(*places, [&](const mesh::address& a) { return gone.contains(a.node); });
+  const auto reason = reason_ + (names.empty() ? "" : ", and " + names + " did not come back");
   // A server that has begun again is there, too, but without what it had.
   bool moved = keeper_->update(servers_without(gone), draining_);
   bool more = false;
@@ -124,7 +160,10 @@ void job_run::take_up(const std::set<mesh::node_uuid>& gone, const std::string& 
   const bool works = std::ranges::any_of(plan_.workers, is_gone) ||
                      std::ranges::any_of(plan_.data_servers, is_gone);
   const bool running = phase_ == phase::TRAINING || phase_ == phase::EVALUATING;
-  if (phase_ == phase::PREPARING || (running && works) || (phase_ == phase::SAVING && moved))
+  // What data servers hold back for a change that was not agreed on comes with a new generation.
+  const bool changes = change_ && !change_->step();
+  if (phase_ == phase::PREPARING || (running && (works || changes || gave_up_)) ||
+      (phase_ == phase::SAVING && moved))
     return regroup(reason, now);
   context_->log(env::severity::info, "job " + std::to_string(request_.id) + " goes on: " + reason);
   make_checkpoints(now);

@@ -23,7 +23,10 @@ job::piece_set common(const job::piece_set& a, const job::piece_set& b) {
 // --- who is lost, who comes ---------------------------------------------------------------------
 
 void job_run::on_member_lost(const member& lost, const error& why, env::time_point now) {
+  if (taking_up_) away_[lost.endpoint] = lost.identity.uuid;
   if (ended() || phase_ == phase::WAITING || taking_up_) return;
+  if (begun_ && loses_shard_without({}))
+    return await_back(lost, "node '" + lost.name + "' went away: " + why.text, now);
   const auto& node = lost.identity.uuid;
   const auto has = [&](const std::vector<job::place>& places) {
     return std::ranges::any_of(places, [&](const job::place& p) { return p.where.node == node; });
@@ -56,12 +59,27 @@ void job_run::on_member_joined(const member& joined) {
   if (const auto known = known_.find(joined.identity.uuid);
       taking_up_ && known != known_.end() && known->second == joined.identity.incarnation)
     return;
-  // Whatever it may hold of this job it held as a member that was given up.
+  // Where another node listens there is nobody to wait for.
+  if (const auto former = away_.find(joined.endpoint);
+      !joined.endpoint.empty() && former != away_.end())
+    known_.erase(former->second);
+  dismiss(joined); // whatever it may hold of this job it held as a member that was given up
+}
+
+void job_run::on_member_back(const member& back, env::time_point now) {
+  if (ended()) return dismiss(back);
+  const auto& node = back.identity.uuid;
+  std::erase_if(loading_, [&](const mesh::address& a) { return a.node == node; });
+  requests_.repeat_to(node, now);
+  if (change_ && is_training()) change_->ask(plan_, *context_->router);
+}
+
+void job_run::dismiss(const member& from) {
   mesh::draft<schema::EndJob> end;
   end->setJobId(request_.id);
-  for (const auto service : joined.services)
+  for (const auto service : from.services)
     if (service.kind != mesh::service_kind::coordinator && service.kind != mesh::service_kind::node)
-      (void)context_->router->send({joined.identity.uuid, service}, service_, end);
+      (void)context_->router->send({from.identity.uuid, service}, service_, end);
 }
 
 void job_run::begin_again(const std::string& reason, env::time_point now) {
@@ -185,6 +203,15 @@ void job_run::introduce(const std::vector<job::place>& hosts) {
       (void)context_->router->send(host.where, service_, plan);
 }
 
+void job_run::on_unplanned(const mesh::address& host) {
+  // A primary without the plan is another life of its node, which is about to register.
+  if (std::ranges::any_of(plan_.layout.primaries(),
+                          [&](const job::place& p) { return p.where == host; }))
+    return;
+  planned_.erase(host);
+  introduce(plan_.layout.hosts());
+}
+
 void job_run::publish_layout(env::time_point now) {
   plan_.layout = keeper_->layout();
   if (!log_state()) return;
@@ -197,7 +224,7 @@ void job_run::publish_layout(env::time_point now) {
 
 result<void> job_run::on_layout_taken(const message<schema::LayoutTaken>& taken,
                                       env::time_point now) {
-  if (!keeper_ || ended()) return {};
+  if (!keeper_ || ended() || taking_up_) return {};
   if (auto noted = round_.on_taken(taken); !noted) return noted;
   if (!round_.taken()) return {};
   if (phase_ == phase::SAVING && exports_asked_ == 0) export_more(now);

@@ -12,7 +12,7 @@ namespace gradmesh::coordinator {
 // --- making them --------------------------------------------------------------------------------
 
 bool job_run::is_training() const {
-  return phase_ == phase::TRAINING && !starting_ && regrouping_ == regrouping::no;
+  return phase_ == phase::TRAINING && !starting_ && !taking_up_ && regrouping_ == regrouping::no;
 }
 
 void job_run::make_checkpoints(env::time_point now) {

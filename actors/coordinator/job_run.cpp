@@ -148,6 +148,7 @@ void job_run::on_refused(const message<schema::Refusal>& refusal, env::time_poin
   // One of an earlier phase or job comes late and does not matter any more.
   if (!requests_.asked(number) && !round_.asked(number)) return;
   const auto why = mesh::to_error(*refusal);
+  if (why.code == errc::not_found && round_.asked(number)) return on_unplanned(refusal.sender());
   const auto name = name_of(refusal.sender());
   const auto text = "'" + name + "': " + why.text;
   // Who was lost first is what people look for.
@@ -363,8 +364,7 @@ void job_run::start_workers(env::time_point now) {
   starting_ = false;
   // Where a change was agreed on, these data servers do not know it yet.
   if (change_ && phase_ == phase::TRAINING)
-    if (auto told = change_->repeat(plan_, phase_number_, *context_->router); !told)
-      return fail(told.failure(), "", now);
+    change_->repeat(plan_, phase_number_, *context_->router);
   for (const auto& worker : plan_.workers)
     still_working_.insert(worker.where);
   ask(plan_.workers, start_message(), now);
@@ -412,9 +412,8 @@ result<void> job_run::change(const message<schema::ChangeJob>& request) {
   if (!made) return made.failure();
   change_ = *std::move(made);
   if (!log_state()) return log_->failure();
-  auto asked = change_->ask(plan_, *context_->router);
-  if (!asked) change_.reset();
-  return asked;
+  change_->ask(plan_, *context_->router);
+  return {};
 }
 
 result<void> job_run::on_limit(const message<schema::PhaseLimit>& limit) {

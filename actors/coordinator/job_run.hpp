@@ -10,9 +10,10 @@
 ///
 /// When members are lost or come while the job runs, it regroups (job_regroup.cpp): a layout fences
 /// what is under way and tells how far the shards are, and a new generation of members goes on from
-/// there. A server that is lost is replaced by the backups of its shards. A shard without a synced
-/// backup takes the job back to its latest checkpoint (job_restoring.cpp). Without one, or with
-/// nobody left to work for longer than job.wait, the job fails.
+/// there. A server that is lost is replaced by the backups of its shards. One that has the only
+/// copy of a shard is waited for, for job.wait, as long as it may be back (job_recovery.cpp); then
+/// the job goes back to its latest checkpoint (job_restoring.cpp). Without one, or with nobody left
+/// to work for longer than job.wait, the job fails.
 ///
 /// What members could hold against another life of the coordinator (plans, layouts, numbers of
 /// phases, the end) is in the log before they are told. Where it cannot be written nothing is said
@@ -93,6 +94,10 @@ public:
   /// After `members` has forgotten it.
   void on_member_lost(const member& lost, const error& why, env::time_point now);
   void on_member_joined(const member& joined);
+  /// It may have missed what it was told last.
+  void on_member_back(const member& back, env::time_point now);
+  /// A member says that it cannot go on.
+  void on_failed(const error& why, const std::string& node, env::time_point now);
   void fail(const error& why, const std::string& node, env::time_point now);
   void cancel(env::time_point now);
 
@@ -133,6 +138,9 @@ private:
   /// Of the nodes of the plan those that are not there as they were.
   std::set<mesh::node_uuid> missing() const;
   std::vector<job::place> servers_without(const std::set<mesh::node_uuid>& missing) const;
+  bool loses_shard_without(const std::set<mesh::node_uuid>& gone) const;
+  /// A server is away, and may be back, that has what nobody else has: waits for it.
+  void await_back(const member& lost, const std::string& reason, env::time_point now);
   void await_known(env::time_point now);
   /// Goes on without the nodes that are `gone`; `names` of those that were waited for.
   void take_up(const std::set<mesh::node_uuid>& gone, const std::string& names,
@@ -143,7 +151,11 @@ private:
   /// Adapts the layout to the servers that are there; false if that ended the job.
   bool settle_layout(const error& why, const std::string& node, env::time_point now, bool& changed);
   void publish_layout(env::time_point now);
+  /// A host refuses a layout because it does not know the plan: the link broke on which it came.
+  void on_unplanned(const mesh::address& host);
   void introduce(const std::vector<job::place>& hosts);
+  /// Makes a member forget the job.
+  void dismiss(const member& from);
   void regroup(const std::string& reason, env::time_point now);
   void gather_members(env::time_point now);
   void set_progress();
@@ -202,8 +214,10 @@ private:
   env::time_point arrivals_since_{};           // unchanged
   std::set<mesh::node_uuid> draining_;
 
-  bool taking_up_ = false; // after a restart: waits for the members that the job had
+  bool taking_up_ = false;                         // waits for members that the job had
   std::map<mesh::node_uuid, std::uint64_t> known_; // their incarnations
+  std::map<std::string, mesh::node_uuid> away_;    // by endpoint: those that went since it waits
+  bool gave_up_ = false;                           // a member has not waited so long
   kept_update end_;                                // once it has ended: the last word
   bool log_due_ = false;                           // rule log_first is broken
   restore_source from_;                            // where the job begins

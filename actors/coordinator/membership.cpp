@@ -3,6 +3,7 @@
 #include "actors/defaults.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace gradmesh::coordinator {
 namespace {
@@ -18,6 +19,16 @@ const member* membership::find(const mesh::node_uuid& uuid) const {
   return found == members_.end() ? nullptr : &found->second;
 }
 
+std::optional<mesh::node_uuid> membership::find_server_at(const std::string& endpoint) const {
+  const auto is_shard = [](mesh::service_id s) {
+    return s.kind == mesh::service_kind::server_shard;
+  };
+  for (const auto& [uuid, m] : members_)
+    if (!endpoint.empty() && m.endpoint == endpoint && std::ranges::any_of(m.services, is_shard))
+      return uuid;
+  return std::nullopt;
+}
+
 result<bool> membership::admit(const message<schema::Register>& request, env::time_point now) {
   const auto in = *request;
   const auto identity = request.header().from;
@@ -29,8 +40,10 @@ result<bool> membership::admit(const message<schema::Register>& request, env::ti
                 .process_id = in.getProcessId(),
                 .version = mesh::text(in.getVersion()),
                 .last_heard = now,
+                .has_heard = 0,
                 .heartbeat = {},
-                .has_heartbeat = false};
+                .has_heartbeat = false,
+                .unlinked = {}};
   for (const auto role : in.getRoles())
     joined.roles.push_back(mesh::text(role));
   for (const auto number : in.getServices()) {
@@ -50,6 +63,7 @@ result<bool> membership::admit(const message<schema::Register>& request, env::ti
                                       " is a member already"};
     if (known->second.identity == identity) {
       known->second.last_heard = now;
+      known->second.unlinked.reset();
       return false;
     }
   } else if (members_.size() >= defaults::coordinator::members_max) {
@@ -66,9 +80,13 @@ result<void> membership::heard_from(const message<schema::Heartbeat>& heartbeat,
   const auto found = members_.find(heartbeat.header().from.uuid);
   if (found == members_.end() || found->second.identity != heartbeat.header().from)
     return error{errc::refused, "this node is not a member; it has to register"};
-  found->second.last_heard = now;
-  found->second.heartbeat = heartbeat;
-  found->second.has_heartbeat = true;
+  auto& m = found->second;
+  if (heartbeat.header().in_reply_to > m.has_heard) {
+    m.has_heard = heartbeat.header().in_reply_to;
+    m.last_heard = now;
+  }
+  m.heartbeat = heartbeat;
+  m.has_heartbeat = true;
   return {};
 }
 
@@ -81,18 +99,51 @@ std::optional<member> membership::remove(const mesh::node_uuid& uuid) {
   return removed;
 }
 
-std::vector<member> membership::silent(env::time_point now) {
-  if (now - last_check_ > silence_max_ / 2)
-    for (auto& [uuid, m] : members_)
-      m.last_heard = now;
-  last_check_ = now;
-  std::vector<member> found;
+void membership::link_lost(const mesh::node_identity& who, const error& why, env::time_point now) {
+  const auto found = members_.find(who.uuid);
+  // The link of a former life can break later than the next one registers.
+  if (found == members_.end() || found->second.identity != who) return;
+  found->second.unlinked.emplace(now, why);
+}
+
+bool membership::is_alone(env::time_point now) const {
+  std::size_t others = 0;
   for (const auto& [uuid, m] : members_) {
+    if (uuid == self_) continue;
+    ++others;
+    if (!m.unlinked && now - m.last_heard <= silence_max_ / 2) return false;
+  }
+  return others >= 2;
+}
+
+void membership::give_new_chance(env::time_point now) {
+  for (auto& [uuid, m] : members_) {
+    m.last_heard = now;
+    if (m.unlinked) m.unlinked->first = now;
+  }
+}
+
+std::vector<casualty> membership::casualties(env::time_point now) {
+  const bool paused = now - std::exchange(last_check_, now) > silence_max_ / 2;
+  const bool alone = is_alone(now);
+  if (paused || (!alone && alone_since_)) give_new_chance(now);
+  if (!alone) alone_since_.reset();
+  if (alone && !alone_since_) alone_since_ = now;
+  if (alone && now - *alone_since_ < defaults::coordinator::alone_max) return {};
+  std::vector<casualty> found;
+  for (const auto& [uuid, m] : members_) {
+    if (m.unlinked && now - m.unlinked->first >= unlinked_max_) {
+      found.push_back({uuid, m.unlinked->second});
+      continue;
+    }
     // One that has just been admitted does not know yet that it is to beat.
     const auto limit = m.has_heartbeat
                            ? silence_max_
                            : std::max(silence_max_, defaults::coordinator::first_heartbeat_max);
-    if (now - m.last_heard > limit) found.push_back(m);
+    if (now - m.last_heard > limit)
+      found.push_back({uuid,
+                       {errc::timed_out, "no heartbeat that shows that it hears this node for " +
+                                             std::to_string(limit.count()) + " ms"}});
   }
   return found;
 }

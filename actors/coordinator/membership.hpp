@@ -4,6 +4,11 @@
 ///
 /// A member is known by its uuid; one that registers again with a higher incarnation is a new
 /// member in the place of the old. The epoch grows by one with every change.
+///
+/// A heartbeat is a sign of life if its sender has heard from the coordinator since the one before:
+/// who hears nothing is of no more use than who says nothing. A member whose link breaks has a
+/// little time to come back over another one. While nobody at all is there, of two or more, it is
+/// probably this node that is cut off, and they wait for it.
 
 #include "actors/env/clock.hpp"
 #include "actors/job/job_plan.hpp"
@@ -28,19 +33,32 @@ struct member {
   std::vector<mesh::service_id> services;
   std::uint64_t process_id = 0;
   std::string version;
-  env::time_point last_heard;
+  env::time_point last_heard;  // sign of life
+  std::uint64_t has_heard = 0; // the latest of the coordinator's messages that it has answered
   message<schema::Heartbeat> heartbeat; // the latest, when there was one
   bool has_heartbeat = false;
+  /// Its link broke then, and why.
+  std::optional<std::pair<env::time_point, error>> unlinked;
+};
+
+/// A member that is to be given up.
+struct casualty {
+  mesh::node_uuid uuid;
+  error why;
 };
 
 class membership {
 public:
-  membership(std::chrono::milliseconds silence_max, env::time_point now)
-      : silence_max_(silence_max), last_check_(now) {}
+  /// `silence_max`: between two signs of life; `unlinked_max`: without a link.
+  membership(const mesh::node_uuid& self, std::chrono::milliseconds silence_max,
+             std::chrono::milliseconds unlinked_max, env::time_point now)
+      : self_(self), silence_max_(silence_max), unlinked_max_(unlinked_max), last_check_(now) {}
 
   std::uint64_t epoch() const { return epoch_; }
   const std::map<mesh::node_uuid, member>& members() const { return members_; }
   const member* find(const mesh::node_uuid& uuid) const;
+  /// The member with server shards that is dialled there.
+  std::optional<mesh::node_uuid> find_server_at(const std::string& endpoint) const;
 
   /// True if membership changed. Errors: `refused` (an older incarnation, an unknown service, the
   /// mesh is full).
@@ -50,9 +68,13 @@ public:
   /// The member that is no more.
   std::optional<member> remove(const mesh::node_uuid& uuid);
 
-  /// Members that have been silent for longer than the limit. If this process itself was paused for
-  /// half of that, the silence may be its own: everybody gets a new chance.
-  std::vector<member> silent(env::time_point now);
+  /// The link to a member broke. One that registers again over another link stays a member.
+  void link_lost(const mesh::node_identity& who, const error& why, env::time_point now);
+
+  /// Members without a sign of life, or without a link, for longer than the limits. Everybody gets
+  /// a new chance if this process itself was paused for half of the first, or has been cut off (for
+  /// at most `alone_max`) and is not any more.
+  std::vector<casualty> casualties(env::time_point now);
 
   /// All services of a kind, ordered by node name, uuid, index.
   std::vector<job::place> services(mesh::service_kind kind) const;
@@ -60,8 +82,15 @@ public:
   mesh::draft<schema::View> view() const;
 
 private:
+  /// Nothing of the others for half of the time after which they are given up.
+  bool is_alone(env::time_point now) const;
+  void give_new_chance(env::time_point now);
+
+  mesh::node_uuid self_;
   std::chrono::milliseconds silence_max_;
+  std::chrono::milliseconds unlinked_max_;
   env::time_point last_check_;
+  std::optional<env::time_point> alone_since_;
   std::uint64_t epoch_ = 0;
   std::map<mesh::node_uuid, member> members_;
 };

@@ -43,4 +43,9 @@ void open_requests::repeat(env::time_point now, std::chrono::milliseconds interv
     if (now - r.sent_at >= interval) send(number, r, now);
 }
 
+void open_requests::repeat_to(const mesh::node_uuid& node, env::time_point now) {
+  for (auto& [number, r] : open_)
+    if (r.whom.node == node) send(number, r, now);
+}
+
 } // namespace gradmesh::coordinator

@@ -40,6 +40,8 @@ public:
   void clear();
   /// Sends again what was sent longer ago than `interval`.
   void repeat(env::time_point now, std::chrono::milliseconds interval);
+  /// Sends again what a node was asked.
+  void repeat_to(const mesh::node_uuid& node, env::time_point now);
 
 private:
   struct request {

@@ -21,7 +21,7 @@ namespace gradmesh::node {
 namespace {
 
 /// Where the configuration leaves it to us how long a node may be silent.
-constexpr int heartbeats_missed_max = 10;
+constexpr int heartbeats_missed_max = 8;
 
 mesh::role_set roles_of(const config::node_config& config) {
   mesh::role_set roles;

@@ -106,14 +106,15 @@ void node_agent_state::register_at(const mesh::node_uuid& coordinator) {
   (void)context->router->send({coordinator, coordinator_service}, own_service, message);
 }
 
-void node_agent_state::on_registered(const mesh::address& by,
-                                     schema::Registered::Reader registered) {
+void node_agent_state::on_registered(const mesh::message<schema::Registered>& registered) {
+  const auto& by = registered.sender();
   if (coordinator_ != by.node) return; // of a coordinator that is lost again
-  if (registered_) return;             // asked for twice
+  heard_ = registered.header();
+  if (registered_) return; // the answer to a heartbeat, or asked for twice
   registered_ = true;
   was_member_ = true;
   seeking_since_.reset();
-  interval_ = std::chrono::milliseconds(std::max(1U, registered.getHeartbeatMs()));
+  interval_ = std::chrono::milliseconds(std::max(1U, (*registered).getHeartbeatMs()));
   context->log(env::severity::info, "joined the mesh");
   for (const auto& worker : options.locals.workers)
     self->send(worker, joined_mesh{by.node});
@@ -197,7 +198,8 @@ void node_agent_state::on_down(const env::peer& who, const error& why) {
   for (const auto& shard : options.locals.shards)
     self->send(shard, peer_down{who, why});
   if (options.locals.coordinator) self->send(options.locals.coordinator, peer_down{who, why});
-  if (coordinator_ != who.identity.uuid || ended_) return;
+  if (ended_) return;
+  if (coordinator_ != who.identity.uuid) return dial_needed(); // it may only be the link
   context->log(env::severity::warning, "lost the coordinator: " + why.text);
   coordinator_.reset();
   registered_ = false;
@@ -206,6 +208,7 @@ void node_agent_state::on_down(const env::peer& who, const error& why) {
   attempts_ = 0;
   seeking_since_ = env::now(*self);
   noticed_at_ = *seeking_since_;
+  seek_coordinator();
 }
 
 void node_agent_state::on_connect_failed(const config::endpoint& to, const error& why) {
@@ -251,7 +254,7 @@ void node_agent_state::beat() {
       {"retry_later_total", static_cast<double>(links.sends_refused)},
       {"queued_bytes", static_cast<double>(links.queued_bytes)}};
   fill_gauges(gauges, heartbeat->initGauges(static_cast<unsigned>(gauges.size())));
-  (void)context->router->send({*coordinator_, coordinator_service}, own_service, heartbeat);
+  (void)context->router->reply_to(heard_, heartbeat);
 }
 
 void node_agent_state::on_tick() {
@@ -291,7 +294,7 @@ node_actor::behavior_type node_agent(node_agent_state::pointer self, context_ptr
       [self](const join_mesh& join) { self->state.join(join.endpoint); },
       mesh::receive<schema::Registered>(router,
                                         [self](const auto& m) -> result<void> {
-                                          self->state.on_registered(m.sender(), *m);
+                                          self->state.on_registered(m);
                                           return {};
                                         }),
       mesh::receive<schema::View>(router,

@@ -47,7 +47,7 @@ struct node_agent_state {
   agent_options options;
 
   void join(const std::string& endpoint);
-  void on_registered(const mesh::address& by, schema::Registered::Reader registered);
+  void on_registered(const mesh::message<schema::Registered>& registered);
   result<void> on_view(schema::View::Reader view);
   void on_refused(const error& why);
   void on_up(const env::peer& who);
@@ -76,6 +76,7 @@ private:
   std::optional<mesh::node_uuid> coordinator_; // linked to
   bool registered_ = false;
   bool was_member_ = false;
+  mesh::frame_header heard_;   // the latest that the coordinator said to this node as its member
   env::time_point asked_at_{}; // to be registered, last
   bool dialling_coordinator_ = false;
   std::optional<env::time_point> seeking_since_; // no coordinator since then

@@ -63,7 +63,9 @@ void server_shard_state::end(std::uint64_t job_id) {
 }
 
 result<void> server_shard_state::take(const message<schema::Layout>& layout) {
-  if (!job) return error{errc::refused, to_string(service) + " has no job"};
+  if (!job)
+    return error{errc::not_found, to_string(service) + " has no plan of job " +
+                                      std::to_string((*layout).getJobId())};
   const auto before = job->layout().number;
   auto taken = job->take(layout);
   if (taken && job->layout().number != before)

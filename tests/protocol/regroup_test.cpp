@@ -219,7 +219,7 @@ TEST_CASE("a shard without a copy is lost with its server, and the job says so")
   const auto outcome = b.mesh.finish();
   CHECK(outcome.phase == schema::JobPhase::FAILED);
   CHECK(outcome.failed_node == "server-1");
-  CHECK_MESSAGE(contains(outcome.text, "shard 1 is lost: node 'server-1' is gone"), outcome.text);
+  CHECK_MESSAGE(contains(outcome.text, "shard 1 is lost: node 'server-1' went away"), outcome.text);
   CHECK(contains(outcome.text, "job.replication = 1"));
 }
 
@@ -230,21 +230,27 @@ TEST_CASE("a backup that was not synced in time does not save its shard") {
   b.train_to(5);
   b.kill("server-1");
   b.add("server", 2);
-  REQUIRE(b.mesh.run_until([&] { return b.shards.layout().shards[1].backup.has_value(); }, 5s));
+  REQUIRE(b.mesh.run_until(
+      [&] {
+        const auto& second = b.shards.layout().shards[1];
+        return second.primary.name == "server-0" && second.backup.has_value();
+      },
+      5s));
   b.kill("server-0");
   const auto outcome = b.mesh.finish();
   CHECK(outcome.phase == schema::JobPhase::FAILED);
-  CHECK_MESSAGE(contains(outcome.text, "is lost: node 'server-0' is gone"), outcome.text);
+  CHECK_MESSAGE(contains(outcome.text, "is lost: node 'server-0' went away"), outcome.text);
 }
 
 TEST_CASE("without its last worker or data server a job waits, says for whom, and goes on") {
   for (const std::string role : {"worker", "data-server"}) {
     CAPTURE(role);
-    bench b(1, 1, 1);
+    bench b(1, 1, 1, {}, "[emulation]\nstep_time_ms = 50\n"); // so that it is not done by then
     b.submit({"ssp"}, "wait = 20\n");
     b.train_to(10);
     b.kill(role + "-0");
     b.mesh.run_until([] { return false; }, 5s);
+    CHECK(b.mesh.outcome().phase == schema::JobPhase::PREPARING);
     CHECK_MESSAGE(contains(b.mesh.outcome().text,
                            "waiting for a " + (role == "worker" ? role : "data server")),
                   b.mesh.outcome().text);

@@ -329,7 +329,7 @@ TEST_CASE("a shard that is lost for good takes the job back to its checkpoint") 
   const auto wanted = undisturbed(job);
   bench b(2, 2, "[emulation]\nstep_time_ms = 20\n");
   auto text = with_checkpoints(job);
-  text.insert(text.find('\n') + 1, "replication = 1\n");
+  text.insert(text.find('\n') + 1, "replication = 1\nwait = 5\n");
   b.mesh.submit(text);
   SUBCASE("with one") {
     REQUIRE(b.mesh.run_until([&] { return b.mesh.outcome().examples_done >= 640; }, 1min));

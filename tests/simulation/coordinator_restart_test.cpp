@@ -59,7 +59,7 @@ TEST_CASE("a job is done whenever its coordinator dies, and however often") {
 }
 
 TEST_CASE("a coordinator that breaks a rule of its log is found out") {
-  CHECK(found(rule::log_first, 0, 500) == 1);
+  CHECK(found(rule::log_first, 0, 3000) == 1);
   CHECK(found(rule::log_synced, 0, 500) == 1);
   CHECK(found(rule::incarnation_raised, 0, 500) == 1);
 }

@@ -19,7 +19,7 @@ namespace {
 
 constexpr auto patience = 120s; // under sanitizers and load; nothing waits for it when all is well
 constexpr int examples = 2048;
-/// A node is given up after ten heartbeats; on a machine that is busy otherwise a second is short.
+/// A node is given up after eight heartbeats; on a machine that is busy otherwise a second is short.
 const std::vector<std::string> unhurried{"--heartbeat-ms", "1000"};
 
 bool contains(const std::string& text, const std::string& part) {

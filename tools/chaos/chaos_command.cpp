@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 namespace gradmesh::tools {
@@ -17,7 +18,7 @@ using chaos::chaos_options;
 constexpr std::uint64_t faults_max = 1'000'000;
 constexpr double seconds_max = 86'400;
 constexpr double heartbeat_ms_min = 10;
-constexpr double heartbeat_ms_max = 6'000; // 10 of them are node_timeout
+constexpr double heartbeat_ms_max = 6'000;
 
 /// A time that an option gives in seconds.
 result<std::chrono::milliseconds> seconds_of(const po::variables_map& values,
@@ -37,6 +38,13 @@ result<chaos_options> options_of(const po::variables_map& values) {
   auto kinds = chaos::parse_fault_kinds(values["kinds"].as<std::string>());
   if (!kinds) return error{errc::invalid_argument, "--kinds: " + kinds.failure().text};
   options.kinds = std::move(*kinds);
+  auto roles = chaos::parse_victim_roles(values["roles"].as<std::string>());
+  if (!roles) return error{errc::invalid_argument, "--roles: " + roles.failure().text};
+  options.roles = std::move(*roles);
+  for (const auto kind : options.kinds)
+    if (std::ranges::none_of(options.roles, [&](auto role) { return chaos::hits(kind, role); }))
+      return error{errc::invalid_argument, "--roles: none of them can be hit by " +
+                                               std::string(to_string(kind)) + " (--kinds)"};
   options.seed = values["seed"].as<std::uint64_t>();
   const auto interval = seconds_of(values, "interval", 0);
   const auto longest = seconds_of(values, "longest", 0.05);
@@ -108,7 +116,11 @@ exit_code chaos_command(const std::vector<std::string>& arguments) {
           "every job was done, that a deterministic bsp job has the parameters of an undisturbed\n"
           "one, and, for the counting job (config/chaos.ini, whose data it makes), that each\n"
           "update was applied once. Exit status 0 only if all of that is so. Recovery times\n"
-          "come from heartbeats and are too long by up to two of them.",
+          "come from heartbeats and are too long by up to two of them. Over TCP (mesh.lane, and\n"
+          "always with partitions) all goes through the proxy, which sees the pushes: when the\n"
+          "first that was sent after a fault is acknowledged by the shards whose primary was\n"
+          "hit, and for how long (and at which rate) other shards acknowledged none (something)\n"
+          "until then; and what shards refuse while the coordinator is away.",
       .positional = {"JOB.ini"},
       .required = 1};
   options.named.add_options()(
@@ -116,6 +128,11 @@ exit_code chaos_command(const std::vector<std::string>& arguments) {
       "kinds",
       po::value<std::string>()->default_value("kill,stop,partition,disk-full")->value_name("LIST"),
       "of kill, stop, partition, disk-full")(
+      "roles",
+      po::value<std::string>()
+          ->default_value("coordinator,server,data-server,worker")
+          ->value_name("LIST"),
+      "of the nodes that are hit, each as often as any other")(
       "seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
       "the same faults on the same nodes for the same seed")(
       "interval", po::value<double>()->default_value(1)->value_name("SECONDS"),
@@ -123,7 +140,7 @@ exit_code chaos_command(const std::vector<std::string>& arguments) {
       "longest", po::value<double>()->default_value(2)->value_name("SECONDS"),
       "for faults that end by themselves; they last 0.05 s at least")(
       "heartbeat-ms", po::value<double>()->default_value(100)->value_name("MS"),
-      "of all nodes; ten without one (in whole seconds, rounded up) are a death")(
+      "of all nodes; eight without one are a death")(
       "recovery-limit", po::value<double>()->default_value(30)->value_name("SECONDS"),
       "a mesh that does not go on by then, after the fault's end, does not survive it")(
       "job-limit", po::value<double>()->default_value(600)->value_name("SECONDS"), "for each job")(

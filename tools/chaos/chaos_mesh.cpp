@@ -9,11 +9,6 @@
 namespace gradmesh::tools::chaos {
 namespace {
 
-/// A node is given up after so many heartbeats without one; node_timeout is in whole seconds.
-std::chrono::seconds timeout_of(std::chrono::milliseconds heartbeat) {
-  return std::chrono::ceil<std::chrono::seconds>(10 * heartbeat);
-}
-
 bool listens(const std::string& name) {
   return !name.starts_with("worker-");
 }
@@ -53,20 +48,21 @@ result<std::unique_ptr<chaos_mesh>> chaos_mesh::start(const config::job_config& 
 }
 
 result<void> chaos_mesh::start_proxy() {
-  auto started = fault_proxy::start([folder = folder_](std::uint16_t from, std::uint16_t to) {
-    if (const auto inode = socket_inode(from, to); inode != 0)
-      for (const auto& [name, pid] : node_processes(folder))
-        if (has_socket(pid, inode)) return name;
-    return std::string();
-  });
+  auto started = fault_proxy::start(
+      [folder = folder_](std::uint16_t from, std::uint16_t to) {
+        if (const auto inode = socket_inode(from, to); inode != 0)
+          for (const auto& [name, pid] : node_processes(folder))
+            if (has_socket(pid, inode)) return name;
+        return std::string();
+      },
+      [this](const std::string& target) { return pushes_.listen(target); });
   if (!started) return started.failure();
   proxy_ = std::move(*started);
   return {};
 }
 
 std::string chaos_mesh::node_lines(const std::string& name, const chaos_mesh_options& options) {
-  auto lines = "heartbeat_ms = " + std::to_string(options.heartbeat.count()) +
-               "\nnode_timeout = " + std::to_string(timeout_of(options.heartbeat).count()) + "\n";
+  auto lines = "heartbeat_ms = " + std::to_string(options.heartbeat.count()) + "\n";
   if (!proxy_ || !listens(name)) return lines;
   if (const auto door = proxy_->door(name)) lines += "advertise = " + to_string(*door) + "\n";
   return lines;

@@ -4,6 +4,7 @@
 
 #include "tools/chaos/fault_plan.hpp"
 #include "tools/chaos/fault_proxy.hpp"
+#include "tools/chaos/push_watch.hpp"
 #include "tools/process_mesh.hpp"
 
 #include <memory>
@@ -13,7 +14,7 @@ namespace gradmesh::tools::chaos {
 
 struct chaos_mesh_options {
   std::chrono::milliseconds heartbeat{100};
-  bool through_proxy = false; // what partitions need
+  bool through_proxy = false; // what partitions need, and to see pushes
 };
 
 class chaos_mesh {
@@ -25,6 +26,10 @@ public:
   const std::string& folder() const { return folder_; }
   /// By role, as they are named.
   victims nodes();
+
+  bool goes_through_proxy() const { return proxy_ != nullptr; }
+  /// Of connections that go through the proxy.
+  push_watch& pushes() { return pushes_; }
 
   /// Does the fault; returns the process that it hit. Errors: `not_found` (the node has no process
   /// just now), `io_failed`.
@@ -40,7 +45,8 @@ private:
   supervised_node* find(const std::string& name);
 
   std::string folder_;
-  std::unique_ptr<fault_proxy> proxy_; // null without partitions
+  push_watch pushes_;
+  std::unique_ptr<fault_proxy> proxy_; // may be null
   std::unique_ptr<process_mesh> mesh_;
 };
 

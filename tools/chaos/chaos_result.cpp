@@ -46,12 +46,75 @@ table times_table(const chaos_result& result) {
   return t;
 }
 
+/// Of the faults that hit a primary, by kind.
+struct kind_pushes {
+  std::string kind;
+  std::vector<double> first_push;
+  double others_gap = 0;
+  std::optional<double> others_rate;
+};
+
+std::vector<kind_pushes> pushes_by_kind(const chaos_result& result) {
+  std::vector<kind_pushes> found;
+  for (const auto kind : all_fault_kinds) {
+    kind_pushes of{std::string(to_string(kind)), {}, 0, {}};
+    for (const auto& f : result.faults) {
+      if (f.what.kind != kind || !f.pushes || !f.pushes->first_push) continue;
+      of.first_push.push_back(*f.pushes->first_push);
+      of.others_gap = std::max(of.others_gap, f.pushes->others_gap.value_or(0));
+      if (const auto rate = f.pushes->others_rate)
+        of.others_rate = std::min(of.others_rate.value_or(*rate), *rate);
+    }
+    if (!of.first_push.empty()) found.push_back(std::move(of));
+  }
+  return found;
+}
+
+table pushes_table(const std::vector<kind_pushes>& kinds) {
+  table t{{{"KIND"},
+           {"PRIMARIES_HIT", true},
+           {"FIRST_PUSH_MEDIAN", true},
+           {"P99", true},
+           {"MAX", true},
+           {"OTHERS_GAP", true},
+           {"OTHERS_RATE", true}},
+          {}};
+  for (const auto& of : kinds)
+    t.rows.push_back({of.kind, std::to_string(of.first_push.size()),
+                      seconds_text(of.first_push, 0.5), seconds_text(of.first_push, 0.99),
+                      seconds_text(of.first_push, 1), fmt::format("{:.2f}s", of.others_gap),
+                      of.others_rate ? fmt::format("{:.0f}/s", *of.others_rate) : "-"});
+  return t;
+}
+
+/// What shards did while they had no coordinator, or one that was hit.
+struct pushes_without_coordinator {
+  std::size_t faults = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t refused = 0;
+};
+
+pushes_without_coordinator without_coordinator(const chaos_result& result) {
+  pushes_without_coordinator found;
+  for (const auto& f : result.faults) {
+    if (f.what.node != "coordinator" || !f.pushes) continue;
+    ++found.faults;
+    found.acknowledged += f.pushes->acknowledged;
+    found.refused += f.pushes->refused;
+  }
+  return found;
+}
+
 std::string checks_text(const chaos_result& result) {
   auto text = fmt::format("{} job(s) done under faults, {} restart(s) of processes, {:.1f} s\n",
                           result.jobs_done, result.restarts, result.seconds);
   for (const auto& counts : result.counts)
     text += fmt::format("counting model: {} examples, {} lost, {} doubled\n", counts.examples,
                         counts.lost, counts.doubled);
+  if (const auto without = without_coordinator(result); without.faults > 0)
+    text += fmt::format("coordinator hit {} time(s): until it was back {} pushes acknowledged, {} "
+                        "refused\n",
+                        without.faults, without.acknowledged, without.refused);
   if (!result.sha256.empty()) text += "undisturbed parameters: sha256 " + result.sha256 + "\n";
   for (const auto& violation : result.violations)
     text += "violation: " + violation + "\n";
@@ -62,6 +125,15 @@ json optional_number(const std::optional<double>& value) {
   return value ? json(*value) : json();
 }
 
+json pushes_json(const std::optional<push_recovery>& pushes) {
+  if (!pushes) return {};
+  return {{"first_push_seconds", optional_number(pushes->first_push)},
+          {"others_gap_seconds", optional_number(pushes->others_gap)},
+          {"others_per_second", optional_number(pushes->others_rate)},
+          {"acknowledged", pushes->acknowledged},
+          {"refused", pushes->refused}};
+}
+
 json fault_json(const fault_outcome& f) {
   return {{"at_seconds", f.at_seconds},
           {"kind", to_string(f.what.kind)},
@@ -70,7 +142,8 @@ json fault_json(const fault_outcome& f) {
           {"node", f.what.node},
           {"process_id", f.process_id},
           {"recovery_seconds", optional_number(f.recovery_seconds)},
-          {"back_seconds", optional_number(f.back_seconds)}};
+          {"back_seconds", optional_number(f.back_seconds)},
+          {"pushes", pushes_json(f.pushes)}};
 }
 
 const char* verdict_word(const chaos_result& result) {
@@ -86,6 +159,8 @@ std::string fault_line(const fault_outcome& f) {
                           describe(f.what));
   line += f.recovery_seconds ? fmt::format("; steps went on after {:.2f}s", *f.recovery_seconds)
                              : "; no step was seen after it";
+  if (f.pushes && f.pushes->first_push)
+    line += fmt::format(", first push after {:.3f}s", *f.pushes->first_push);
   if (f.back_seconds) line += fmt::format(", member again after {:.2f}s", *f.back_seconds);
   return line;
 }
@@ -100,6 +175,8 @@ std::string verdict_line(const chaos_result& result) {
 std::string report_text(const chaos_result& result) {
   std::string text;
   if (!result.faults.empty()) text = join_lines(render(times_table(result)));
+  if (const auto kinds = pushes_by_kind(result); !kinds.empty())
+    text += join_lines(render(pushes_table(kinds)));
   return text + checks_text(result) + verdict_line(result) + "\n";
 }
 
@@ -118,6 +195,16 @@ nlohmann::ordered_json report_json(const chaos_result& result) {
                         {"p99_seconds", at(0.99)},
                         {"max_seconds", at(1)}});
   }
+  auto pushes = json::array();
+  for (const auto& of : pushes_by_kind(result))
+    pushes.push_back({{"kind", of.kind},
+                      {"primaries_hit", of.first_push.size()},
+                      {"median_seconds", bench::quantile(of.first_push, 0.5)},
+                      {"p99_seconds", bench::quantile(of.first_push, 0.99)},
+                      {"max_seconds", bench::quantile(of.first_push, 1)},
+                      {"others_gap_seconds", of.others_gap},
+                      {"others_per_second", optional_number(of.others_rate)}});
+  const auto without = without_coordinator(result);
   auto counts = json::array();
   for (const auto& c : result.counts)
     counts.push_back({{"examples", c.examples},
@@ -128,6 +215,11 @@ nlohmann::ordered_json report_json(const chaos_result& result) {
           {"heartbeat_seconds", result.heartbeat_seconds},
           {"faults", std::move(faults)},
           {"recovery", std::move(recovery)},
+          {"first_push", std::move(pushes)},
+          {"without_coordinator",
+           {{"faults", without.faults},
+            {"acknowledged", without.acknowledged},
+            {"refused", without.refused}}},
           {"jobs_done", result.jobs_done},
           {"restarts", result.restarts},
           {"seconds", result.seconds},

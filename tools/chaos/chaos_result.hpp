@@ -4,6 +4,7 @@
 
 #include "tools/chaos/counting_job.hpp"
 #include "tools/chaos/fault_plan.hpp"
+#include "tools/chaos/recovery.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -21,6 +22,8 @@ struct fault_outcome {
   std::optional<double> recovery_seconds;
   /// From the fault to the node's being a member again (after it, for faults that last).
   std::optional<double> back_seconds;
+  /// Until both; of a mesh whose connections go through the proxy.
+  std::optional<push_recovery> pushes{};
 };
 
 struct chaos_result {

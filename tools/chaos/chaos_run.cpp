@@ -60,16 +60,18 @@ result<void> chaos_run::prepare() {
       std::ranges::find(options_.kinds, fault_kind::partition) != options_.kinds.end();
   if (partitions && job_.mesh.lane == config::lane_kind::shm)
     job_.mesh.lane = config::lane_kind::tcp;
+  const bool through_proxy = job_.mesh.lane == config::lane_kind::tcp || partitions;
   job_.mesh.restarts = restarts_max;
   job_.mesh.restart_window = restart_window;
   if (is_counting(job_))
     if (auto written = write_counting_data(*env::make_disk(), job_); !written) return written;
-  auto started = chaos_mesh::start(job_, {options_.heartbeat, partitions});
+  auto started = chaos_mesh::start(job_, {options_.heartbeat, through_proxy});
   if (!started) return started.failure();
   mesh_ = std::move(*started);
   job_.job.model_file = model_file();
   watch_.emplace(mesh_->mesh().environment(), mesh_->mesh().access());
-  plan_.emplace(options_.seed, options_.kinds, mesh_->nodes(), options_.longest);
+  plan_.emplace(options_.seed, options_.kinds, only(mesh_->nodes(), options_.roles),
+                options_.longest);
   tell_.news("mesh: " + mesh_->mesh().description());
   return {};
 }
@@ -210,14 +212,15 @@ void chaos_run::serve_fault(const result<mesh_view>& view) {
 void chaos_run::begin_fault(const mesh_view& view) {
   const auto what = plan_->next();
   const auto member = view.members.find(what.node);
-  const auto pid = mesh_->inject(what);
+  mesh_->pushes().mark();
   const auto now = std::chrono::steady_clock::now();
+  const auto pid = mesh_->inject(what);
   if (!pid) {
     tell_.news("skipped: " + describe(what) + ": " + pid.failure().text);
     next_fault_ = now + plan_->pause(options_.interval);
     return;
   }
-  fault_outcome outcome{what, *pid, seconds_since_start(now), {}, {}};
+  fault_outcome outcome{what, *pid, seconds_since_start(now), {}, {}, {}};
   active_ = active_fault{.outcome = outcome,
                          .began = now,
                          .ended = {},
@@ -253,6 +256,8 @@ void chaos_run::watch_fault(const result<mesh_view>& view) {
 void chaos_run::finish_fault() {
   auto& a = *active_;
   if (!a.ended) (void)mesh_->undo(a.outcome.what, static_cast<pid_t>(a.outcome.process_id));
+  if (mesh_->goes_through_proxy())
+    a.outcome.pushes = judge_pushes(mesh_->pushes().since_mark(), a.outcome.what.node, a.began);
   result_.faults.push_back(a.outcome);
   tell_.fault(a.outcome);
   active_.reset();

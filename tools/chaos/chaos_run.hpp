@@ -21,6 +21,7 @@ namespace gradmesh::tools::chaos {
 struct chaos_options {
   std::uint64_t faults = 0;
   std::vector<fault_kind> kinds;
+  std::vector<victim_role> roles; // whom a kind cannot hit is not named alone
   std::uint64_t seed = 1;
   std::chrono::milliseconds interval{1000};
   std::chrono::milliseconds longest{2000}; // of faults that end by themselves

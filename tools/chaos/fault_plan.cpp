@@ -3,10 +3,33 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <span>
 #include <sstream>
 
 namespace gradmesh::tools::chaos {
+namespace {
+
+/// Names with commas between them, each at most once.
+template <class T>
+result<std::vector<T>> parse_list(const std::string& text, std::span<const T> all) {
+  std::string known;
+  for (const auto one : all)
+    known += (known.empty() ? "" : ", ") + std::string(to_string(one));
+  std::vector<T> found;
+  std::istringstream names(text);
+  for (std::string name; std::getline(names, name, ',');) {
+    const auto one = std::ranges::find_if(all, [&](T t) { return to_string(t) == name; });
+    if (one == all.end())
+      return error{errc::invalid_argument, "'" + name + "' is not one of " + known};
+    if (std::ranges::find(found, *one) != found.end())
+      return error{errc::invalid_argument, "'" + name + "' stands there twice"};
+    found.push_back(*one);
+  }
+  if (found.empty()) return error{errc::invalid_argument, "name one or more of " + known};
+  return found;
+}
+
+} // namespace
 
 std::string_view to_string(fault_kind kind) {
   constexpr std::string_view names[] = {"kill", "stop", "partition", "disk-full"};
@@ -18,22 +41,34 @@ std::string_view to_string(cut_shape shape) {
   return names[static_cast<std::size_t>(shape)];
 }
 
+std::string_view to_string(victim_role role) {
+  constexpr std::string_view names[] = {"coordinator", "server", "data-server", "worker"};
+  return names[static_cast<std::size_t>(role)];
+}
+
 result<std::vector<fault_kind>> parse_fault_kinds(const std::string& text) {
-  std::vector<fault_kind> kinds;
-  std::istringstream names(text);
-  for (std::string name; std::getline(names, name, ',');) {
-    const auto* found =
-        std::ranges::find_if(all_fault_kinds, [&](fault_kind k) { return to_string(k) == name; });
-    if (found == std::end(all_fault_kinds))
-      return error{errc::invalid_argument,
-                   "'" + name + "' is not one of kill, stop, partition, disk-full"};
-    if (std::ranges::find(kinds, *found) != kinds.end())
-      return error{errc::invalid_argument, "'" + name + "' stands there twice"};
-    kinds.push_back(*found);
-  }
-  if (kinds.empty())
-    return error{errc::invalid_argument, "name one or more of kill, stop, partition, disk-full"};
-  return kinds;
+  return parse_list<fault_kind>(text, all_fault_kinds);
+}
+
+result<std::vector<victim_role>> parse_victim_roles(const std::string& text) {
+  return parse_list<victim_role>(text, all_victim_roles);
+}
+
+victims only(const victims& all, const std::vector<victim_role>& roles) {
+  victims some;
+  const auto take = [&](victim_role role, auto member) {
+    if (std::ranges::find(roles, role) != roles.end()) some.*member = all.*member;
+  };
+  take(victim_role::coordinator, &victims::coordinators);
+  take(victim_role::server, &victims::servers);
+  take(victim_role::data_server, &victims::data_servers);
+  take(victim_role::worker, &victims::workers);
+  return some;
+}
+
+bool hits(fault_kind kind, victim_role role) {
+  return kind != fault_kind::disk_full || role == victim_role::coordinator ||
+         role == victim_role::server;
 }
 
 std::string describe(const fault& f) {

@@ -44,6 +44,17 @@ struct victims {
   std::vector<std::string> coordinators, servers, data_servers, workers;
 };
 
+enum class victim_role : std::uint8_t { coordinator, server, data_server, worker };
+inline constexpr victim_role all_victim_roles[] = {victim_role::coordinator, victim_role::server,
+                                                   victim_role::data_server, victim_role::worker};
+std::string_view to_string(victim_role role);
+/// "server,worker": each at most once. Errors: `invalid_argument`.
+result<std::vector<victim_role>> parse_victim_roles(const std::string& text);
+/// Those with one of the roles.
+victims only(const victims& all, const std::vector<victim_role>& roles);
+/// Whether faults of the kind hit nodes of the role.
+bool hits(fault_kind kind, victim_role role);
+
 class fault_plan {
 public:
   /// Of `kinds` there is at least one, and somebody whom each can hit. `longest`: of faults that

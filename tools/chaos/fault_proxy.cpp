@@ -40,15 +40,17 @@ env::descriptor tcp_socket() {
 
 } // namespace
 
-result<std::unique_ptr<fault_proxy>> fault_proxy::start(dialer_lookup dialer_of) {
-  std::unique_ptr<fault_proxy> proxy(new fault_proxy(std::move(dialer_of)));
+result<std::unique_ptr<fault_proxy>> fault_proxy::start(dialer_lookup dialer_of,
+                                                        listener_maker listener_of) {
+  std::unique_ptr<fault_proxy> proxy(new fault_proxy(std::move(dialer_of), std::move(listener_of)));
   if (!proxy->wake_) return failed("make an event");
   proxy->thread_ = std::thread([p = proxy.get()] { p->run(); });
   return proxy;
 }
 
-fault_proxy::fault_proxy(dialer_lookup dialer_of)
-    : dialer_of_(std::move(dialer_of)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+fault_proxy::fault_proxy(dialer_lookup dialer_of, listener_maker listener_of)
+    : dialer_of_(std::move(dialer_of)), listener_of_(std::move(listener_of)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 fault_proxy::~fault_proxy() {
   ending_ = true;
@@ -122,7 +124,9 @@ void fault_proxy::accept_all(const std::string& node, entrance& at) {
          errno != EINPROGRESS))
       continue;
     auto dialer = dialer_of_ ? dialer_of_(ntohs(from.sin_port), at.at.port) : std::string();
-    connections_.push_back({std::move(dialer), node, {std::move(accepted), std::move(dialled)}});
+    auto listener = listener_of_ ? listener_of_(node) : connection_listener{};
+    connections_.push_back(
+        {std::move(dialer), node, {std::move(accepted), std::move(dialled), std::move(listener)}});
   }
 }
 

@@ -41,10 +41,14 @@ struct conditions {
 /// if nobody's. Called on the proxy's thread.
 using dialer_lookup = std::function<std::string(std::uint16_t from, std::uint16_t to)>;
 
+/// Who hears the bytes of a new connection to a node. Called on the proxy's thread, and so is he.
+using listener_maker = std::function<connection_listener(const std::string& target)>;
+
 class fault_proxy {
 public:
   /// Errors: `io_failed`.
-  static result<std::unique_ptr<fault_proxy>> start(dialer_lookup dialer_of);
+  static result<std::unique_ptr<fault_proxy>> start(dialer_lookup dialer_of,
+                                                    listener_maker listener_of = {});
   ~fault_proxy(); // closes all
 
   /// The port before a node; the same one whenever it is asked for. Errors: `io_failed`.
@@ -77,7 +81,7 @@ private:
     relay line;
   };
 
-  explicit fault_proxy(dialer_lookup dialer_of);
+  fault_proxy(dialer_lookup dialer_of, listener_maker listener_of);
   void wake() const;
   void run();
   void accept_all(const std::string& node, entrance& at);
@@ -88,6 +92,7 @@ private:
   void serve(connection& c, const pollfd* events, clock::time_point now);
 
   dialer_lookup dialer_of_;
+  listener_maker listener_of_;
   env::descriptor wake_;
   std::atomic<bool> ending_ = false;
 

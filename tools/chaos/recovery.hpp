@@ -8,6 +8,8 @@
 /// report that was made after the fault. Both reports are a heartbeat apart at least: recovery
 /// times are too long by up to two heartbeats, never too short.
 
+#include "tools/chaos/push_watch.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -47,5 +49,20 @@ private:
   std::map<std::string, baseline> first_; // made after the fault
   std::optional<time_point> seen_;
 };
+
+/// What became of pushes after a fault, in the time that was watched. All times in seconds.
+struct push_recovery {
+  /// Until the first acknowledgement of a push that was sent after the fault: of the shards whose
+  /// primary was hit, the one that took longest. Nothing if no primary was, or it was not seen.
+  std::optional<double> first_push;
+  /// Of the shards with other primaries, until then: the longest time without an acknowledgement of
+  /// any of them, and the least acknowledgements in a second.
+  std::optional<double> others_gap;
+  std::optional<double> others_rate;
+  std::uint64_t acknowledged = 0; // by all shards
+  std::uint64_t refused = 0;
+};
+push_recovery judge_pushes(const std::map<std::uint32_t, shard_pushes>& shards,
+                           const std::string& hit, time_point fault);
 
 } // namespace gradmesh::tools::chaos

@@ -24,8 +24,8 @@ bool would_block() {
 
 } // namespace
 
-relay::relay(env::descriptor accepted, env::descriptor dialled)
-    : ends_{std::move(accepted), std::move(dialled)} {}
+relay::relay(env::descriptor accepted, env::descriptor dialled, connection_listener listener)
+    : ends_{std::move(accepted), std::move(dialled)}, listener_(std::move(listener)) {}
 
 bool relay::room(const line& l, const flow& f) {
   return l.bytes < (f.delay.count() > 0 ? delayed_bytes_max : held_bytes_max);
@@ -58,6 +58,7 @@ std::size_t relay::read(direction d, const flow& f, std::size_t bytes_max, clock
     return 0;
   }
   bytes.resize(static_cast<std::size_t>(count));
+  if (const auto& told = d == direction::there ? listener_.there : listener_.back) told(bytes);
   l.bytes += bytes.size();
   l.pieces.push_back({now + f.delay, std::move(bytes)});
   return static_cast<std::size_t>(count);

@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace gradmesh::tools::chaos {
 
@@ -24,13 +26,19 @@ struct flow {
   std::chrono::milliseconds delay{0};
 };
 
+/// Told of the bytes of a connection, in the order in which they come: those there, those back. May
+/// be empty.
+struct connection_listener {
+  std::function<void(std::string_view)> there, back;
+};
+
 /// The two directions: from the socket that was accepted to the one that was dialled, and back.
 enum class direction : std::uint8_t { there, back };
 
 class relay {
 public:
   /// Both sockets are connected, or on their way to be, and do not block.
-  relay(env::descriptor accepted, env::descriptor dialled);
+  relay(env::descriptor accepted, env::descriptor dialled, connection_listener listener);
 
   /// What poll() has to wait for, as POLLIN and POLLOUT; nothing: leave the socket out.
   short wanted(direction from, const std::array<flow, 2>& flows, clock::time_point now) const;
@@ -69,6 +77,7 @@ private:
   static bool room(const line& l, const flow& f);
 
   std::array<env::descriptor, 2> ends_;
+  connection_listener listener_;
   std::array<line, 2> lines_;
   bool broken_ = false;
 };

@@ -100,10 +100,16 @@ bool may_fail_to_write(const seed_plan& plan, simulation::host_id host) {
 }
 
 bool may_lose_shard(const seed_plan& plan) {
-  std::size_t servers = 0;
-  for (const auto host : may_be_missed(plan))
-    if (plan.names[host].starts_with("server")) ++servers;
-  return servers >= std::min<std::size_t>(plan.servers, 2);
+  const auto is_server = [&](simulation::host_id host) {
+    return plan.names[host].starts_with("server");
+  };
+  // One that is away and comes back has what it had.
+  const bool dies = std::ranges::any_of(plan.faults, [&](const fault& f) {
+    return is_server(f.a) && (f.kind == fault_kind::crash || f.kind == fault_kind::power);
+  });
+  const auto missed = may_be_missed(plan);
+  const auto servers = static_cast<std::size_t>(std::ranges::count_if(missed, is_server));
+  return dies && servers >= std::min<std::size_t>(plan.servers, 2);
 }
 
 } // namespace gradmesh::tools::sim

@@ -101,3 +101,16 @@ TEST_CASE("kinds are read as a list, and faults in it are said") {
   CHECK(parse_fault_kinds("kill,kill").failure().text == "'kill' stands there twice");
   CHECK(parse_fault_kinds("").failure().code == errc::invalid_argument);
 }
+
+TEST_CASE("faults can be kept to some roles") {
+  const auto roles = parse_victim_roles("server,worker");
+  REQUIRE(roles);
+  fault_plan plan(6, every_kind, only(mesh, *roles), 2s);
+  std::set<std::string> hit;
+  for (int i = 0; i < 400; ++i)
+    hit.insert(plan.next().node);
+  CHECK(hit == std::set<std::string>{"server-0", "server-1", "worker-0", "worker-1", "worker-2"});
+  CHECK(parse_victim_roles("server,chef").failure().text ==
+        "'chef' is not one of coordinator, server, data-server, worker");
+  CHECK_FALSE(hits(fault_kind::disk_full, victim_role::worker));
+}

@@ -63,3 +63,34 @@ TEST_CASE("each worker has its own beginning") {
   seen.take(report(120ms, 81 + steps_ahead, 1, "worker-1"));
   CHECK(seen.seen());
 }
+
+namespace {
+
+answered_push answered(std::chrono::milliseconds sent, std::chrono::milliseconds after) {
+  return {fault + sent, fault + after};
+}
+
+} // namespace
+
+TEST_CASE(
+    "the first push after a fault is the first that was sent after it, at the slowest shard") {
+  const std::map<std::uint32_t, shard_pushes> shards{
+      {0, {"server-0", {answered(-5ms, 3ms), answered(20ms, 150ms), answered(20ms, 170ms)}, {}}},
+      {1, {"server-0", {answered(10ms, 220ms)}, {}}},
+      {2, {"server-1", {answered(-1ms, 20ms), answered(30ms, 90ms), answered(220ms, 230ms)}, {}}},
+      {3, {"server-2", {answered(5ms, 110ms)}, {{"retry_later", 4}}}}};
+  const auto found = judge_pushes(shards, "server-0", fault);
+  CHECK(found.first_push == doctest::Approx(0.220));
+  CHECK(found.others_gap == doctest::Approx(0.130)); // of shard 2, from its second to the end
+  CHECK(found.others_rate == doctest::Approx(1 / 0.220));
+  CHECK(found.acknowledged == 8);
+  CHECK(found.refused == 4);
+}
+
+TEST_CASE("there is no first push while one of the shards that were hit has acknowledged none") {
+  const std::map<std::uint32_t, shard_pushes> shards{
+      {0, {"server-0", {answered(20ms, 150ms)}, {}}},
+      {1, {"server-0", {answered(-10ms, 30ms)}, {}}}};
+  CHECK_FALSE(judge_pushes(shards, "server-0", fault).first_push);
+  CHECK_FALSE(judge_pushes(shards, "worker-0", fault).first_push);
+}
