@@ -28,14 +28,10 @@ enum class rule : std::uint8_t {
   promote_synced,
   generation_fenced,
   pushes_kept,
-  done_not_leased,
   leased_once,
-  view_order,
   fencing,
   ack_after_backup,
   wait_for_layout,
-  promote_complete,
-  forget_replica,
   one_snapshot,
   tail_follows,
   resend_on_layout,
@@ -46,6 +42,12 @@ enum class rule : std::uint8_t {
   log_first,
   log_synced,
   incarnation_raised,
+  one_cut,
+  pushes_held,
+  checkpoint_synced,
+  checkpoint_verified,
+  restore_all,
+  restored_once,
 };
 
 struct rule_description {

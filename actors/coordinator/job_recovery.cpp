@@ -103,8 +103,9 @@ void job_run::await_known(env::time_point now) {
   auto until = wait_until_;
   auto without = *keeper_;
   (void)without.update(servers_without(gone), draining_);
-  // Where parameters would be lost it is worth more.
-  if (!without.lost().empty()) until += plan_.config.job.wait;
+  // Where parameters would be lost for good it is worth more.
+  if (now >= until && !without.lost().empty() && !has_checkpoint())
+    until += plan_.config.job.wait;
   if (names.empty() || now >= until) return take_up(gone, names, now);
   report_.text = std::string("waiting for ") + names + ": " + restarted;
 }
