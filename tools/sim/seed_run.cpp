@@ -224,7 +224,10 @@ std::string seed_run::judge(const job_of_seed& what, const patient_client& job,
   if (job.refused()) return "the job was refused: " + client_->refusal().text;
   if (outcome.phase == schema::JobPhase::DONE) {
     if (what.is_first) report_.parameters_sha256 = outcome.parameters_sha256;
-    return fault_of_job(plan, outcome, disks_, what.record,
+    auto behind_it = plan; // whatever befell the parameters since they began
+    if (!what.from.folder.empty())
+      behind_it.faults.insert(behind_it.faults.end(), plan_.faults.begin(), plan_.faults.end());
+    return fault_of_job(behind_it, outcome, disks_, what.record,
                         options_.undisturbed ? nullptr : &store_);
   }
   const bool cancels = what.is_first && plan.checkpoints && plan.checkpoints->cancels_at;
