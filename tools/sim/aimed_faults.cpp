@@ -51,11 +51,16 @@ public:
   }
 
   /// A backup learns of a layout later than its primary does, and has to take the primary's place.
+  /// Of three servers: a job that begins has the backup of each on the next.
   void late_layout() {
-    add(fault_kind::delay, at_ - milliseconds(5), milliseconds(150), coordinator_host,
-        servers_.other);
-    if (die(third_server(), at_, chance_.ms_between(20, 60)))
-      die(servers_.one, at_ + chance_.ms_between(150, 600));
+    const auto next = [&](simulation::host_id server) { return server % plan_.servers + 1; };
+    const auto backup = next(servers_.one);
+    const auto at = chance_.ms_between(20, 120);
+    add(fault_kind::delay, at - milliseconds(5), milliseconds(150), coordinator_host, backup);
+    // What the primary sends again meanwhile comes one by one, before the layout and behind it.
+    add(fault_kind::delay, at - milliseconds(5), milliseconds(150), servers_.one, backup);
+    if (die(next(backup), at, chance_.ms_between(20, 60)))
+      die(servers_.one, at + chance_.ms_between(50, 350));
   }
 
   /// A new generation begins, and a server that it begins from dies.
@@ -94,12 +99,6 @@ private:
     return host_named(plan_, (worker ? "worker-" : "data-server-") +
                                  std::to_string(chance_.between(0, count - 1)));
   }
-  /// Neither of the two; there must be one.
-  simulation::host_id third_server() const {
-    for (simulation::host_id host = 1;; ++host)
-      if (host != servers_.one && host != servers_.other && plan_.names[host].starts_with("server"))
-        return host;
-  }
   bool die(simulation::host_id who, milliseconds at) {
     return die(who, at, chance_.ms_between(20, 500));
   }
@@ -133,7 +132,7 @@ void add_aimed_faults(seed_plan& plan, fault_chance& chance) {
   if (chance.once_in(2)) plan.faults.clear();
   repeat_copies(plan, chance);
   aimer aim(plan, chance);
-  switch (chance.between(0, plan.servers > 2 ? 5 : 4)) {
+  switch (chance.between(0, plan.servers > 2 ? 6 : 4)) {
   case 0:
     return aim.unreachable_backup();
   case 1:
