@@ -28,14 +28,10 @@ enum class rule : std::uint8_t {
   promote_synced,
   generation_fenced,
   pushes_kept,
-  done_not_leased,
   leased_once,
-  view_order,
   fencing,
   ack_after_backup,
   wait_for_layout,
-  promote_complete,
-  forget_replica,
   one_snapshot,
   tail_follows,
   resend_on_layout,
@@ -48,6 +44,12 @@ enum class rule : std::uint8_t {
   incarnation_raised,
   own_writes_added,
   own_writes_once,
+  one_cut,
+  pushes_held,
+  checkpoint_synced,
+  checkpoint_verified,
+  restore_all,
+  restored_once,
 };
 
 struct rule_description {

@@ -285,6 +285,12 @@ table make_table() {
   return t;
 }
 
+/// Made once: parsing a file is cheaper than this.
+const table& all_options() {
+  static const table made = make_table();
+  return made;
+}
+
 } // namespace
 
 name_list<value_format> names_of(value_format) {
@@ -353,16 +359,16 @@ loaded<job_config> load_job(const std::string& path, const overrides& over) {
 
 loaded<job_config> parse_job(std::string_view text, const std::string& name,
                              const overrides& over) {
-  return make_table().parse(
+  return all_options().parse(
       text, name, over, [](job_config&) {}, check_job);
 }
 
 std::string dump_job(const job_config& job) {
-  return dump_ini(make_table().list(job));
+  return dump_ini(all_options().list(job));
 }
 
 std::string sample_job() {
-  return sample_ini(make_table().options(),
+  return sample_ini(all_options().options(),
                     "A job file: what to train, on which data, on which mesh. Every option is "
                     "here; take the '#' off a line to set it. `gradmesh run FILE` trains it.",
                     {"job", "data", "model", "optimizer", "mesh", "checkpoint", "emulation"}, {});

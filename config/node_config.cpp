@@ -137,6 +137,12 @@ table make_table() {
   return t;
 }
 
+/// Made once: parsing a file is cheaper than this.
+const table& all_options() {
+  static const table made = make_table();
+  return made;
+}
+
 void name_after_roles(node_config& c) {
   if (!c.node.name.empty()) return;
   for (const auto r : c.node.roles)
@@ -194,11 +200,11 @@ loaded<node_config> load_node(const std::string& path, const overrides& over) {
 
 loaded<node_config> parse_node(std::string_view text, const std::string& name,
                                const overrides& over) {
-  return make_table().parse(text, name, over, name_after_roles, check_node);
+  return all_options().parse(text, name, over, name_after_roles, check_node);
 }
 
 std::string dump_node(const node_config& node) {
-  return dump_ini(make_table().list(node));
+  return dump_ini(all_options().list(node));
 }
 
 std::string sample_node(role r) {
@@ -206,7 +212,7 @@ std::string sample_node(role r) {
   if (r == role::server) sections.push_back("server");
   if (r == role::worker) sections.push_back("worker");
   sections.push_back("emulation");
-  return sample_ini(make_table().options(),
+  return sample_ini(all_options().options(),
                     "A node file of the role " + std::string(to_string(r)) +
                         ". Every option that concerns it is here; take the '#' off a line to set "
                         "it. `gradmesh node FILE` starts the node.",

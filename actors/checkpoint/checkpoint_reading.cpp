@@ -9,7 +9,7 @@
 namespace gradmesh::checkpoint {
 
 void checkpoint_reading_state::open(const checkpoint_open& what) {
-  store_.emplace(disk, what.folder);
+  store_.emplace(disk, what.folder, rules);
   auto found = what.number == 0 ? store_->latest_good(what.wanted.get())
                                 : store_->good(what.number, what.wanted.get());
   if (!found) return tell(checkpoint_unreadable{found.failure()});
@@ -28,8 +28,9 @@ void checkpoint_reading_state::fetch(std::uint64_t chunk) {
 
 checkpoint_reader_actor::behavior_type
 checkpoint_reading(checkpoint_reader_actor::stateful_pointer<checkpoint_reading_state> self,
-                   std::shared_ptr<env::disk> disk, reading_listener tell) {
+                   std::shared_ptr<env::disk> disk, const rule_set& rules, reading_listener tell) {
   self->state.disk = std::move(disk);
+  self->state.rules = rules;
   self->state.tell = std::move(tell);
   return {[self](const checkpoint_open& what) { self->state.open(what); },
           [self](const checkpoint_fetch& what) { self->state.fetch(what.chunk); }};

@@ -42,6 +42,7 @@ using reading_listener = std::function<void(const reading_event&)>;
 
 struct checkpoint_reading_state {
   std::shared_ptr<env::disk> disk;
+  rule_set rules;
   reading_listener tell;
 
   void open(const checkpoint_open& what);
@@ -54,6 +55,6 @@ private:
 
 checkpoint_reader_actor::behavior_type
 checkpoint_reading(checkpoint_reader_actor::stateful_pointer<checkpoint_reading_state> self,
-                   std::shared_ptr<env::disk> disk, reading_listener tell);
+                   std::shared_ptr<env::disk> disk, const rule_set& rules, reading_listener tell);
 
 } // namespace gradmesh::checkpoint

@@ -17,6 +17,7 @@ checkpoint_makers make_checkpoint_actors(coordinator_actor::pointer coordinator,
   const auto place = context.place;
   const auto disk = context.disk;
   const auto log = context.log;
+  const auto rules = context.rules;
   const auto tell = [to = caf::actor_cast<caf::actor_addr>(coordinator)](
                         std::uint64_t job_id, std::uint64_t source,
                         checkpoint::checkpoint_news news) {
@@ -33,7 +34,7 @@ checkpoint_makers make_checkpoint_actors(coordinator_actor::pointer coordinator,
             [=](const checkpoint::checkpoint_event& event) { tell(job_id, 0, {event}); }));
   };
   makers.reader = [=, &system](std::uint64_t job_id, std::uint64_t source) {
-    return node::spawn(system, place, checkpoint::checkpoint_reading, disk,
+    return node::spawn(system, place, checkpoint::checkpoint_reading, disk, rules,
                        checkpoint::reading_listener([=](const checkpoint::reading_event& event) {
                          tell(job_id, source, {event});
                        }));

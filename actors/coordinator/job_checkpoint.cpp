@@ -56,9 +56,8 @@ void job_checkpoint::on_tick(const job::job_plan& plan, bool training, env::time
 // --- the cut ------------------------------------------------------------------------------------
 
 void job_checkpoint::begin(const job::job_plan& plan, env::time_point now) {
-  // Also greater than those of a coordinator before this one, on whichever clock of this machine.
-  const auto by_clock = static_cast<std::uint64_t>(now.time_since_epoch().count());
-  ticket_ = std::max(ticket_ + 1, by_clock);
+  // Also greater than those of a coordinator before this one; its clock may have begun anew.
+  ticket_ = std::max(ticket_ + 1, context_->router->self().incarnation << 32);
   job_id_ = plan.job_id;
   layout_ = plan.layout.number;
   revision_ = plan.revision;

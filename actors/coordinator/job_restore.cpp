@@ -85,7 +85,8 @@ void job_restore::ask(const job::job_plan& plan, std::uint32_t shard, const mesh
   const auto shared = std::shared_ptr<const mesh::draft<schema::RestoreChunk>>(draft);
   requests.ask(replicas.primary.where, shared, now);
   // All replicas of a job that begins are equal (layout_keeper).
-  if (replicas.backup && replicas.synced) requests.ask(replicas.backup->where, shared, now);
+  if (replicas.backup && replicas.synced && rules_.keeps(rule::restore_all))
+    requests.ask(replicas.backup->where, shared, now);
 }
 
 } // namespace gradmesh::coordinator

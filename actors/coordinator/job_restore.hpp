@@ -24,7 +24,8 @@ namespace gradmesh::coordinator {
 class job_restore {
 public:
   /// `reader`: for this alone.
-  explicit job_restore(checkpoint_reader_actor reader) : reader_(std::move(reader)) {}
+  job_restore(checkpoint_reader_actor reader, const rule_set& rules)
+      : reader_(std::move(reader)), rules_(rules) {}
 
   /// Looks for the checkpoint that the plan's job can go on from.
   void open(const restore_source& from, const job::job_plan& plan) const;
@@ -47,6 +48,7 @@ private:
            open_requests& requests, env::time_point now) const;
 
   const checkpoint_reader_actor reader_;
+  const rule_set rules_;
   std::shared_ptr<const store::good_checkpoint> checkpoint_;
   std::uint64_t chunks_ = 0;
   std::uint64_t next_ = 0;   // chunk to be fetched

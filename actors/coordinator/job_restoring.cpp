@@ -18,9 +18,10 @@ bool job_run::is_training() const {
 void job_run::make_checkpoints(env::time_point now) {
   const auto& settings = plan_.config.checkpoint;
   if (checkpoint_ || settings.folder.empty()) return;
-  checkpoint_.emplace(context_, service_,
-                      makers_.writer(request_.id, {settings.folder, settings.keep, {}}), settings,
-                      now);
+  checkpoint_.emplace(
+      context_, service_,
+      makers_.writer(request_.id, {settings.folder, settings.keep, {.rules = context_->rules}}),
+      settings, now);
 }
 
 result<void> job_run::create_checkpoint(const message<schema::CreateCheckpoint>& request,
@@ -65,7 +66,7 @@ void job_run::ask_from_beginning(env::time_point now) {
   restore_.reset();
   if (from_.folder.empty()) return ask_by_plan(now);
   opened_ = false;
-  restore_.emplace(makers_.reader(request_.id, ++restores_));
+  restore_.emplace(makers_.reader(request_.id, ++restores_), context_->rules);
   restore_->open(from_, plan_);
   report_.text = "reading the checkpoint in '" + from_.folder + "'";
 }
@@ -117,9 +118,20 @@ bool job_run::restores(env::time_point now) {
   return true;
 }
 
+bool job_run::has_checkpoint() const {
+  const auto& folder = plan_.config.checkpoint.folder;
+  if (folder.empty()) return false;
+  if (checkpoint_ && checkpoint_->so_far().written > 0) return true;
+  // Nobody else writes there (check_checkpoint_folder). Whether it is whole its reader sees.
+  const store::checkpoint_store store(context_->disk, folder);
+  const auto numbers = store.numbers();
+  return numbers && std::ranges::any_of(*numbers, [&](std::uint64_t number) {
+           return bool(store.manifest(number));
+         });
+}
+
 bool job_run::go_back(const error& why, const std::string& node, env::time_point now) {
-  const bool written = checkpoint_ && checkpoint_->so_far().written > 0;
-  if (written) from_ = {plan_.config.checkpoint.folder, 0};
+  if (has_checkpoint()) from_ = {plan_.config.checkpoint.folder, 0};
   // A clock log cannot begin in the middle of its job.
   if (from_.folder.empty() || !plan_.config.job.record.empty()) return false;
   if (checkpoint_) checkpoint_->begin_again(now);
@@ -132,7 +144,8 @@ bool job_run::go_back(const error& why, const std::string& node, env::time_point
   const auto step = report_.examples_done() / std::max(1U, plan_.config.job.batch_size);
   auto reason = fmt::format("{}; the job goes back from about step {} to its latest checkpoint",
                             why.text, step);
-  if (written) reason += fmt::format(" (step {})", checkpoint_->so_far().step);
+  if (checkpoint_ && checkpoint_->so_far().written > 0)
+    reason += fmt::format(" (step {})", checkpoint_->so_far().step);
   regrouping_ = regrouping::no;
   begun_ = false;
   if (!log_state()) return true;

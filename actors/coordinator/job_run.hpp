@@ -171,6 +171,8 @@ private:
   void on_opened(const checkpoint::checkpoint_opened& opened, env::time_point now);
   /// Brings the shards to the checkpoint. False: they are there.
   bool restores(env::time_point now);
+  /// Whether the job has a checkpoint to go back to, of this life of the coordinator or another.
+  bool has_checkpoint() const;
   /// A shard is lost. False: there is nothing to go back to.
   bool go_back(const error& why, const std::string& node, env::time_point now);
   void make_checkpoints(env::time_point now);

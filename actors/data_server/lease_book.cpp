@@ -83,8 +83,7 @@ std::optional<std::uint64_t> lease_book::next_batch(std::uint32_t rank, std::uin
     return step * each + sequence % each;
   }
   const auto is_done = [&](std::uint64_t batch) {
-    return pass_ == pass::train && rules_.keeps(rule::done_not_leased) &&
-           plan_.done.contains({batch, batch + 1});
+    return pass_ == pass::train && plan_.done.contains({batch, batch + 1});
   };
   while (next_batch_ < batches_ && is_done(next_batch_))
     next_batch_ += servers;

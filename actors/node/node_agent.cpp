@@ -146,9 +146,7 @@ bool node_agent_state::works_with(schema::Member::Reader member,
 }
 
 result<void> node_agent_state::on_view(schema::View::Reader view) {
-  if (view.getEpoch() <= context->router->view_epoch() && !options.locals.coordinator &&
-      context->rules.keeps(rule::view_order))
-    return {};
+  if (view.getEpoch() <= context->router->view_epoch() && !options.locals.coordinator) return {};
   context->router->set_view_epoch(view.getEpoch());
   std::map<mesh::node_uuid, needed_member> needed;
   for (const auto member : view.getMembers()) {

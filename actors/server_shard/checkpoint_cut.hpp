@@ -47,8 +47,8 @@ public:
   void drop(std::uint64_t number);
   void drop() { drop(ticket_.number); }
 
-  /// Pieces that were begun when it held; valid while it does.
-  const job::piece_set& begun() const { return passing_; }
+  /// Pieces that were begun when it held; from `cut` on, those of the cut, until it is reached.
+  const job::piece_set& pieces() const { return passing_; }
   bool is_due(env::time_point now) const { return stage_ != stage::none && now > ticket_.until; }
   /// Whether a push may be taken now.
   bool passes(const message<schema::Push>& push, std::uint64_t pieces_of_step) const;

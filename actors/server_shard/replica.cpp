@@ -57,13 +57,12 @@ result<void> replica::check(const job::shard_layout& layout) const {
     return error{errc::refused, fmt::format("layout {} of job {} {} shard {}", layout.number,
                                             plan_.job_id, what, shard())};
   };
-  const bool promotes = host_.rules.keeps(rule::promote_complete);
   if (places.primary.where != host_.address()) {
     if (places.synced && (primary_ || !complete_ || pairing_ != places.pairing))
       return refusal("calls this host, which is not complete, a synced backup of");
     return {};
   }
-  if (!primary_ && !complete_ && promotes)
+  if (!primary_ && !complete_)
     return refusal(
         fmt::format("makes this host, which has {} chunks of a snapshot, the primary of", chunks_));
   const bool kept = primary_ && backup_ && pairing_ == places.pairing && backup_->is_complete();
@@ -124,7 +123,6 @@ result<void> replica::forget() {
   chunks_ = applied_ = 0;
   next_ = 1;
   arriving_ = {};
-  if (!host_.rules.keeps(rule::forget_replica)) return {};
   auto fresh = make_job(host_, plan_, shard());
   if (!fresh) return fresh.failure();
   job_ = std::move(*fresh);
@@ -239,9 +237,10 @@ result<void> replica::taken(const message<schema::SnapshotTaken>& answer) {
 result<void> replica::take(const message<schema::RestoreChunk>& chunk) {
   if (auto current = check_fence(chunk); !current) return current;
   // One that comes again, late, must not undo what was trained since.
-  if (!restored_ && !(*chunk).getLast()) {
+  const bool takes = !restored_ || !host_.rules.keeps(rule::restored_once);
+  if (takes && !(*chunk).getLast()) {
     if (auto taken = job_->take_in(chunk.body(), arriving_); !taken) return taken;
-  } else if (!restored_) {
+  } else if (takes) {
     job_->begin_with_cut(std::exchange(arriving_, {}));
     restored_ = true;
   }

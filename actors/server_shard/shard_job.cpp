@@ -135,7 +135,7 @@ result<void> shard_job::check_batch(std::uint32_t rank, const pushed_part& part)
 }
 
 result<void> shard_job::push(const message<schema::Push>& request) {
-  if (cut_.passes(request, plan_.pieces)) {
+  if (passes_cut(request)) {
     auto taken = take_push(request);
     advance_cut();
     return taken;

@@ -179,6 +179,7 @@ private:
                             const std::vector<pushed_part>& parts, taken_parts& taken);
   result<void> take_push(const message<schema::Push>& request);
   result<void> park(const message<schema::Push>& request);
+  bool passes_cut(const message<schema::Push>& push) const;
   void advance_cut();
   void take_parked();
   void acknowledge_applied(held_ack ack);

@@ -22,7 +22,7 @@ result<void> shard_job::park(const message<schema::Push>& request) {
 
 std::optional<job::piece_set> shard_job::hold_pushes(const checkpoint_cut::ticket& asked) {
   if (!cut_.hold(asked, strategy_->begun())) return std::nullopt;
-  return cut_.begun();
+  return cut_.pieces();
 }
 
 void shard_job::cut(const checkpoint_cut::ticket& asked, job::piece_set pieces) {
@@ -32,8 +32,12 @@ void shard_job::cut(const checkpoint_cut::ticket& asked, job::piece_set pieces) 
   advance_cut();
 }
 
+bool shard_job::passes_cut(const message<schema::Push>& push) const {
+  return !rules_.keeps(rule::pushes_held) || cut_.passes(push, plan_.pieces);
+}
+
 void shard_job::advance_cut() {
-  if (!cut_.is_reached(strategy_->done())) return;
+  if (!cut_.is_reached(rules_.keeps(rule::one_cut) ? strategy_->done() : cut_.pieces())) return;
   cut_.freeze(freeze_cut_image(parameters_.store(), strategy_->state()));
   take_parked();
   cut_.send_more(*router_);
@@ -41,7 +45,7 @@ void shard_job::advance_cut() {
 
 void shard_job::take_parked() {
   for (const auto& push : cut_.take_parked()) {
-    if (!cut_.passes(push, plan_.pieces))
+    if (!passes_cut(push))
       cut_.park(push);
     else if (auto taken = take_push(push); !taken)
       (void)router_->reply(push, mesh::make_refusal(taken.failure()));

@@ -59,11 +59,11 @@ result<void> checkpoint_shard_writer::add(std::uint64_t id, std::uint32_t kind,
   return written;
 }
 
-result<shard_chunks> checkpoint_shard_writer::finish() {
+result<shard_chunks> checkpoint_shard_writer::finish(bool synced) {
   if (failure_) return failure_;
   if (file_) {
-    if (auto synced = file_->sync(); !synced) {
-      failure_ = synced.failure();
+    if (auto done = synced ? file_->sync() : result<void>(); !done) {
+      failure_ = done.failure();
       return failure_;
     }
     file_.reset();

@@ -31,8 +31,8 @@ public:
   /// Errors: `invalid_argument` for an id that was there before or too many bytes, `io_failed`.
   result<void> add(std::uint64_t id, std::uint32_t kind, std::string_view bytes);
 
-  /// On return all of it is on the medium. Errors: `io_failed`.
-  result<shard_chunks> finish();
+  /// On return all of it is on the medium, unless `synced` is false. Errors: `io_failed`.
+  result<shard_chunks> finish(bool synced = true);
 
 private:
   result<void> append(std::string_view bytes);

@@ -7,6 +7,7 @@
 /// may be used by several.
 
 #include "actors/env/disk.hpp"
+#include "actors/rules.hpp"
 #include "actors/store/checkpoint_manifest.hpp"
 
 #include <memory>
@@ -44,8 +45,8 @@ struct good_checkpoint {
 class checkpoint_store {
 public:
   /// `folder`: of the job.
-  checkpoint_store(std::shared_ptr<env::disk> disk, std::string folder)
-      : disk_(std::move(disk)), folder_(std::move(folder)) {}
+  checkpoint_store(std::shared_ptr<env::disk> disk, std::string folder, const rule_set& rules = {})
+      : disk_(std::move(disk)), folder_(std::move(folder)), rules_(rules) {}
 
   const std::string& folder() const { return folder_; }
 
@@ -74,12 +75,14 @@ public:
 
 private:
   std::string path_in(const std::string& name) const { return folder_ + "/" + name; }
+  bool is_as_written(std::string_view bytes, const chunk_entry& chunk) const;
   result<void> check_header(const chunk_file_entry& entry) const;
   result<void> check_usable(const checkpoint_manifest& manifest,
                             const model_identity* wanted) const;
 
   std::shared_ptr<env::disk> disk_;
   std::string folder_;
+  rule_set rules_;
 };
 
 } // namespace gradmesh::store

@@ -50,7 +50,8 @@ result<checkpoint_writer> checkpoint_writer::begin(std::shared_ptr<env::disk> di
     return made.failure();
   auto known = std::make_shared<const chunk_index>(
       known_contents(store, *numbers, number, options.rewrite_after));
-  return checkpoint_writer(std::move(disk), std::move(folder), number, std::move(known));
+  return checkpoint_writer(std::move(disk), std::move(folder), number, std::move(known),
+                           options.rules);
 }
 
 result<void> checkpoint_writer::add(const checkpoint_chunk& chunk) {
@@ -70,7 +71,7 @@ result<checkpoint_manifest> checkpoint_writer::commit(checkpoint_summary summary
   std::map<chunk_file, std::uint64_t> files;
   for (auto& [shard, writer] : shards_) {
     if (shard != manifest.shards.size() || shard >= shards) break;
-    auto finished = writer.finish();
+    auto finished = writer.finish(rules_.keeps(rule::checkpoint_synced));
     if (!finished) return finished.failure();
     for (const auto& entry : finished->files)
       files[entry.file] = entry.bytes;

@@ -11,6 +11,7 @@
 /// Blocks while the disk works: use it on a thread that may (actors/checkpoint). One thread at a
 /// time, and one writer for a folder.
 
+#include "actors/rules.hpp"
 #include "actors/store/checkpoint_shard_writer.hpp"
 #include "actors/store/checkpoint_store.hpp"
 
@@ -25,6 +26,7 @@ struct checkpoint_options {
   /// a few old bytes from holding large old files, and bounds how many checkpoints lean on one
   /// file. 1: every checkpoint is full.
   std::uint64_t rewrite_after = 16;
+  rule_set rules{};
 };
 
 class checkpoint_writer {
@@ -49,14 +51,15 @@ public:
 
 private:
   checkpoint_writer(std::shared_ptr<env::disk> disk, std::string folder, std::uint64_t number,
-                    std::shared_ptr<const chunk_index> known)
+                    std::shared_ptr<const chunk_index> known, const rule_set& rules)
       : disk_(std::move(disk)), folder_(std::move(folder)), number_(number),
-        known_(std::move(known)) {}
+        known_(std::move(known)), rules_(rules) {}
 
   std::shared_ptr<env::disk> disk_;
   std::string folder_;
   std::uint64_t number_;
   std::shared_ptr<const chunk_index> known_;
+  rule_set rules_;
   std::map<std::uint32_t, checkpoint_shard_writer> shards_;
 };
 

@@ -86,17 +86,6 @@ TEST_CASE("pieces that are done are not handed out again") {
     CHECK_FALSE(plan.done.contains({piece, piece + 1}));
 }
 
-TEST_CASE("without its rule pieces that are done are handed out again") {
-  auto plan = plan_of(config::strategy::async, 1, 4);
-  plan.done.add({0, 6});
-  rule_set rules;
-  rules.break_rule(rule::done_not_leased);
-  lease_book book(plan, 0, pass::train, plan.examples, rules);
-  const auto leased = book.lease(0, 0);
-  REQUIRE((leased && *leased));
-  CHECK((*leased)->step == 0);
-}
-
 TEST_CASE("a lease that is asked for again gets the same batch, also when others followed it") {
   const auto plan = plan_of(config::strategy::async, 2, 4);
   for (const bool kept : {true, false}) {

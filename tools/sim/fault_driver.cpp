@@ -1,5 +1,8 @@
 #include "tools/sim/fault_driver.hpp"
 
+#include "actors/defaults.hpp"
+#include "tools/sim/checkpoint_faults.hpp"
+
 #include <algorithm>
 
 namespace gradmesh::tools::sim {
@@ -12,6 +15,9 @@ constexpr milliseconds slower_max{150};
 /// Silence that a coordinator does not take for death: its limit less a heartbeat, and what frames
 /// may take.
 constexpr milliseconds silence_max = node_timeout - milliseconds(200 + 2 * 150 + 20);
+/// What is less does not part a primary from its backup, however slow their link is.
+constexpr milliseconds parting_min =
+    defaults::server_shard::backup_silence_max - milliseconds(2 * 150 + 200);
 
 void begin(const fault& f, simulation::faulty_mesh& mesh, const disk_list& disks) {
   auto& time = mesh.time();
@@ -45,6 +51,9 @@ void begin(const fault& f, simulation::faulty_mesh& mesh, const disk_list& disks
   case fault_kind::sync:
     disks[f.a]->fail_syncs(1);
     return over([disk = disks[f.a]] { disk->fail_syncs(0); });
+  case fault_kind::flip:
+    (void)disks[f.a]->flip_any_bit(std::string(checkpoint_folder) + "/");
+    return;
   case fault_kind::repeat: // a property of the wire
     return;
   }
@@ -99,6 +108,31 @@ bool may_fail_to_write(const seed_plan& plan, simulation::host_id host) {
   });
 }
 
+bool may_silence_backup(const seed_plan& plan) {
+  // Without a coordinator nobody learns that a backup is gone.
+  const auto may = [](const fault& f) {
+    return takes_time(f.kind) || f.kind == fault_kind::power || f.kind == fault_kind::delay ||
+           f.kind == fault_kind::link || f.a == coordinator_host;
+  };
+  return std::ranges::any_of(plan.faults, may) ||
+         (plan.checkpoints && std::ranges::any_of(plan.checkpoints->later_faults, may));
+}
+
+/// Whether a primary may have given up a backup that is there, so that for a while nobody else has
+/// what it has.
+bool may_part(const seed_plan& plan) {
+  const auto of_servers = [&](const fault& f) {
+    const auto is_server = [&](simulation::host_id host) {
+      return plan.names[host].starts_with("server");
+    };
+    return takes_time(f.kind) && is_server(f.a) && (f.kind == fault_kind::hang || is_server(f.b));
+  };
+  milliseconds silent{0};
+  for (const auto& f : plan.faults)
+    if (of_servers(f)) silent += f.lasts;
+  return silent > parting_min;
+}
+
 bool may_lose_shard(const seed_plan& plan) {
   const auto is_server = [&](simulation::host_id host) {
     return plan.names[host].starts_with("server");
@@ -109,7 +143,7 @@ bool may_lose_shard(const seed_plan& plan) {
   });
   const auto missed = may_be_missed(plan);
   const auto servers = static_cast<std::size_t>(std::ranges::count_if(missed, is_server));
-  return dies && servers >= std::min<std::size_t>(plan.servers, 2);
+  return dies && servers >= (may_part(plan) ? 1 : std::min(plan.servers, plan.copies));
 }
 
 } // namespace gradmesh::tools::sim

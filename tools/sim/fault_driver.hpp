@@ -25,6 +25,9 @@ std::set<simulation::host_id> may_be_missed(const seed_plan& plan);
 /// Whether a host's disk may refuse to write.
 bool may_fail_to_write(const seed_plan& plan, simulation::host_id host);
 
+/// Whether a backup may acknowledge nothing for so long that its primary gives it up.
+bool may_silence_backup(const seed_plan& plan);
+
 /// Whether the job may fail: all copies of a shard may have been lost.
 bool may_lose_shard(const seed_plan& plan);
 

@@ -71,7 +71,7 @@ std::string fault_of_job(const seed_plan& plan, const simulation::job_outcome& o
       return fmt::format("the parameters have SHA-256 {}, those of an undisturbed run {}",
                          outcome.parameters_sha256, *bits);
   }
-  for (std::size_t shard = 0; shard < plan.servers; ++shard)
+  for (std::size_t shard = 0; shard < plan.servers && !record.empty(); ++shard)
     if (auto wrong = fault_of_log(plan, disks, shard, record); !wrong.empty()) return wrong;
   return {};
 }

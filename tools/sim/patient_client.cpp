@@ -13,8 +13,9 @@ const config::endpoint coordinator{.host = "127.0.0.1", .port = 7700};
 } // namespace
 
 patient_client::patient_client(simulation::faulty_mesh& mesh, simulation::job_client& client,
-                               std::string job, const simulation::job_members& least)
-    : mesh_(mesh), client_(client), job_(std::move(job)), least_(least) {
+                               std::string job, const simulation::job_members& least,
+                               const simulation::resume_point& from)
+    : mesh_(mesh), client_(client), job_(std::move(job)), least_(least), from_(from) {
   client_.forget();
   tick();
 }
@@ -28,7 +29,7 @@ void patient_client::tick() {
     // Whoever sends nothing does not notice that a machine has vanished.
     (void)client_.ask_status();
   } else if (!std::exchange(submitted_, true)) {
-    (void)client_.submit(job_, members_wait, least_);
+    (void)client_.submit(job_, members_wait, least_, from_);
   }
   mesh_.time().after(look_interval, [this, alive = alive_] {
     if (*alive) tick();

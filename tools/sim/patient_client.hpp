@@ -14,7 +14,7 @@ namespace gradmesh::tools::sim {
 class patient_client {
 public:
   patient_client(simulation::faulty_mesh& mesh, simulation::job_client& client, std::string job,
-                 const simulation::job_members& least);
+                 const simulation::job_members& least, const simulation::resume_point& from = {});
   ~patient_client() { *alive_ = false; }
   patient_client(const patient_client&) = delete;
   patient_client& operator=(const patient_client&) = delete;
@@ -31,6 +31,7 @@ private:
   simulation::job_client& client_;
   const std::string job_;
   const simulation::job_members least_;
+  const simulation::resume_point from_;
   bool submitted_ = false; // on the present link
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -1,5 +1,7 @@
 #include "tools/sim/seed_plan.hpp"
 
+#include "tools/sim/aimed_faults.hpp"
+#include "tools/sim/checkpoint_faults.hpp"
 #include "tools/simulation/virtual_mesh.hpp"
 
 #include <fmt/format.h>
@@ -19,11 +21,12 @@ constexpr fault_name fault_names[] = {
     {fault_kind::one_way, "one-way"},     {fault_kind::link, "link"},
     {fault_kind::delay, "delay"},         {fault_kind::repeat, "repeat"},
     {fault_kind::disk_full, "disk-full"}, {fault_kind::sync, "sync"},
+    {fault_kind::flip, "flip"},
 };
 
 constexpr std::size_t faults_max = 3;
-/// One frame in so many comes twice, where requests are repeated.
-constexpr std::uint64_t repeat_one_in = 4;
+/// Of what decides about the seeds that are more than their mesh, job and a few faults.
+constexpr std::uint64_t kind_seed = 0x6b696e61;
 
 std::uint64_t between(random_stream& chance, std::uint64_t least, std::uint64_t most) {
   return least + chance.below(most - least + 1);
@@ -36,7 +39,7 @@ const T& one_of(random_stream& chance, const std::vector<T>& all) {
 
 void add_nodes(seed_plan& plan, random_stream& chance) {
   // A few steps a second, so that faults meet every part of a job and cost no computing.
-  const auto step_ms = between(chance, 1, 20);
+  const auto step_ms = between(chance, 1, 20) * plan.length.pace;
   const bool has_slow = chance.below(2) == 0;
   const auto slow = chance.below(plan.workers);
   const std::pair<const char*, std::size_t> roles[] = {{"coordinator", 1},
@@ -79,7 +82,7 @@ std::string strategy_lines(seed_plan& plan, random_stream& chance) {
     plan.data = chance.below(4) == 0 ? data_kind::svrg : data_kind::sparse;
     // Few different ones, because each needs a run of its own to compare with.
     plan.examples = plan.data == data_kind::svrg ? 24 : 36;
-    plan.epochs = 2;
+    plan.epochs = 2 * plan.length.epochs;
     return fmt::format(
         "strategy = bsp\ndeterministic = true\nmicro_batches = 4\nsvrg_epochs = {}\n",
         plan.data == data_kind::svrg ? 1 : 0);
@@ -88,56 +91,46 @@ std::string strategy_lines(seed_plan& plan, random_stream& chance) {
 
 void add_job(seed_plan& plan, random_stream& chance) {
   plan.examples = counted_batch * between(chance, 1, 4);
-  plan.epochs = static_cast<std::uint32_t>(between(chance, 1, 2));
+  plan.epochs = static_cast<std::uint32_t>(between(chance, 1, 2)) * plan.length.epochs;
   const auto strategy = strategy_lines(plan, chance);
   const bool counted = plan.data == data_kind::counted;
+  const auto partitions = counted ? between(chance, plan.servers, 6) : 4;
+  const bool overlaps = !counted || chance.below(4) > 0;
   plan.job = fmt::format(
       "[job]\nname = sim\n{}epochs = {}\nbatch_size = {}\noverlap = {}\nmodel_file = model.gmm\n"
-      "record = clock\nrequest_timeout = 5\nwait = 20\n"
+      "{}replication = {}\nrequest_timeout = 5\nwait = 20\n"
       "[data]\nformat = {}\ntrain = train.data\nfeatures = {}\nclasses = {}\n"
       "[optimizer]\ntype = sgd\nlearning_rate = {}\n"
       "[mesh]\nservers = {}\nworkers = {}\ndata_servers = {}\npartitions = {}\n",
-      strategy, plan.epochs, counted_batch, counted && chance.below(4) == 0 ? "false" : "true",
-      plan.data == data_kind::svrg ? "csv" : "libsvm",
+      strategy, plan.epochs, counted_batch, overlaps, plan.checkpoints ? "" : "record = clock\n",
+      plan.copies, plan.data == data_kind::svrg ? "csv" : "libsvm",
       counted                        ? plan.examples
       : plan.data == data_kind::svrg ? 4
                                      : 32,
       counted ? 2 : 3, counted ? counted_rate : 0.3, plan.servers, plan.workers, plan.data_servers,
-      counted ? between(chance, plan.servers, 6) : 4);
+      partitions);
 }
 
-/// Two different machines.
-void draw_pair(fault& f, std::size_t hosts, random_stream& chance) {
-  f.a = chance.below(hosts);
-  f.b = (f.a + 1 + chance.below(hosts - 1)) % hosts;
+std::string describe(const fault& f, const seed_plan& plan) {
+  auto text = fmt::format("; {} of {}", to_string(f.kind), plan.names[f.a]);
+  if (meets_two(f.kind)) text += fmt::format(" and {}", plan.names[f.b]);
+  text += fmt::format(" at {} ms", f.at.count());
+  if (f.lasts.count() > 0) text += fmt::format(" for {} ms", f.lasts.count());
+  return text;
 }
 
-fault draw_fault(fault_kind kind, std::size_t hosts, random_stream& chance) {
-  fault f{.kind = kind};
-  draw_pair(f, hosts, chance);
-  f.at = milliseconds(chance.below(250));
-  switch (kind) {
-  case fault_kind::crash:
-  case fault_kind::power:
-    f.lasts = milliseconds(between(chance, 20, 500));
-    break;
-  case fault_kind::hang:
-  case fault_kind::partition:
-  case fault_kind::one_way:
-    // Half of them end before anybody gives up the other.
-    f.lasts =
-        milliseconds(chance.below(2) == 0 ? between(chance, 5, 400) : between(chance, 1000, 2000));
-    break;
-  case fault_kind::delay:
-  case fault_kind::disk_full:
-  case fault_kind::sync:
-    f.lasts = milliseconds(between(chance, 10, 200));
-    break;
-  case fault_kind::link:
-  case fault_kind::repeat:
-    break;
+/// A few at any moment, of any machine.
+void add_faults(seed_plan& plan, const std::vector<fault_kind>& kinds, random_stream& chance) {
+  auto anywhere = kinds;
+  std::erase(anywhere, fault_kind::flip); // only where there are checkpoints
+  const auto count = anywhere.empty() ? 0 : chance.below(faults_max + 1);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto kind = one_of(chance, anywhere);
+    if (kind == fault_kind::repeat)
+      plan.wire.repeat_one_in = repeat_one_in;
+    else
+      plan.faults.push_back(draw_fault(kind, plan.names.size(), chance));
   }
-  return f;
 }
 
 } // namespace
@@ -169,6 +162,9 @@ milliseconds seed_plan::faults_end() const {
 
 seed_plan plan_of(std::uint64_t seed, const seed_options& options) {
   random_stream chance(seed);
+  fault_chance more(seed ^ kind_seed, options.faults);
+  const auto kind = more.between(0, 4);
+  const bool checkpoints = kind == 0, aimed = kind == 1;
   seed_plan plan;
   plan.seed = seed;
   const auto size = [&](const std::optional<std::size_t>& asked, std::uint64_t most) {
@@ -180,16 +176,14 @@ seed_plan plan_of(std::uint64_t seed, const seed_options& options) {
   plan.data_servers = size(options.sizes.data_servers, 2);
   plan.wire.latency = microseconds(between(chance, 20, 500));
   plan.wire.jitter = microseconds(between(chance, 1, 2000));
+  if (checkpoints) plan_checkpoints(plan, more);
+  if (aimed) plan_aimed(plan, options.sizes, more);
   add_nodes(plan, chance);
   add_job(plan, chance);
-  const auto count = options.faults.empty() ? 0 : chance.below(faults_max + 1);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto kind = one_of(chance, options.faults);
-    if (kind == fault_kind::repeat)
-      plan.wire.repeat_one_in = repeat_one_in;
-    else
-      plan.faults.push_back(draw_fault(kind, plan.names.size(), chance));
-  }
+  if (checkpoints) plan.job += checkpoint_lines(plan, more);
+  add_faults(plan, options.faults, chance);
+  if (checkpoints) add_checkpoint_faults(plan, more);
+  if (aimed) add_aimed_faults(plan, more);
   return plan;
 }
 
@@ -197,12 +191,18 @@ std::string describe(const seed_plan& plan) {
   auto text = fmt::format("servers={},workers={},data-servers={}", plan.servers, plan.workers,
                           plan.data_servers);
   if (plan.wire.repeat_one_in > 0) text += "; requests are repeated";
-  for (const auto& f : plan.faults) {
-    text += fmt::format("; {} of {}", to_string(f.kind), plan.names[f.a]);
-    if (meets_two(f.kind)) text += fmt::format(" and {}", plan.names[f.b]);
-    text += fmt::format(" at {} ms", f.at.count());
-    if (f.lasts.count() > 0) text += fmt::format(" for {} ms", f.lasts.count());
-  }
+  if (plan.wire.repeats_copies) text += ", and copies of shards";
+  for (const auto& f : plan.faults)
+    text += describe(f, plan);
+  if (!plan.checkpoints) return text;
+  const auto& how = *plan.checkpoints;
+  if (how.asked_every.count() > 0)
+    text += fmt::format("; a checkpoint is asked for every {} ms", how.asked_every.count());
+  if (how.cancels_at) text += fmt::format("; cancelled at {} ms", how.cancels_at->count());
+  if (how.power_lost) text += "; the coordinator loses its power";
+  text += "; goes on from the newest";
+  for (const auto& f : how.later_faults)
+    text += describe(f, plan);
   return text;
 }
 

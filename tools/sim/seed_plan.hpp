@@ -26,6 +26,7 @@ enum class fault_kind : std::uint8_t {
   repeat,    // requests that may be repeated are, now and then
   disk_full, // a machine has no room on its disk for a while
   sync,      // the first sync of a machine to its disk in a while fails
+  flip,      // a bit turns over in a checkpoint
 };
 
 struct fault_name {
@@ -63,6 +64,22 @@ enum class data_kind : std::uint8_t {
   svrg,    // the same, by SVRG on dense data
 };
 
+/// How a job's checkpoints are made and used.
+struct checkpoint_plan {
+  bool by_interval = false;
+  std::chrono::milliseconds asked_every{0};            // by the client; 0: never
+  std::optional<std::chrono::milliseconds> cancels_at; // the job is cancelled
+  /// Then the coordinator's machine loses its power before the next job goes on from the newest.
+  bool power_lost = false;
+  std::vector<fault> later_faults; // while that job runs
+};
+
+/// How long a job is, and with it the faults of its seed are apart.
+struct job_length {
+  std::uint32_t epochs = 1; // times so many
+  std::uint32_t pace = 1;   // each step takes so many times as long
+};
+
 struct seed_plan {
   std::uint64_t seed = 0;
   std::size_t servers = 0;
@@ -76,6 +93,9 @@ struct seed_plan {
   std::uint32_t epochs = 0;
   bool loses_some = false; // backup workers: examples of late pushes are not applied
   std::string job;         // the job file
+  std::size_t copies = 2;  // of a shard
+  job_length length;
+  std::optional<checkpoint_plan> checkpoints; // the job is not recorded then
   std::vector<fault> faults;
 
   std::chrono::milliseconds faults_end() const;

@@ -1,7 +1,10 @@
 #include "tools/sim/seed_run.hpp"
 
+#include "actors/store/checkpoint_store.hpp"
 #include "tools/lab/counting.hpp"
 #include "tools/lab/lab_data.hpp"
+#include "tools/sim/checkpoint_client.hpp"
+#include "tools/sim/checkpoint_faults.hpp"
 #include "tools/sim/fault_driver.hpp"
 #include "tools/sim/job_check.hpp"
 #include "tools/sim/patient_client.hpp"
@@ -22,6 +25,18 @@ constexpr std::uint64_t data_seed = 20261122;
 constexpr std::chrono::seconds settle_time = node_timeout + std::chrono::seconds(1);
 constexpr mesh::node_uuid client_uuid{0xc1, 0x1e, 0x47};
 
+/// For the coordinator to begin again after the last fault.
+constexpr std::chrono::milliseconds dark_time{100};
+
+/// One of the jobs of a seed.
+struct job_of_seed {
+  std::string record{}; // as in the job file; empty: none
+  std::string folder{}; // of its checkpoints; empty: none
+  simulation::resume_point from{};
+  std::vector<fault> faults{};
+  bool is_first = false;
+};
+
 class seed_run {
 public:
   seed_run(const seed_plan& plan, const run_options& options, sim_store& store)
@@ -30,6 +45,8 @@ public:
   seed_report run() {
     report_.violation = violation();
     if (report_.violation.empty()) report_.violation = watch_.violation();
+    if (report_.violation.empty() && watch_.has_parted() && !may_silence_backup(plan_))
+      report_.violation = "a primary gives up a backup that nothing kept from answering";
     if (mesh_) {
       report_.virtual_seconds = env::seconds_between(env::time_point(), mesh_->time().now);
       client_.reset();
@@ -45,9 +62,14 @@ public:
 private:
   std::string violation();
   std::string begin();
+  std::string go_on_from_checkpoint();
+  /// The newest checkpoint that is whole; 0: there is none.
+  std::uint64_t newest_checkpoint() const;
   /// Runs a job to its end; what is wrong with that.
-  std::string run_job(const std::string& record, bool with_faults);
-  std::string judge(const std::string& record, const patient_client& job, bool with_faults);
+  std::string run_job(const job_of_seed& what);
+  std::string judge(const job_of_seed& what, const patient_client& job, const seed_plan& plan);
+  /// Whether faults excuse that a job failed.
+  bool may_fail(const patient_client& job, const seed_plan& plan) const;
   void note(const std::string& who, const std::string& what);
 
   const seed_plan& plan_;
@@ -107,27 +129,77 @@ std::string seed_run::begin() {
 
 std::string seed_run::violation() {
   if (auto wrong = begin(); !wrong.empty()) return wrong;
-  if (auto wrong = run_job("clock", true); !wrong.empty()) return wrong;
+  job_of_seed first{.faults = plan_.faults, .is_first = true};
+  (plan_.checkpoints ? first.folder : first.record) =
+      plan_.checkpoints ? checkpoint_folder : "clock";
+  if (auto wrong = run_job(first); !wrong.empty()) return wrong;
+  if (plan_.checkpoints && !options_.undisturbed)
+    if (auto wrong = go_on_from_checkpoint(); !wrong.empty()) return wrong;
   if (!report_.job_failed) return {};
   // Whatever the faults have left behind must not harm the next job.
-  if (auto wrong = run_job("clock-2", false); !wrong.empty()) return "the next job: " + wrong;
+  job_of_seed next;
+  (plan_.checkpoints ? next.folder : next.record) = plan_.checkpoints ? "checkpoints-2" : "clock-2";
+  if (auto wrong = run_job(next); !wrong.empty()) return "the next job: " + wrong;
   return {};
 }
 
-std::string seed_run::run_job(const std::string& record, bool with_faults) {
-  auto text = plan_.job;
-  constexpr std::string_view key = "record = clock";
-  text.replace(text.find(key), key.size(), "record = " + record);
-  patient_client job(*mesh_, *client_, text,
+std::uint64_t seed_run::newest_checkpoint() const {
+  const auto found =
+      store::checkpoint_store(disks_.front(), checkpoint_folder).latest_good(nullptr);
+  return found ? found->manifest.number : 0;
+}
+
+std::string seed_run::go_on_from_checkpoint() {
+  const auto& how = *plan_.checkpoints;
+  if (how.power_lost) {
+    mesh_->crash(0, true);
+    mesh_->time().after(dark_time, [this] { mesh_->restart(0); });
+    (void)mesh_->run_until([&] { return mesh_->runs(0); }, end_limit);
+  }
+  const auto newest = newest_checkpoint();
+  note("client",
+       fmt::format("was told of checkpoint {}, the newest is {}", client_->checkpoint(), newest));
+  if (newest < client_->checkpoint() && !may_damage_checkpoints(plan_))
+    return fmt::format("checkpoint {} was made, and the newest that is whole is {}",
+                       client_->checkpoint(), newest);
+  if (newest == 0) return {};
+  const auto wrong = run_job({.record = {},
+                              .folder = checkpoint_folder,
+                              .from = {checkpoint_folder, 0},
+                              .faults = how.later_faults});
+  return wrong.empty() ? wrong
+                       : fmt::format("the job that goes on from checkpoint {}: {}", newest, wrong);
+}
+
+/// The plan's job file as one of its jobs has it.
+std::string file_of(const seed_plan& plan, const job_of_seed& what) {
+  auto text = plan.job;
+  const auto put = [&](std::string_view key, const std::string& first, const std::string& value) {
+    const auto line = std::string(key) + first;
+    if (const auto at = text.find(line); at != text.npos)
+      text.replace(at, line.size(), std::string(key) + value);
+  };
+  put("record = ", "clock", what.record);
+  put("folder = ", checkpoint_folder, what.folder);
+  return text;
+}
+
+std::string seed_run::run_job(const job_of_seed& what) {
+  auto plan = plan_;
+  plan.faults = what.faults;
+  patient_client job(*mesh_, *client_, file_of(plan_, what),
                      {static_cast<std::uint32_t>(plan_.servers),
                       static_cast<std::uint32_t>(plan_.workers),
-                      static_cast<std::uint32_t>(plan_.data_servers)});
+                      static_cast<std::uint32_t>(plan_.data_servers)},
+                     what.from);
   if (!mesh_->run_until([&] { return job.accepted() || job.refused(); }, end_limit))
     return fmt::format("the coordinator does not take the job within {} s", end_limit.count());
-  const auto faults_over = mesh_->time().now + plan_.faults_end();
-  if (with_faults) schedule_faults(plan_, *mesh_, disks_);
-  const auto limit = (with_faults ? plan_.faults_end() : std::chrono::milliseconds(0)) + end_limit;
-  const bool ended = mesh_->run_until([&] { return job.ended(); }, limit);
+  const auto faults_over = mesh_->time().now + plan.faults_end();
+  schedule_faults(plan, *mesh_, disks_);
+  std::optional<checkpoint_client> checkpoints;
+  if (what.is_first && plan_.checkpoints && !options_.undisturbed)
+    checkpoints.emplace(*plan_.checkpoints, *mesh_, *client_, job);
+  const bool ended = mesh_->run_until([&] { return job.ended(); }, plan.faults_end() + end_limit);
   const auto& outcome = job.outcome();
   note("client", fmt::format("phase {}: {}", static_cast<int>(outcome.phase), outcome.text));
   watch_.hash().add(static_cast<std::uint64_t>(outcome.phase));
@@ -138,29 +210,41 @@ std::string seed_run::run_job(const std::string& record, bool with_faults) {
   const auto now = mesh_->time().now;
   const auto wait = std::max<simulation::timeline::duration>(faults_over - now, {});
   const bool all_is_well =
-      outcome.phase == schema::JobPhase::DONE && !may_be_missed(plan_).contains(0);
+      outcome.phase == schema::JobPhase::DONE && !may_be_missed(plan).contains(0);
   // A job that is done has nothing to wait for but its last frames, unless its coordinator died
   // before they were sent.
   (void)mesh_->run_until([] { return false; },
                          wait + (all_is_well ? std::chrono::milliseconds(400) : settle_time));
-  return judge(record, job, with_faults);
+  return judge(what, job, plan);
 }
 
-std::string seed_run::judge(const std::string& record, const patient_client& job,
-                            bool with_faults) {
+std::string seed_run::judge(const job_of_seed& what, const patient_client& job,
+                            const seed_plan& plan) {
   const auto& outcome = job.outcome();
   if (job.refused()) return "the job was refused: " + client_->refusal().text;
   if (outcome.phase == schema::JobPhase::DONE) {
-    if (with_faults) report_.parameters_sha256 = outcome.parameters_sha256;
-    return fault_of_job(plan_, outcome, disks_, record, options_.undisturbed ? nullptr : &store_);
+    if (what.is_first) report_.parameters_sha256 = outcome.parameters_sha256;
+    auto behind_it = plan; // whatever befell the parameters since they began
+    if (!what.from.folder.empty())
+      behind_it.faults.insert(behind_it.faults.end(), plan_.faults.begin(), plan_.faults.end());
+    return fault_of_job(behind_it, outcome, disks_, what.record,
+                        options_.undisturbed ? nullptr : &store_);
   }
+  const bool cancels = what.is_first && plan.checkpoints && plan.checkpoints->cancels_at;
+  if (outcome.phase == schema::JobPhase::CANCELLED && cancels) return {};
   report_.job_failed = true;
-  // While the coordinator is away, and then waits for who had the shard, workers may give up first.
-  const bool shard_lost =
-      may_lose_shard(plan_) && (outcome.text.starts_with("shard ") ||
-                                may_be_missed(plan_).contains(0) || may_fail_to_write(plan_, 0));
-  if (with_faults && shard_lost) return {};
+  if (may_fail(job, plan)) return {};
   return fmt::format("the job was not done: '{}' failed it: {}", outcome.failed_node, outcome.text);
+}
+
+bool seed_run::may_fail(const patient_client& job, const seed_plan& plan) const {
+  if (!may_lose_shard(plan)) return false;
+  if (client_->checkpoint() > 0 && !may_damage_checkpoints(plan_)) return false;
+  if (may_damage_checkpoints(plan_) && job.outcome().text.starts_with("there is no checkpoint"))
+    return true;
+  // While the coordinator is away, and then waits for who had the shard, workers may give up first.
+  return job.outcome().text.starts_with("shard ") || may_be_missed(plan).contains(0) ||
+         may_fail_to_write(plan, 0);
 }
 
 } // namespace
@@ -180,7 +264,7 @@ const std::string& sim_store::data_of(const seed_plan& plan) {
 }
 
 result<std::string> sim_store::bits_of(const seed_plan& plan) {
-  auto& bits = bits_[{plan.data, plan.examples}];
+  auto& bits = bits_[{plan.data, plan.epochs}];
   if (!bits.empty()) return bits;
   auto undisturbed = plan;
   undisturbed.faults.clear();

@@ -7,10 +7,13 @@
 /// - A job that is done has applied every example as often as it has epochs (counting model), or
 ///   has the bits of an undisturbed run; and the clock logs of its shards keep the job's contract.
 /// - The coordinator never says two things of one epoch, revision or phase, and of a job not even
-/// in
-///   two of its lives (wire_watch.hpp).
+///   in two of its lives (wire_watch.hpp).
+/// - A primary gives up a backup only where a fault may have silenced it.
 /// - No actor fails, and none outlives its node.
 /// - A mesh in which a job failed does the next one without fault.
+/// - Of checkpoints: one that a client was told of is there, whatever happened to the disk but a
+///   flipped bit; with one, no loss of servers makes a job fail; and a job that goes on from the
+///   newest satisfies all of this, too.
 
 #include "actors/rules.hpp"
 #include "tools/sim/seed_plan.hpp"
@@ -44,7 +47,7 @@ public:
 
 private:
   std::map<std::pair<data_kind, std::size_t>, std::string> data_;
-  std::map<std::pair<data_kind, std::size_t>, std::string> bits_;
+  std::map<std::pair<data_kind, std::uint32_t>, std::string> bits_; // by epochs
 };
 
 struct run_options {

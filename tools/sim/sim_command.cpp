@@ -186,7 +186,7 @@ exit_code sim_command(const std::vector<std::string>& arguments) {
       "sizes of the mesh: servers=2,workers=2,data-servers=1; what is not named is chosen by the "
       "seed")("faults", po::value<std::string>()->default_value("all"),
               "what may happen: crash, power, hang, partition, one-way, link, delay, repeat, "
-              "disk-full, sync; all; "
+              "disk-full, sync, flip; all; "
               "none")("jobs", po::value<std::size_t>()->default_value(cores),
                       "processes that share the seeds")(
       "plant", po::value<std::string>()->value_name("BUG"), "a rule that the nodes break")(

@@ -47,6 +47,9 @@ void wire_watch::see(const simulation::delivery& d) {
       said({h.kind, h.from.uuid,
             fmt::format("job {}, phase {}", (**start).getJobId(), (**start).getPhase())},
            *d.frame);
+  } else if (h.kind == mesh::message_traits<schema::BackupReport>::kind) {
+    if (const auto report = mesh::message<schema::BackupReport>::decode(d.frame))
+      has_parted_ = has_parted_ || !(**report).getSynced();
   } else if (h.kind == mesh::message_traits<schema::View>::kind) {
     // Each life counts them anew.
     if (const auto view = mesh::message<schema::View>::decode(d.frame))

@@ -36,6 +36,8 @@ public:
   std::uint64_t frames() const { return frames_; }
   /// The first contradiction; empty if there is none.
   const std::string& violation() const { return violation_; }
+  /// Whether a primary has given up a backup that is there.
+  bool has_parted() const { return has_parted_; }
 
 private:
   /// What must always be said in the same words: a kind of message, by whom, of what.
@@ -47,6 +49,7 @@ private:
   std::uint64_t frames_ = 0;
   std::map<statement, std::uint64_t> said_; // the hash of the words
   std::string violation_;
+  bool has_parted_ = false;
 };
 
 } // namespace gradmesh::tools::sim

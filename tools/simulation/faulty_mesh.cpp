@@ -14,6 +14,8 @@ constexpr std::chrono::milliseconds restart_delay{500};
 constexpr std::uint64_t waits_one_in = 16;
 /// But not for one that is further away.
 constexpr std::chrono::milliseconds wait_max{1};
+/// What a machine's clock shows when it begins.
+constexpr env::time_point first_moment{std::chrono::milliseconds(1)};
 
 } // namespace
 
@@ -76,7 +78,7 @@ result<host_id> faulty_mesh::add_machine(const std::string& node_file) {
 result<void> faulty_mesh::start(host_id host) {
   auto& m = machines_[host];
   m.actors = hosts_.take();
-  m.actors->set_now(time_.now);
+  set_clock(m);
   m.hangs = false;
   const auto life = ++m.lives;
   auto started = node::node::start(
@@ -133,7 +135,9 @@ void faulty_mesh::crash(host_id host, bool silently) {
   note(host, silently ? "loses its power" : "dies");
   wire_.kill(host, silently);
   bury(m);
-  if (silently) options_.power_lost(host);
+  if (!silently) return;
+  options_.power_lost(host);
+  m.booted = time_.now - first_moment;
 }
 
 void faulty_mesh::hang(host_id host) {
@@ -150,7 +154,7 @@ void faulty_mesh::resume(host_id host) {
   note(host, "resumes");
   m.hangs = false;
   wire_.resume(host);
-  if (m.actors) m.actors->set_now(time_.now);
+  if (m.actors) set_clock(m);
 }
 
 // --- the loop -----------------------------------------------------------------------------------
@@ -173,8 +177,8 @@ bool faulty_mesh::next_event(env::time_point& when) const {
   for (const auto& m : machines_) {
     if (!m.actors || m.hangs) continue;
     const auto timer = m.actors->next_timer();
-    if (!timer || (found && *timer >= when)) continue;
-    when = *timer;
+    if (!timer || (found && *timer + m.booted >= when)) continue;
+    when = *timer + m.booted;
     found = true;
   }
   return found;
@@ -183,7 +187,7 @@ bool faulty_mesh::next_event(env::time_point& when) const {
 void faulty_mesh::advance_to(env::time_point when) {
   const auto set_clocks = [this] {
     for (auto& m : machines_)
-      if (m.actors && !m.hangs) m.actors->set_now(time_.now);
+      if (m.actors && !m.hangs) set_clock(m);
   };
   time_.now = std::max(time_.now, when);
   set_clocks();

@@ -51,7 +51,7 @@ public:
   bool runs(host_id host) const { return machines_[host].node != nullptr; }
 
   /// The node is gone, without a word to anybody. With `silently` the machine is, too: nobody
-  /// notices by the network, and what was not synced is lost.
+  /// notices by the network, what was not synced is lost, and its clock begins anew.
   void crash(host_id host, bool silently);
   /// Starts the node of a machine that runs none.
   void restart(host_id host);
@@ -77,6 +77,7 @@ private:
     std::shared_ptr<env::disk> disk;
     std::unique_ptr<actor_host> actors; // null while no node runs
     std::unique_ptr<node::node> node;
+    timeline::duration booted{0}; // its clock shows the time since then
     std::uint64_t lives = 0;
     bool hangs = false;
   };
@@ -92,6 +93,7 @@ private:
   /// When the next timer or task is due. False if there is nothing.
   bool next_event(env::time_point& when) const;
   void advance_to(env::time_point when);
+  void set_clock(machine& m) const { m.actors->set_now(time_.now - m.booted); }
 
   const faulty_mesh_options options_;
   actor_hosts& hosts_;

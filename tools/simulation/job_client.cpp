@@ -116,6 +116,10 @@ result<void> job_client::ask_status() {
   return send(mesh::draft<schema::StatusRequest>());
 }
 
+result<void> job_client::create_checkpoint() {
+  return send(mesh::draft<schema::CreateCheckpoint>());
+}
+
 result<void> job_client::on_frame(const mesh::frame_ptr& f) {
   if (auto update = mesh::message<schema::JobUpdate>::decode(f)) {
     outcome_ = outcome_of(**update);
@@ -124,6 +128,8 @@ result<void> job_client::on_frame(const mesh::frame_ptr& f) {
     job_id_ = (**accepted).getJobId();
   } else if (auto changed = mesh::message<schema::JobChanged>::decode(f)) {
     changed_from_ = (**changed).getEpoch();
+  } else if (auto created = mesh::message<schema::CheckpointCreated>::decode(f)) {
+    checkpoint_ = (**created).getNumber();
   } else if (auto refused = mesh::message<schema::Refusal>::decode(f)) {
     refusal_ = mesh::to_error(**refused);
   } else if (auto status = mesh::message<schema::Status>::decode(f)) {

@@ -75,6 +75,7 @@ public:
   result<void> cancel(std::uint64_t job_id);
   result<void> change(const std::vector<std::string>& options);
   result<void> ask_status();
+  result<void> create_checkpoint();
 
   // Answers.
   std::uint64_t job_id() const { return job_id_; } // 0: none was accepted
@@ -82,6 +83,8 @@ public:
   const error& refusal() const { return refusal_; }
   std::optional<std::size_t> members() const { return members_; }
   std::optional<std::uint32_t> changed_from() const { return changed_from_; }
+  /// The number of the last checkpoint that was made for this client; 0: none was.
+  std::uint64_t checkpoint() const { return checkpoint_; }
 
 private:
   template <class T>
@@ -98,6 +101,7 @@ private:
   error refusal_;
   std::optional<std::size_t> members_;
   std::optional<std::uint32_t> changed_from_;
+  std::uint64_t checkpoint_ = 0;
 };
 
 } // namespace gradmesh::simulation

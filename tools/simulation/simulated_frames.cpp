@@ -11,12 +11,20 @@ namespace gradmesh::simulation {
 namespace {
 
 constexpr std::chrono::milliseconds repeated_after_max{5};
+constexpr std::chrono::milliseconds copied_after_max{30};
 
 /// A sender may send it again at any time (schema/parameters.capnp, schema/data.capnp).
 bool may_repeat(std::uint16_t kind) {
   return kind == mesh::message_traits<schema::Push>::kind ||
          kind == mesh::message_traits<schema::Pull>::kind ||
          kind == mesh::message_traits<schema::LeaseBatch>::kind;
+}
+
+/// The same of copies (schema/replication.capnp, schema/checkpointing.capnp).
+bool makes_copy(std::uint16_t kind) {
+  return kind == mesh::message_traits<schema::Replicate>::kind ||
+         kind == mesh::message_traits<schema::SnapshotChunk>::kind ||
+         kind == mesh::message_traits<schema::RestoreChunk>::kind;
 }
 
 } // namespace
@@ -98,9 +106,10 @@ void simulated_wire::hand_over(const wire_link_ptr& link, std::size_t receiver,
   node->counters.bytes_received += bytes;
   if (on_delivery)
     on_delivery({time_.now, sender.node->host, node->host, node->own.identity.uuid, f});
-  if (options_.repeat_one_in > 0 && may_repeat(f->header.kind) &&
+  const bool copies = options_.repeats_copies && makes_copy(f->header.kind);
+  if (options_.repeat_one_in > 0 && (copies || may_repeat(f->header.kind)) &&
       time_.once_in(options_.repeat_one_in))
-    time_.after(time_.up_to(repeated_after_max),
+    time_.after(time_.up_to(copies ? copied_after_max : repeated_after_max),
                 [this, link, receiver, f] { put(link, 1 - receiver, f); });
   if (const auto senders = env::senders_of(f->header.kind); !end.who.roles.has_any(senders)) {
     ++node->counters.roles_refused;

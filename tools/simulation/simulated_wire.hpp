@@ -36,6 +36,8 @@ struct wire_options {
   timeline::duration jitter{std::chrono::microseconds(50)}; // at most so much is added
   /// One in so many requests that may be repeated is; 0: none.
   std::uint64_t repeat_one_in = 0;
+  /// What makes copies of a shard, its backup's or a checkpoint's, is among these requests.
+  bool repeats_copies = false;
 };
 
 /// A frame as it is handed to its receiver.
