@@ -375,7 +375,7 @@ coordinator_actor::behavior_type coordinator(coordinator_state::pointer self,
             const auto* culprit = s.members->find(lost ? *lost : m.sender().node);
             const error why{static_cast<errc>((*m).getCode()), mesh::text((*m).getText())};
             return s.for_job((*m).getJobId(), [&](job_run& job) {
-              job.fail(why, culprit ? culprit->name : std::string(), s.now());
+              job.on_failed(why, culprit ? culprit->name : std::string(), s.now());
               return result<void>();
             });
           }),
