@@ -99,6 +99,9 @@ public:
   /// A member says that it cannot go on.
   void on_failed(const error& why, const std::string& node, env::time_point now);
   void fail(const error& why, const std::string& node, env::time_point now);
+  /// A member says that the job cannot go on. Where it waited too long for another, while the job
+  /// waits for its members or forms a new generation, it is told anew what to do, with the rest.
+  void on_failed(const error& why, const std::string& node, env::time_point now);
   void cancel(env::time_point now);
 
 private:

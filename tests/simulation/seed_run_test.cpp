@@ -54,6 +54,12 @@ TEST_CASE("a read that comes again after a step that went without it is no viola
   CHECK(run_seed(plan_of(115338, with_all_faults()), {}, store).violation == "");
 }
 
+TEST_CASE("a worker that waits too long while its job finds new members does not end it") {
+  sim_store store;
+  for (const std::uint64_t seed : {10537, 11188})
+    CHECK(run_seed(plan_of(seed, with_all_faults()), {}, store).violation == "");
+}
+
 TEST_CASE("seeds choose every strategy, data, and fault") {
   const auto options = with_all_faults();
   std::set<std::string> strategies;
