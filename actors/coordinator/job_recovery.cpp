@@ -119,9 +119,10 @@ void job_run::await_back(const member& lost, const std::string& reason, env::tim
 }
 
 void job_run::on_failed(const error& why, const std::string& node, env::time_point now) {
-  // Whoever has not waited as long as the job does takes part again in the next generation.
-  if (why.code != errc::timed_out || !(taking_up_ || phase_ == phase::PREPARING))
-    return fail(why, node, now);
+  const bool finds_members = taking_up_ || phase_ == phase::PREPARING ||
+                             regrouping_ == regrouping::layout ||
+                             regrouping_ == regrouping::members || regrouping_ == regrouping::data;
+  if (why.code != errc::timed_out || !finds_members) return fail(why, node, now);
   gave_up_ = gave_up_ || taking_up_;
   context_->log(env::severity::warning, "'" + node + "' did not wait: " + why.text);
 }

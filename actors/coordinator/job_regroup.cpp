@@ -82,14 +82,6 @@ void job_run::dismiss(const member& from) {
       (void)context_->router->send({from.identity.uuid, service}, service_, end);
 }
 
-void job_run::on_failed(const error& why, const std::string& node, env::time_point now) {
-  const bool finds_members = taking_up_ || regrouping_ == regrouping::layout ||
-                             regrouping_ == regrouping::members || regrouping_ == regrouping::data;
-  if (!finds_members || why.code != errc::timed_out) return fail(why, node, now);
-  context_->log(env::severity::info, "job " + std::to_string(request_.id) +
-                                         " finds its members yet, so it goes on: " + why.text);
-}
-
 void job_run::begin_again(const std::string& reason, env::time_point now) {
   mesh::draft<schema::EndJob> end;
   end->setJobId(request_.id);

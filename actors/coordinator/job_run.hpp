@@ -96,8 +96,6 @@ public:
   void on_member_joined(const member& joined);
   /// It may have missed what it was told last.
   void on_member_back(const member& back, env::time_point now);
-  /// A member says that it cannot go on.
-  void on_failed(const error& why, const std::string& node, env::time_point now);
   void fail(const error& why, const std::string& node, env::time_point now);
   /// A member says that the job cannot go on. Where it waited too long for another, while the job
   /// waits for its members or forms a new generation, it is told anew what to do, with the rest.

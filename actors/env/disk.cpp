@@ -192,8 +192,17 @@ public:
     if (!code && !fs::is_directory(path, code) && !code)
       code = std::make_error_code(std::errc::not_a_directory);
     if (code) return {errc::io_failed, "cannot create folder '" + path + "': " + code.message()};
-    for (const auto& folder : missing)
-      if (auto synced = sync_folder(folder_of(folder)); !synced) return synced;
+    for (fs::path folder = path; folder.has_relative_path(); folder = folder.parent_path()) {
+      const auto parent = folder_of(folder);
+      // What nobody like us can have made needs no sync, and may not be open to us.
+      if (::access(parent.c_str(), W_OK) != 0) break;
+      if (auto synced = sync_folder(parent); !synced) {
+        // A sync that failed may have lost the names for good, though the folders can be seen.
+        for (const auto& made : missing)
+          fs::remove(made, code);
+        return synced;
+      }
+    }
     return {};
   }
 

@@ -72,8 +72,9 @@ public:
   /// Whether something of this name is there.
   virtual bool exists(const std::string& path) = 0;
 
-  /// Makes the folder and its parents; no error if it is there already. On return the names of
-  /// those that were made are on the medium. Errors: `io_failed`.
+  /// Makes the folder and its parents; no error if it is there already: whoever made it may have
+  /// ended before its name was on the medium. On return it is, and so are its parents'. Errors:
+  /// `io_failed`; then those that it made are gone again.
   virtual result<void> create_directories(const std::string& path) = 0;
 
   /// The regular files in a folder (not below it), by name. Errors: `not_found`, `io_failed`.

@@ -245,8 +245,12 @@ result<void> faulty_disk::create_directories(const std::string& path) {
   }
   for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder)
     if (auto made = change({folder_of(*folder), {}, *folder, nullptr}, path); !made) return made;
-  for (const auto& folder : missing)
-    if (auto synced = sync_folder(folder_of(folder)); !synced) return synced;
+  for (auto folder = path; folder != folder_of(folder); folder = folder_of(folder))
+    if (auto synced = sync_folder(folder_of(folder)); !synced) {
+      for (const auto& made : missing)
+        if (auto removed = change({folder_of(made), made, {}, nullptr}, path); !removed) break;
+      return synced;
+    }
   return {};
 }
 

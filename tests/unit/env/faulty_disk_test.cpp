@@ -188,3 +188,16 @@ TEST_CASE("the same seed and calls see the same faults") {
   CHECK(run(7) == run(7));
   CHECK(run(7) != run(8));
 }
+
+TEST_CASE("a folder whose name a failed sync lost is made anew") {
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    CAPTURE(seed);
+    faulty_disk disk(seed);
+    disk.fail_syncs(1);
+    CHECK_FALSE(disk.create_directories("/a/b/c"));
+    REQUIRE(disk.create_directories("/a/b/c"));
+    REQUIRE(disk.write("/a/b/c/file", "kept"));
+    disk.crash();
+    CHECK(content(disk, "/a/b/c/file") == "kept");
+  }
+}
