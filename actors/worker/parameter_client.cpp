@@ -96,9 +96,12 @@ std::vector<parameter_client::item> parameter_client::take(std::size_t shard, ki
   // A push that is summed is acknowledged as a whole when its step is applied, so all of it has to
   // be on its way; the shard keeps it until then anyway.
   const bool summed = k == kind::push && plan_.sums_steps();
+  // Of two pushes a checkpoint may have the one and wait for it while it keeps the other waiting.
+  const bool one_push = !plan_.config.checkpoint.folder.empty();
   // The answers to a pull are cut by the shard; a push is cut here.
   const auto shares = [&](const item& next, std::size_t size) {
     if (k == kind::pull) return next.of->purpose == from.front().of->purpose;
+    if (one_push && next.of != from.front().of) return false;
     return size <= parameters::shared_part_bytes_max && count < parameters::shared_parts_max &&
            (count > 1 || bytes <= parameters::shared_part_bytes_max) &&
            bytes + size <= parameters::shared_bytes_max;

@@ -127,6 +127,15 @@ TEST_CASE("small pushes that are wanted at once share a message, and each is tol
   CHECK_FALSE(bench.client->oldest());
 }
 
+TEST_CASE("where checkpoints are made, pushes that one may cut apart do not share a message") {
+  client_bench bench(0);
+  bench.plan.config.checkpoint.folder = "checkpoints";
+  for (std::uint64_t sequence = 0; sequence < 3; ++sequence)
+    bench.push(sequence, {sequence});
+  REQUIRE(bench.client->advance(start));
+  CHECK(bench.asked.size() == 3);
+}
+
 TEST_CASE("small parts share a message up to the size of two blocks and a thousand of them") {
   const auto parts_sent = [](std::uint64_t dense_floats, std::uint64_t pushes) {
     client_bench bench(dense_floats);
