@@ -135,9 +135,8 @@ void job_run::await_known(env::time_point now) {
         !members_.find(place.where.node) && names.find("'" + place.name + "'") == std::string::npos)
       names += (names.empty() ? "'" : ", '") + place.name + "'";
   auto until = wait_until_;
-  // Where parameters would be lost for good it is worth more.
-  if (now >= until && loses_shard_without(gone) && !has_checkpoint())
-    until += plan_.config.job.wait;
+  // Where parameters would be lost, or steps to go back to a checkpoint, it is worth more.
+  if (loses_shard_without(gone)) until += plan_.config.job.wait;
   if (names.empty() || now >= until) return take_up(gone, names, now);
   const auto left = std::chrono::ceil<std::chrono::seconds>(until - now);
   auto text =

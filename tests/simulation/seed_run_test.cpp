@@ -131,8 +131,7 @@ TEST_CASE("nodes that break a rule are found out") {
        {rule::step_complete, rule::read_waits, rule::rank_order, rule::late_dropped,
         rule::staleness_bound, rule::read_my_writes, rule::delay_bound, rule::push_once,
         rule::snapshot_added, rule::leased_once, rule::promote_synced, rule::ack_after_backup,
-        rule::ledger_in_image, rule::progress_replicated, rule::checkpoint_synced,
-        rule::pushes_held, rule::one_cut}) {
+        rule::ledger_in_image, rule::checkpoint_synced, rule::pushes_held, rule::one_cut}) {
     run_options run;
     run.rules.break_rule(broken);
     std::uint64_t seed = 1;

@@ -66,7 +66,11 @@ public:
   /// A new generation begins, and a server that it begins from dies.
   void death_while_regrouping() {
     slow_pair(at_ - milliseconds(10));
-    if (die(any_of_work(), at_)) die(servers_.one, at_ + chance_.ms_between(0, 40));
+    const auto away = chance_.ms_between(20, 200);
+    if (!die(any_of_work(), at_, away)) return;
+    // It begins with the next life of who died, or when its link had its heartbeat to come back.
+    const auto begins = at_ + std::min(away, milliseconds(120));
+    die(servers_.one, begins + chance_.ms_between(0, 40));
   }
 
   /// A backup is parted from its primary, named again, and then one of the two dies.
