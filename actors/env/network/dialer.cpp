@@ -81,7 +81,7 @@ kj::Promise<dialer::dialled> dialer::share_memory(kj::AutoCloseFd socket,
                                                   const local_ticket& ticket) {
   auto stream = context_.descriptors.wrapUnixSocketFd(socket.release(), owned_socket);
   auto& capable = *stream;
-  return shake_hands(kj::heap<connection>(kj::mv(stream)), to, mesh::lane::bulk, &ticket)
+  return shake_hands(connection::without_tls(kj::mv(stream)), to, mesh::lane::bulk, &ticket)
       .then([this, to, &capable](dialled opened) -> kj::Promise<dialled> {
         if (!opened) return opened;
         auto memory = shm::memory::create();
@@ -164,7 +164,7 @@ kj::Promise<result<kj::Own<kj::AsyncIoStream>>> dialer::connect(const config::en
 kj::Promise<result<kj::Own<connection>>> dialer::secure(kj::Own<kj::AsyncIoStream> stream,
                                                         const config::endpoint& to) {
   using secured = result<kj::Own<connection>>;
-  if (!context_.options.tls) return secured(kj::heap<connection>(kj::mv(stream)));
+  if (!context_.options.tls) return secured(connection::without_tls(kj::mv(stream)));
   return context_.options.tls
       ->connect(context_.port, kj::mv(stream), config::to_string(to), to.host)
       .then([to](result<tls_connection> done) -> secured {

@@ -110,10 +110,10 @@ listener::secure(kj::Own<kj::AsyncIoStream> stream, const config::endpoint& remo
     int descriptor = -1;
     KJ_IF_MAYBE (fd, stream->getFd()) descriptor = *fd;
     if (auto ours = shm::check_same_user(descriptor); !ours) return secured(ours.failure());
-    return secured(kj::heap<connection>(kj::mv(stream)));
+    return secured(connection::without_tls(kj::mv(stream)));
   }
   set_link_options(*stream);
-  if (!context_.options.tls) return secured(kj::heap<connection>(kj::mv(stream)));
+  if (!context_.options.tls) return secured(connection::without_tls(kj::mv(stream)));
   return context_.options.tls->accept(context_.port, kj::mv(stream), config::to_string(remote))
       .then([](result<tls_connection> done) -> secured {
         if (!done) return done.failure();

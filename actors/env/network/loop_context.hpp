@@ -68,8 +68,15 @@ struct loop_context {
 
 /// One connection: a lane, or going to be one.
 struct connection final : frame_channel {
-  explicit connection(kj::Own<kj::AsyncIoStream> s)
-      : stream(kj::mv(s)), reader(*stream, stream->getFd()), writer(*stream) {}
+  /// `socket`: as frame_reader's; none over TLS, whose socket carries other bytes.
+  explicit connection(kj::Own<kj::AsyncIoStream> s, kj::Maybe<int> socket = nullptr)
+      : stream(kj::mv(s)), reader(*stream, socket), writer(*stream) {}
+
+  /// Frames on the bare socket.
+  static kj::Own<connection> without_tls(kj::Own<kj::AsyncIoStream> s) {
+    const auto socket = s->getFd();
+    return kj::heap<connection>(kj::mv(s), socket);
+  }
 
   kj::Promise<error> read_all(frame_handler handler) override {
     KJ_IF_MAYBE (reading, first) {

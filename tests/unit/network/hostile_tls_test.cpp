@@ -188,6 +188,23 @@ TEST_CASE("a dialer with TLS learns that the listener has none") {
   CHECK(l.node->stats().frames_refused == 1);
 }
 
+TEST_CASE("large frames arrive intact over TLS, one behind the other") {
+  const authority ca;
+  listening l(member(1, context_of(ca, ca.node("head", {role::coordinator, role::worker}))));
+  test_node dialer(make_socket_network,
+                   member(2, context_of(ca, ca.node("a", {role::worker, role::server}))));
+  dialer->connect(l.at);
+  REQUIRE(dialer.wait_for_up());
+  REQUIRE(l.node.wait_for_up());
+  constexpr std::size_t bytes = 100u << 10;
+  constexpr std::size_t frames = 400;
+  for (std::uint64_t id = 1; id <= frames; ++id)
+    dialer.send(l.node, lane::control, id, 20, bytes);
+  REQUIRE(l.node.wait_for_frames(frames));
+  for (const auto& f : l.node.snapshot().frames)
+    CHECK(is_intact(*f, 20, bytes));
+}
+
 TEST_CASE("a Hello that says more than the certificate is refused, and both sides know why") {
   tls_bench b;
   auto o = member(2, context_of(b.ca, b.ca.node("w")));
