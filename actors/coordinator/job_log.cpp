@@ -1,5 +1,6 @@
 #include "actors/coordinator/job_log.hpp"
 
+#include "actors/store/plain_numbers.hpp"
 #include "config/diagnostic.hpp"
 
 #include <capnp/serialize.h>
@@ -13,6 +14,9 @@
 namespace gradmesh::coordinator {
 namespace {
 
+using store::number_at;
+using store::put;
+
 constexpr std::string_view magic = "GMJOBLOG";
 constexpr std::size_t header_bytes = 16;
 constexpr std::size_t prefix_bytes = 8; // of a record
@@ -24,18 +28,6 @@ constexpr std::uint64_t file_bytes_wanted = 4u << 20;
 constexpr std::uint64_t last_bit = std::uint64_t{1} << 63;
 /// Reading a record counts what it goes through several times.
 constexpr std::uint64_t reads_of_a_word = 8;
-
-template <class Number>
-void put(std::string& out, Number number) {
-  out.append(reinterpret_cast<const char*>(&number), sizeof number);
-}
-
-template <class Number>
-Number number_at(std::string_view bytes, std::size_t at) {
-  Number number{};
-  std::memcpy(&number, bytes.data() + at, sizeof number);
-  return number;
-}
 
 std::uint32_t low_sum(std::string_view bytes) {
   return static_cast<std::uint32_t>(XXH3_64bits(bytes.data(), bytes.size()));

@@ -221,20 +221,35 @@ result<void> load_rows(chunk_reader& in, parameters::parameter_store& store,
   return store.restore_rows(keys, rows);
 }
 
-result<void> load_block(chunk_reader& in, parameters::parameter_store& store,
-                        std::span<const std::byte> bytes) {
-  const auto block = in.field();
-  const auto first = in.field();
-  const auto steps = in.field();
+struct block_chunk {
+  std::uint64_t number = 0;
+  std::uint64_t first = 0;
+  std::uint64_t steps = 0;
+  std::span<const float> values;
+  std::span<const float> rule_state;
+};
+
+block_chunk read_block(chunk_reader& in) {
+  block_chunk read{.number = in.field(),
+                   .first = in.field(),
+                   .steps = in.field(),
+                   .values = {},
+                   .rule_state = {}};
   const auto values = in.field();
   const auto rule_state = in.field();
-  const auto of_values = in.array<float>(values);
-  const auto of_state = in.array<float>(rule_state);
+  read.values = in.array<float>(values);
+  read.rule_state = in.array<float>(rule_state);
+  return read;
+}
+
+result<void> load_block(chunk_reader& in, parameters::parameter_store& store,
+                        std::span<const std::byte> bytes) {
+  const auto is = read_block(in);
   if (!in.is_whole()) return malformed(bytes, "does not have the length that it says");
-  if (block >= store.dense_blocks() ||
-      first != store.dense_range().first + store.dense_block_range(block).first)
+  if (is.number >= store.dense_blocks() ||
+      is.first != store.dense_range().first + store.dense_block_range(is.number).first)
     return malformed(bytes, "has a block that this shard does not have");
-  return store.restore_dense(block, steps, of_values, of_state);
+  return store.restore_dense(is.number, is.steps, is.values, is.rule_state);
 }
 
 parameters::shared_floats kept(std::span<const float> values) {
@@ -261,15 +276,9 @@ bool load_snapshot(chunk_reader& in, const parameters::parameter_store& store,
 
 result<void> restore_block(chunk_reader& in, parameters::parameter_store& store,
                            std::span<const std::byte> bytes) {
-  (void)in.field(); // the block of who saved it
-  const auto first = in.field();
-  const auto steps = in.field();
-  const auto values = in.field();
-  const auto rule_state = in.field();
-  const auto of_values = in.array<float>(values);
-  const auto of_state = in.array<float>(rule_state);
+  const auto is = read_block(in); // its number is of who saved it
   if (!in.is_whole()) return malformed(bytes, "does not have the length that it says");
-  return store.restore_dense_run(first, steps, of_values, of_state);
+  return store.restore_dense_run(is.first, is.steps, is.values, is.rule_state);
 }
 
 bool restore_snapshot(chunk_reader& in, const parameters::parameter_store& store,

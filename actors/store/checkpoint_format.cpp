@@ -1,5 +1,6 @@
 #include "actors/store/checkpoint_format.hpp"
 
+#include "actors/store/plain_numbers.hpp"
 #include "config/diagnostic.hpp"
 #include "schema/checkpoint.capnp.h"
 
@@ -37,18 +38,6 @@ error newer(const char* what, std::uint64_t version) {
   return {errc::refused, fmt::format("the {} has format version {}, this program reads up to {}; "
                                      "use the newer gradmesh that wrote it",
                                      what, version, checkpoint_format_version)};
-}
-
-template <class Number>
-void put(std::string& out, Number number) {
-  out.append(reinterpret_cast<const char*>(&number), sizeof number);
-}
-
-template <class Number>
-Number number_at(std::string_view bytes, std::size_t at) {
-  Number number{};
-  std::memcpy(&number, bytes.data() + at, sizeof number);
-  return number;
 }
 
 void fill_model(schema::CheckpointManifest::Builder out, const model_identity& model) {
