@@ -34,7 +34,8 @@ std::optional<loopback_socket> open_loopback(const config::endpoint& to);
 /// system's reason.
 result<listening_socket> open_listening(const config::endpoint& at);
 
-/// No Nagle delay; keepalive that notices a vanished machine after about a minute.
+/// No Nagle delay; little that is unsent waits in the system; keepalive that notices a vanished
+/// machine after about a minute.
 void set_link_options(kj::AsyncIoStream& stream);
 
 /// Numeric address of the other end; empty when the system does not say.

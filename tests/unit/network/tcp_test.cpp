@@ -1,11 +1,17 @@
 #include "actors/env/network/tcp.hpp"
 
 #include <doctest/doctest.h>
+#include <kj/async-io.h>
+#include <kj/debug.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
 #include <array>
+#include <cstddef>
 #include <string>
+#include <vector>
 
 namespace gradmesh::env {
 namespace {
@@ -38,6 +44,27 @@ TEST_CASE("elsewhere the system chooses the congestion control") {
   CHECK(congestion_control_of(listening->descriptor) == congestion_control_of(plain));
   CHECK_FALSE(open_loopback({"192.0.2.1", 7700}));
   CHECK_FALSE(open_loopback({"name.invalid", 7700}));
+}
+
+TEST_CASE("of what a receiver does not take, little waits unsent in the system") {
+  auto io = kj::setupAsyncIo();
+  const auto listening = open_listening({"127.0.0.1", 0});
+  REQUIRE(listening);
+  auto receiver = io.lowLevelProvider->wrapListenSocketFd(listening->descriptor);
+  auto address =
+      io.provider->getNetwork().parseAddress("127.0.0.1", listening->bound.port).wait(io.waitScope);
+  auto sender = address->connect().wait(io.waitScope);
+  auto idle = receiver->accept().wait(io.waitScope);
+  set_link_options(*sender);
+
+  const std::vector<kj::byte> more_than_any_window(std::size_t{64} << 20);
+  auto writing = sender->write(more_than_any_window.data(), more_than_any_window.size());
+  REQUIRE_FALSE(writing.poll(io.waitScope));
+  int unsent = 0;
+  REQUIRE(ioctl(KJ_ASSERT_NONNULL(sender->getFd()), SIOCOUTQNSD, &unsent) == 0);
+  CAPTURE(unsent);
+  CHECK(unsent > 0);
+  CHECK(unsent <= 256 * 1024); // the bound and a segment or two of this interface
 }
 
 } // namespace
