@@ -30,7 +30,8 @@ inline constexpr std::chrono::milliseconds update_interval{200};
 inline constexpr std::chrono::milliseconds first_heartbeat_max{12'000};
 /// A coordinator that hears nobody takes this for its own fault for so long.
 inline constexpr std::chrono::milliseconds alone_max{10'000};
-/// Between two sendings of a control request that has no answer yet.
+/// Between two sendings of a control request that has no answer yet, and two attempts to write a
+/// model that the disk does not take.
 inline constexpr std::chrono::milliseconds repeat_interval{1'000};
 /// A running job takes in workers and data servers that have come when none came for so long.
 inline constexpr std::chrono::milliseconds arrival_pause{1'000};

@@ -170,8 +170,8 @@ void job_run::on_tick(env::time_point now) {
   round_.on_tick(now);
   if (regrouping_ == regrouping::members) gather_members(now);
   if (phase_ == phase::TRAINING && !starting_) take_in_arrivals(now);
-  if (!unsaved_.bytes.empty()) return write_model(now);
-  check_deadline(now);
+  if (unsaved_.bytes.empty()) return check_deadline(now);
+  if (now >= unsaved_.again) write_model(now);
 }
 
 void job_run::check_deadline(env::time_point now) {

@@ -234,10 +234,11 @@ private:
   std::uint32_t exports_asked_ = 0;
   std::set<std::uint32_t> exporting_; // asked for, not come yet
   std::vector<parameters::partition_content> exported_;
-  /// The model as it is to be on the disk, which did not take it yet; when it refused first.
+  /// The model as it is to be on the disk, which did not take it yet.
   struct {
     std::vector<std::byte> bytes;
-    std::optional<env::time_point> since;
+    std::optional<env::time_point> since{}; // it refused first
+    env::time_point again{};                // before that it is not asked again
   } unsaved_;
 };
 

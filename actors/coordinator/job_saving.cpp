@@ -93,12 +93,12 @@ result<void> job_run::make_model() {
   if (config.job.model_file.empty()) return {};
   auto bytes = store::write_model(model);
   if (!bytes) return bytes.failure();
-  unsaved_ = {*std::move(bytes), std::nullopt};
+  unsaved_ = {.bytes = *std::move(bytes)};
   return {};
 }
 
 void job_run::write_model(env::time_point now) {
-  const auto& [bytes, since] = unsaved_;
+  const auto& bytes = unsaved_.bytes;
   if (bytes.empty()) return finish(phase::DONE, now);
   const auto& path = plan_.config.job.model_file;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -106,11 +106,12 @@ void job_run::write_model(env::time_point now) {
     const auto& wait = plan_.config.job.wait;
     const auto why = "the model is trained but cannot be saved: " + written.failure().text +
                      " (job.model_file says where)";
-    if (!since) {
+    if (!unsaved_.since) {
       unsaved_.since = now;
       context_->log(env::severity::warning, why);
     }
-    // Somebody may make room for it.
+    // Somebody may make room for it. A large one takes its time, in which nobody else is heard.
+    unsaved_.again = now + defaults::coordinator::repeat_interval;
     if (now - *unsaved_.since >= wait)
       return fail({written.failure().code, why}, context_->node_name, now);
     report_.text = why + "; tries again, for " + std::to_string(wait.count()) + " s (job.wait)";

@@ -75,6 +75,13 @@ result<void> log_checker::begin_generation(const contract& next) {
   return {};
 }
 
+shard_findings log_checker::found() const {
+  auto found = found_;
+  found.clock = clock_;
+  found.whole = bool(check_whole(contract_.steps()));
+  return found;
+}
+
 result<void> log_checker::add(const event& e) {
   if (const auto* read = std::get_if<read_record>(&e)) return check(*read);
   if (const auto* push = std::get_if<push_record>(&e)) return check(*push);
@@ -371,7 +378,8 @@ result<void> log_checker::check_whole(std::uint64_t until) const {
 }
 
 result<void> log_checker::check(const end_record& end) {
-  if (!end.orderly) return {}; // nobody counted
+  found_.moved = end.how == ending::moved;
+  if (end.how == ending::stopped) return {}; // nobody counted
   if (end.pushes == found_.pushes && end.repeated_parts == found_.repeated_parts &&
       end.updates == clock_)
     return {};

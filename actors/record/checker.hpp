@@ -34,6 +34,9 @@ struct shard_findings {
   std::uint64_t staleness_max = 0;      // updates between a read and its push
   std::uint64_t behind_max = 0;         // steps that a read missed of the worker behind most
   bool finished = false;                // the job came to its end
+  bool whole = false;                   // all of the training is here
+  bool moved = false;                   // the shard went to another server
+  std::uint64_t clock = 0;              // updates applied
   std::uint64_t generations = 0;        // of workers, after the first
   std::vector<std::uint64_t> pushes_of; // by rank, in the last generation
 };
@@ -47,7 +50,7 @@ public:
   /// The job goes on by another plan. Errors as `add`.
   result<void> change(const job::job_plan& next);
 
-  const shard_findings& found() const { return found_; }
+  shard_findings found() const;
   const record::contract& contract_of_job() const { return contract_; }
 
 private:

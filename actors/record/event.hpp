@@ -17,7 +17,7 @@
 ///   step    7  clock size(ranks) rank*
 ///   export  8  partition hash
 ///   gap     9  events
-///   end    10  orderly pulls pushes updates repeatedParts refused
+///   end    10  ending pulls pushes updates repeatedParts refused
 ///
 /// The first record is a plan, the last the end. Another plan in between says that the job goes on
 /// by it: the parameters stay, clocks and pushes begin anew. Blocks are numbered from 0. A block's
@@ -115,8 +115,12 @@ struct gap_record {
   bool operator==(const gap_record&) const = default;
 };
 
+/// Why a log ends: its shard did, the job did, or the shard is on another server from now on, which
+/// keeps no log of it.
+enum class ending : std::uint8_t { stopped, job_over, moved };
+
 struct end_record {
-  bool orderly = false; // the job was ended; otherwise the shard was
+  ending how{}; // `stopped`: the numbers are zeros
   std::uint64_t pulls = 0;
   std::uint64_t pushes = 0;
   std::uint64_t updates = 0;

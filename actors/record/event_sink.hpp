@@ -16,7 +16,7 @@ public:
   virtual void add(const push_record& push) = 0;
   virtual void add(const step_record& step) = 0;
   virtual void add(const export_record& exported) = 0;
-  /// The job was ended.
+  /// Nothing follows: the job is over, or the shard moves.
   virtual void end(const end_record& totals) = 0;
 };
 

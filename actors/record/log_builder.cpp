@@ -127,7 +127,7 @@ void log_builder::add(const gap_record& gap) {
 
 void log_builder::add(const end_record& end) {
   put(10);
-  for (const auto number : {std::uint64_t{end.orderly}, end.pulls, end.pushes, end.updates,
+  for (const auto number : {static_cast<std::uint64_t>(end.how), end.pulls, end.pushes, end.updates,
                             end.repeated_parts, end.refused})
     put(number);
 }

@@ -73,7 +73,7 @@ step_record read_step(payload_cursor& in) {
 
 end_record read_end(payload_cursor& in) {
   end_record end;
-  end.orderly = in.number_to<std::uint8_t>(1) == 1;
+  end.how = static_cast<ending>(in.number_to<std::uint8_t>(2));
   end.pulls = in.number();
   end.pushes = in.number();
   end.updates = in.number();
@@ -162,7 +162,8 @@ result<void> log_reader::open_block() {
   const auto rest = bytes_.substr(at_);
   ++blocks_;
   if (rest.empty())
-    return broken("the log was cut off: it has no end (the shard was killed, or the file cut)");
+    return broken("the log was cut off: it has no end (its server was killed, and whatever another "
+                  "one did in its place is in no log; or the file was cut)");
   if (rest.size() < block_header_bytes)
     return broken(fmt::format("the log was cut off in the header of a block: {} of {} bytes",
                               rest.size(), block_header_bytes));

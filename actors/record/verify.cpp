@@ -42,10 +42,10 @@ result<void> check_log(log_reader& log, log_checker& checker, checked_log& out) 
       const auto next = decode_plan(*plan);
       if (!next) return error{next.failure().code, log.where() + ": " + next.failure().text};
       ok = checker.change(*next);
-      out.contract += (checker.found().generations > out.generations ? ", then with other workers "
-                                                                     : ", then ") +
+      const auto generations = checker.found().generations;
+      out.contract += (generations > out.generations ? ", then with other workers " : ", then ") +
                       checker.contract_of_job().text();
-      out.generations = checker.found().generations;
+      out.generations = generations;
       out.plans.push_back(plan->plan);
     } else {
       ok = checker.add(**e);
@@ -108,6 +108,8 @@ result<std::vector<opened_log>> open_logs(std::span<const named_log> logs) {
   return opened;
 }
 
+namespace {
+
 /// Reads what is left of a log. Errors: as those of `verify`.
 result<checked_log> check_rest(opened_log& log) {
   log_checker checker(log.job);
@@ -121,6 +123,46 @@ result<checked_log> check_rest(opened_log& log) {
   return checked;
 }
 
+/// Whether a log lacks what its shard did in the end, as it says, or as the others show.
+bool ends_early(const opened_log& log, const shard_findings& found, bool others_finished) {
+  const auto map = job::make_partition_map(log.job);
+  const bool has_work = !map || map->partitions_of(log.plan.shard).size() > 0;
+  return has_work && !found.finished && !found.whole && (found.moved || others_finished);
+}
+
+error early_end(const opened_log& log, const shard_findings& found) {
+  return {errc::refused,
+          fmt::format("{}: shard {}: the record ends here, at shard clock {}, before the training "
+                      "was over: another server has the shard from then on, and keeps no log. "
+                      "Everything up to here keeps the contract. For a whole record the servers "
+                      "have to stay as long as the job runs",
+                      log.rest.where(), log.plan.shard, found.clock)};
+}
+
+/// Whether two logs say the same of the plans that their job went on by, as far as both go.
+bool same_plans(const checked_log& a, const checked_log& b) {
+  const auto both = std::min(a.plans.size(), b.plans.size());
+  if (a.found.finished && b.found.finished && a.plans.size() != b.plans.size()) return false;
+  return std::equal(a.plans.begin(), a.plans.begin() + static_cast<std::ptrdiff_t>(both),
+                    b.plans.begin());
+}
+
+result<std::vector<checked_log>> check_all(std::vector<opened_log>& logs) {
+  std::vector<checked_log> all;
+  bool finished = false;
+  for (auto& log : logs) {
+    auto checked = check_rest(log);
+    if (!checked) return checked.failure();
+    finished = finished || checked->found.finished;
+    all.push_back(std::move(*checked));
+  }
+  for (std::size_t i = 0; i < logs.size(); ++i)
+    if (ends_early(logs[i], all[i].found, finished)) return early_end(logs[i], all[i].found);
+  return all;
+}
+
+} // namespace
+
 result<shard_findings> verify_shard(const named_log& log) {
   auto opened = open_log(log);
   if (!opened) return opened.failure();
@@ -132,24 +174,22 @@ result<shard_findings> verify_shard(const named_log& log) {
 result<verification> verify(std::span<const named_log> logs) {
   auto opened = open_logs(logs);
   if (!opened) return opened.failure();
+  const auto all = check_all(*opened);
+  if (!all) return all.failure();
   verification done;
   done.job = opened->front().job.config.job.name;
   done.rules_off = opened->front().plan.rules_off;
   done.workers = opened->front().job.workers.size();
-  std::vector<std::string> plans;
+  done.contract = all->front().contract;
   bool has_backups = false;
-  for (auto& log : *opened) {
-    const auto checked = check_rest(log);
-    if (!checked) return checked.failure();
-    if (done.shards.empty()) {
-      done.contract = checked->contract;
-      plans = checked->plans;
-    }
-    if (checked->plans != plans)
+  for (std::size_t i = 0; i < all->size(); ++i) {
+    const auto& log = (*opened)[i];
+    const auto& checked = (*all)[i];
+    if (!same_plans(all->front(), checked))
       return error{errc::refused, fmt::format("{} and {} are of a job that was changed differently",
                                               opened->front().rest.file(), log.rest.file())};
-    has_backups |= checked->contract.find("backup") != std::string::npos;
-    done.shards.push_back(checked->found);
+    has_backups |= checked.contract.find("backup") != std::string::npos;
+    done.shards.push_back(checked.found);
     const auto& first = done.shards.front();
     const auto& last = done.shards.back();
     if (last.finished && first.finished && last.pushes_of != first.pushes_of && !has_backups &&

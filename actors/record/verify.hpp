@@ -3,7 +3,9 @@
 /// Checks the clock logs of all shards of a job.
 ///
 /// Failure: the first log that cannot be read (`malformed_data`), or the first violation
-/// (`refused`), with file, block, byte, worker, shard and clock.
+/// (`refused`), with file, block, byte, worker, shard and clock. A log stays with the server that
+/// began it. So where a shard got another primary, nobody knows what that one did: if nothing else
+/// is wrong, this is what `verify` refuses, and says where the record ends.
 
 #include "actors/error.hpp"
 #include "actors/job/job_plan.hpp"

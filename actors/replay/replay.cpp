@@ -146,8 +146,11 @@ result<replayed> replay(std::span<const record::named_log> logs, const learning:
     return error{errc::refused, "the job did not come to its end, so there are no final "
                                 "parameters to reproduce"};
   if (std::ranges::any_of(verified->shards, [](const auto& s) { return s.generations > 0; }))
-    return error{errc::refused, "workers or servers were lost or came while the job ran; a replay "
-                                "needs a run whose members stayed"};
+    return error{
+        errc::refused,
+        "workers or data servers were lost or came while the job ran, so its steps were shared out "
+        "anew, which a replay does not do. `gradmesh verify` checks such a run; to replay one, "
+        "record the job again, with members that stay"};
   auto opened = record::open_logs(logs);
   if (!opened) return opened.failure();
   auto phases = phases_of(*opened);

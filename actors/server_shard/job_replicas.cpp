@@ -89,6 +89,9 @@ result<void> job_replicas::apply(const job::shard_layout& layout,
   }
   plan_ = std::move(plan);
   unanswered_.reset();
+  for (const auto& [shard, one] : replicas_)
+    if (layout.primary(shard).where != host_.address())
+      one->job().end_record(record::ending::moved);
   std::erase_if(replicas_, [&](const auto& entry) {
     return !names(layout.shards[entry.first], host_.address());
   });

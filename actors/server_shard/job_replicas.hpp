@@ -20,6 +20,7 @@ public:
   std::uint64_t job_id() const { return plan_.job_id; }
   std::uint32_t revision() const { return plan_.revision; }
   const job::shard_layout& layout() const { return plan_.layout; }
+  bool is_recorded() const { return !plan_.config.job.record.empty(); }
   const std::map<std::uint32_t, std::unique_ptr<replica>>& by_shard() const { return replicas_; }
 
   /// Goes on by another plan of the job: first its layout, if that is newer, then the plan.

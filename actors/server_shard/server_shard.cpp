@@ -16,7 +16,9 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   if (!known || (newer && decoded->begins)) {
     if (auto started = start(std::move(*decoded), plan); !started) return started;
   } else if (newer) {
+    const auto before = job->layout();
     if (auto changed = job->change(std::move(*decoded), plan.sender()); !changed) return changed;
+    tell_unrecorded(before);
     for (const auto& [shard, one] : job->by_shard())
       one->job().tell(plan_record_of(plan, shard, context->rules));
   }
@@ -53,10 +55,21 @@ result<void> server_shard_state::record(const message<schema::JobPlan>& plan,
   return {};
 }
 
+void server_shard_state::tell_unrecorded(const job::shard_layout& before) const {
+  if (!job->is_recorded()) return;
+  for (const auto& [shard, one] : job->by_shard())
+    if (one->is_primary() && before.primary(shard).where != host->address())
+      context->log(env::severity::warning,
+                   "shard " + std::to_string(shard) + " of job " + std::to_string(job->job_id()) +
+                       " comes from '" + before.primary(shard).name +
+                       "', where its clock log ends (job.record): what it does here is in none, "
+                       "and `gradmesh verify` will say so");
+}
+
 void server_shard_state::end(std::uint64_t job_id) {
   if (job && job->job_id() == job_id) {
     for (const auto& [shard, one] : job->by_shard())
-      one->job().end();
+      one->job().end_record(record::ending::job_over);
     job.reset();
   }
   report();
@@ -66,12 +79,13 @@ result<void> server_shard_state::take(const message<schema::Layout>& layout) {
   if (!job)
     return error{errc::not_found, to_string(service) + " has no plan of job " +
                                       std::to_string((*layout).getJobId())};
-  const auto before = job->layout().number;
+  const auto before = job->layout();
   auto taken = job->take(layout);
-  if (taken && job->layout().number != before)
-    context->log(env::severity::info, to_string(service) + " is in layout " +
-                                          std::to_string(job->layout().number) + " of job " +
-                                          std::to_string(job->job_id()));
+  if (!taken || job->layout().number == before.number) return taken;
+  context->log(env::severity::info, to_string(service) + " is in layout " +
+                                        std::to_string(job->layout().number) + " of job " +
+                                        std::to_string(job->job_id()));
+  tell_unrecorded(before);
   return taken;
 }
 

@@ -45,6 +45,8 @@ struct server_shard_state {
 private:
   result<void> start(job::job_plan plan, const message<schema::JobPlan>& from);
   result<void> record(const message<schema::JobPlan>& plan, const std::string& path);
+  /// Says which shards came here since, so that what they do is not written down any more.
+  void tell_unrecorded(const job::shard_layout& before) const;
 };
 
 server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,

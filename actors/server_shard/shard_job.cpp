@@ -272,9 +272,9 @@ void shard_job::tell_push(std::uint32_t rank, const pushed_part& part, std::uint
                                  .sample = record::sample_of(std::as_bytes(part.values))});
 }
 
-void shard_job::end() {
+void shard_job::end_record(record::ending how) {
   if (!sink_) return;
-  sink_->end({.orderly = true,
+  sink_->end({.how = how,
               .pulls = counters_.pulls,
               .pushes = counters_.pushes,
               .updates = strategy_->clock(),

@@ -118,8 +118,8 @@ public:
   void tell(const record::plan_record& plan) {
     if (sink_) sink_->add(plan);
   }
-  /// The job is over; nothing follows.
-  void end();
+  /// Its record ends: the job is over, or another server has the shard from now on.
+  void end_record(record::ending how);
 
   result<void> pull(const message<schema::Pull>& request);
   result<void> push(const message<schema::Push>& request);

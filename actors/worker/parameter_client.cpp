@@ -417,8 +417,8 @@ result<void> parameter_client::on_refused(const message<schema::Refusal>& refusa
 
 std::string parameter_client::describe(const request& r) const {
   const bool pulls = r.what == kind::pull;
-  return fmt::format("the {} of step {} by shard '{}'", pulls ? "pull" : "push",
-                     pulls ? r.purpose.clock : r.origin.sequence,
+  return fmt::format("the {} of step {} by shard {} on '{}'", pulls ? "pull" : "push",
+                     pulls ? r.purpose.clock : r.origin.sequence, r.shard,
                      plan_.layout.primary(r.shard).name);
 }
 

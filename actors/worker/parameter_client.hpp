@@ -99,7 +99,7 @@ public:
   /// The request that has been without an answer for longest, if there is one.
   struct oldest_request {
     env::time_point since;
-    std::string text; // "the push of step 7 by shard 'server-0'"
+    std::string text; // "the push of step 7 by shard 0 on 'server-0'"
   };
   std::optional<oldest_request> oldest() const;
   /// A shard is in a layout that has not come here yet.

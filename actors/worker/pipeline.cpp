@@ -4,12 +4,22 @@
 #include "actors/worker/leased_step.hpp"
 #include "actors/worker/own_writes.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
 
 namespace gradmesh::worker {
+
+std::string describe(const patience& limit) {
+  const auto& [request, wait, why] = limit;
+  if (wait.count() == 0) return fmt::format("{} s (job.request_timeout)", request.count());
+  return fmt::format("{} s: job.request_timeout ({} s) and job.wait ({} s), because {}",
+                     (request + wait).count(), request.count(), wait.count(), why);
+}
+
 pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipeline_options options,
                    env::time_point now)
     : tools_(std::move(tools)), phase_(phase), pass_(what), options_(options), progress_(now),
@@ -95,7 +105,7 @@ void pipeline::report(schema::WorkerProgress::Builder out) {
   out.setBytesReceived(out.getBytesReceived() + client_.traffic().bytes_received);
 }
 
-std::optional<error> pipeline::overdue(env::time_point now, std::chrono::seconds limit) const {
+std::optional<error> pipeline::overdue(env::time_point now, const patience& limit) const {
   auto oldest = client_.oldest();
   const auto look_at = [&](const lease& l) {
     if (!oldest || l.since < oldest->since) oldest = {l.since, describe(l)};
@@ -104,9 +114,9 @@ std::optional<error> pipeline::overdue(env::time_point now, std::chrono::seconds
     look_at(l);
   for (const auto& l : unasked_)
     look_at(l);
-  if (!oldest || now - oldest->since <= limit) return std::nullopt;
-  return error{errc::timed_out, "no answer to " + oldest->text + " within " +
-                                    std::to_string(limit.count()) + " s (job.request_timeout)"};
+  if (!oldest || now - oldest->since <= limit.request_timeout + limit.wait) return std::nullopt;
+  return error{errc::timed_out,
+               "no answer to " + oldest->text + " within " + worker::describe(limit)};
 }
 
 // --- stages -------------------------------------------------------------------------------------

@@ -56,6 +56,16 @@ struct pipeline_tools {
   std::function<void()> announce;
 };
 
+/// How long a request may be without an answer.
+struct patience {
+  std::chrono::seconds request_timeout{0}; // of the job
+  std::chrono::seconds wait{0};            // of the job, where it may be waiting for a member
+  std::string why{};                       // it may be: "there is no link to 'server-0'"
+};
+
+/// "25 s: job.request_timeout (5 s) and job.wait (20 s), because there is no link to 'server-0'"
+std::string describe(const patience& limit);
+
 class pipeline {
 public:
   pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipeline_options options,
@@ -81,8 +91,8 @@ public:
   const phase_progress& progress() const { return progress_; }
   /// As phase_progress::report.
   void report(schema::WorkerProgress::Builder out);
-  /// The request that has been without an answer for longest, if for longer than `limit`.
-  std::optional<error> overdue(env::time_point now, std::chrono::seconds limit) const;
+  /// The request that has been without an answer for longest, if for longer than that.
+  std::optional<error> overdue(env::time_point now, const patience& limit) const;
   /// As parameter_client::is_fenced.
   bool is_fenced() const { return client_.is_fenced(); }
 

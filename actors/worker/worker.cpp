@@ -216,8 +216,7 @@ void worker_state::peer_went(const env::peer& who, const error& why) {
   context->log(env::severity::warning,
                "lost the link to '" + who.name + "': " + why.text +
                    "; waits for it, or for another server in its place, at most " +
-                   std::to_string(job->plan.config.job.request_timeout.count()) +
-                   " s (job.request_timeout)");
+                   describe(how_patient()));
   if (job->phase) job->phase->on_link_lost(node);
 }
 
@@ -228,6 +227,17 @@ void worker_state::joined(const mesh::node_uuid& coordinator) {
   // What was said last it may not have heard.
   if (job->failure) report_failure();
   if (job->phase && !job->failed) report_progress();
+}
+
+patience worker_state::how_patient() const {
+  const auto& limits = job->plan.config.job;
+  // For a member that is lost the coordinator may be waiting, and has the last word on it.
+  std::string names;
+  for (const auto& [node, name_and_since] : missed)
+    names += (names.empty() ? "'" : ", '") + name_and_since.first + "'";
+  if (!names.empty()) return {limits.request_timeout, limits.wait, "there is no link to " + names};
+  if (!job->phase || !job->phase->is_fenced()) return {limits.request_timeout};
+  return {limits.request_timeout, limits.wait, "shards are in a layout that did not come here"};
 }
 
 void worker_state::on_tick() {
@@ -248,11 +258,7 @@ void worker_state::on_tick() {
   // over.
   if (job->last_word) (void)context->router->send(job->coordinator, service, *job->last_word);
   if (!job->phase) return;
-  // For a member that is lost the coordinator may be waiting, and has the last word on it.
-  const auto& limits = job->plan.config.job;
-  const bool waits = !missed.empty() || job->phase->is_fenced();
-  const auto limit = limits.request_timeout + (waits ? limits.wait : std::chrono::seconds(0));
-  if (auto late = job->phase->overdue(now, limit))
+  if (auto late = job->phase->overdue(now, how_patient()))
     fail(*late);
   else
     report_progress();

@@ -85,6 +85,8 @@ struct worker_state {
   void fail(const error& why);
 
 private:
+  /// How long requests may be without an answer now.
+  patience how_patient() const;
   std::string missing_links() const;
   void ready_if_linked();
   void report_progress();

@@ -240,7 +240,7 @@ TEST_CASE("any other refusal is an error that names the request") {
   const auto heard = bench.hear();
   REQUIRE_FALSE(heard);
   CHECK(heard.failure().code == errc::invalid_argument);
-  CHECK(heard.failure().text == "the push of step 3 by shard 'server-0' refused: because");
+  CHECK(heard.failure().text == "the push of step 3 by shard 0 on 'server-0' refused: because");
 }
 
 TEST_CASE("keys that were sent before stay at home, until the shard has forgotten them") {

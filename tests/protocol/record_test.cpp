@@ -256,6 +256,58 @@ TEST_CASE("a full disk ends the recording and not the training") {
   CHECK(verified.failure().text.find("the log was cut off") != std::string::npos);
 }
 
+namespace {
+
+/// A job on three servers, the first of which is lost, or leaves, when the job trains.
+struct moved_record {
+  explicit moved_record(const std::function<void(virtual_mesh&)>& lose_first,
+                        const std::string& strategy = "async")
+      : mesh({.log = [this](env::severity, std::string_view line) { log += line; }}) {
+    mesh.add_roles(3, 2, 1, "[emulation]\nstep_time_ms = 20\n");
+    auto job = sparse_job(strategy);
+    REQUIRE(mesh.disk().write(job.train, testing::libsvm_text(examples_of(job))));
+    mesh.submit(job.text());
+    const auto trains = [&] { return mesh.outcome().examples_done > 100; };
+    REQUIRE(mesh.run_until(trains, std::chrono::seconds(10)));
+    lose_first(mesh);
+    REQUIRE(mesh.finish().phase == schema::JobPhase::DONE);
+    mesh.settle();
+    std::vector<std::string> files;
+    for (const std::string name : {"clock.0", "clock.1", "clock.2"}) {
+      auto bytes = mesh.disk().read(name, 1u << 30);
+      REQUIRE_MESSAGE(bytes, bytes.failure().text);
+      files.push_back(std::move(*bytes));
+    }
+    const record::named_log logs[] = {
+        {"clock.0", files[0]}, {"clock.1", files[1]}, {"clock.2", files[2]}};
+    const auto verified = record::verify(logs);
+    if (!verified) verdict = verified.failure().text;
+    for (const auto& one : logs)
+      if (auto alone = record::verify_shard(one); !alone) wrong_alone.push_back(one.file);
+  }
+
+  std::string log; // of all nodes; outlives the mesh
+  virtual_mesh mesh;
+  std::string verdict;
+  std::vector<std::string> wrong_alone;
+};
+
+} // namespace
+
+TEST_CASE("the record of a shard that another server takes over ends, and says so") {
+  for (const std::string strategy : {"async", "ssp", "bsp"}) {
+    CAPTURE(strategy);
+    const moved_record gone([](virtual_mesh& mesh) { mesh.stop_node(1); }, strategy);
+    CHECK_MESSAGE(gone.verdict.starts_with("clock.0, block "), gone.verdict);
+    CHECK_MESSAGE(gone.verdict.find("shard 0: the record ends here, at shard clock ") !=
+                      std::string::npos,
+                  gone.verdict);
+    CHECK(gone.wrong_alone.empty()); // what is there keeps the contract
+    CHECK(gone.log.find("shard 0 of job 1 comes from 'server-0', where its clock log ends") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("a job that cannot be recorded from its beginning is refused") {
   virtual_mesh mesh;
   mesh.add_roles(1, 1, 1);

@@ -30,7 +30,9 @@ const method methods[] = {{"bsp"}, {"bsp", "true"}, {"ssp"}, {"bounded-delay"}, 
 struct bench {
   bench(std::size_t servers, std::size_t workers, std::size_t data_servers, rule_set rules = {},
         const std::string& node_options = {})
-      : mesh({.rules = rules}), workers_(workers) {
+      : mesh({.rules = rules,
+              .log = [this](env::severity, std::string_view line) { log.emplace_back(line); }}),
+        workers_(workers) {
     mesh.add_roles(servers, workers, data_servers, node_options);
     names_ = {"coordinator"};
     const auto name = [&](const std::string& role, std::size_t count) {
@@ -120,7 +122,8 @@ struct bench {
     }
   }
 
-  ledger_shards shards; // outlives the mesh
+  std::vector<std::string> log; // of all nodes; outlives the mesh
+  ledger_shards shards;         // the same
   virtual_mesh mesh;
   std::uint64_t pieces = 0;
   error refusal; // of the latest drain
@@ -337,6 +340,26 @@ TEST_CASE("members of a job go on without their coordinator") {
   // (The server's real shard, which has no job here, lets its node go.)
   for (std::size_t node = 2; node < 5; ++node)
     CHECK_MESSAGE(!b.mesh.end_of(node), b.mesh.end_of(node).text);
+}
+
+TEST_CASE("a worker that gives up says which request had no answer, and for whom it waited") {
+  bench b(1, 1, 1);
+  b.submit({"async"}, "request_timeout = 5\nwait = 20\n");
+  b.train_to(5);
+  b.kill("coordinator");
+  b.kill("server-0");
+  const auto limit = std::string("25 s: job.request_timeout (5 s) and job.wait (20 s), because "
+                                 "there is no link to 'server-0'");
+  const auto says = [&](const std::string& what, const std::string& how_long) {
+    return std::ranges::any_of(b.log, [&](const std::string& line) {
+      return contains(line, what) && contains(line, how_long);
+    });
+  };
+  b.mesh.run_until([] { return false; }, 24s);
+  CHECK(says("waits for it, or for another server in its place, at most", limit));
+  CHECK_FALSE(says("no answer", ""));
+  b.mesh.run_until([] { return false; }, 2s);
+  CHECK(says("by shard 0 on 'server-0' within", limit));
 }
 
 TEST_CASE("whoever is lost whenever, a job with enough members left is done whole") {

@@ -68,7 +68,7 @@ struct recorded_shard {
 
   /// What is wrong; empty if nothing is.
   std::string verdict() {
-    bench.shard->end();
+    bench.shard->end_record(record::ending::job_over);
     const record::named_log logs[] = {{"clock.0", log}};
     const auto verified = record::verify(logs);
     return verified ? "" : verified.failure().text;
@@ -287,6 +287,25 @@ TEST_CASE("a recording that the disk does not follow ends with a gap that is nam
     shard.read(0, 0, 0);
   }
   shard.complains_of(" events were not written down, because the disk could not follow");
+}
+
+TEST_CASE("a record that ends before the training is over is no proof of the rest") {
+  recorded_shard shard(strategy::async, 2);
+  for (std::uint64_t clock = 0; clock < 3; ++clock)
+    shard.step(0, clock);
+  shard.bench.shard->end_record(record::ending::moved);
+  shard.complains_of("shard 0: the record ends here, at shard clock 3, before the training was "
+                     "over: another server has the shard");
+  recorded_shard wrong(strategy::async, 1, {}, rule::push_once);
+  wrong.step(0, 0);
+  wrong.push(0, 0);
+  wrong.bench.shard->end_record(record::ending::moved);
+  wrong.complains_of("applied again"); // what is wrong before that is told first
+  recorded_shard whole(strategy::async, 1);
+  for (std::uint64_t clock = 0; clock < whole.bench.plan.steps; ++clock)
+    whole.step(0, clock);
+  whole.bench.shard->end_record(record::ending::moved); // nothing that it says ever was elsewhere
+  CHECK(whole.verdict() == "");
 }
 
 TEST_CASE("logs that do not belong together are refused") {

@@ -58,6 +58,36 @@ TEST_CASE("a job is done whenever its coordinator dies, and however often") {
   }
 }
 
+TEST_CASE("while their coordinator is away shards refuse nothing, only when it is back") {
+  seed_options options;
+  for (const auto& f : all_faults())
+    options.faults.push_back(f.kind);
+  sim_store store;
+  bool away = false;
+  std::size_t deaths = 0, refused_away = 0, refused = 0;
+  const auto look = [&](const std::string& line) {
+    const auto says = [&](const char* what) { return line.find(what) != std::string::npos; };
+    const bool dies = says(" coordinator: dies") || says(" coordinator: loses its power");
+    if (dies) ++deaths;
+    if (dies || says(" coordinator: starts")) away = dies;
+    if (says(" server-") && says(": -> worker-") && says(": Refusal #"))
+      ++(away ? refused_away : refused);
+  };
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    auto plan = plan_of(seed, options);
+    if (plan.checkpoints) continue; // jobs that are cancelled, and forgotten by their shards
+    env::random_stream chance(seed ^ 0xc3);
+    plan.faults.push_back({.kind = fault_kind::crash,
+                           .at = 1ms * (20 + chance.below(400)),
+                           .lasts = 1ms * (100 + chance.below(400)),
+                           .a = 0});
+    (void)run_seed(plan, {.trace = look}, store);
+  }
+  CHECK(deaths > 40);
+  CHECK(refused_away == 0);
+  CHECK(refused > 0); // fenced by layouts that the coordinator gives out
+}
+
 TEST_CASE("a coordinator that breaks a rule of its log is found out") {
   CHECK(found(rule::log_first, 0, 3000) == 1);
   CHECK(found(rule::log_synced, 0, 500) == 1);

@@ -63,14 +63,19 @@ public:
       die(servers_.one, at + chance_.ms_between(50, 350));
   }
 
-  /// A new generation begins, and a server that it begins from dies.
+  /// A new generation begins, and a server that it begins from dies before its backup has all that
+  /// it could tell of.
   void death_while_regrouping() {
-    slow_pair(at_ - milliseconds(10));
-    const auto away = chance_.ms_between(20, 200);
-    if (!die(any_of_work(), at_, away)) return;
-    // It begins with the next life of who died, or when its link had its heartbeat to come back.
-    const auto begins = at_ + std::min(away, milliseconds(120));
-    die(servers_.one, begins + chance_.ms_between(0, 40));
+    const auto kind = die(any_of_work(), at_);
+    if (!kind) return;
+    // Who closed its link has a heartbeat to come back; who says nothing is missed later.
+    const auto begins = at_ + (*kind == fault_kind::power ? node_timeout - heartbeat : heartbeat) +
+                        chance_.ms_between(0, 50);
+    // By then a backup that can be reached has everything, because the others wait, too.
+    const auto apart = at_ - chance_.ms_between(0, 10);
+    add(fault_kind::partition, apart, begins + chance_.ms_between(50, 300) - apart, servers_.one,
+        servers_.other);
+    die(servers_.one, begins + chance_.ms_between(0, 100));
   }
 
   /// A backup is parted from its primary, named again, and then one of the two dies.
@@ -103,13 +108,14 @@ private:
     return host_named(plan_, (worker ? "worker-" : "data-server-") +
                                  std::to_string(chance_.between(0, count - 1)));
   }
-  bool die(simulation::host_id who, milliseconds at) {
+  /// The kind of its death, if it may die.
+  std::optional<fault_kind> die(simulation::host_id who, milliseconds at) {
     return die(who, at, chance_.ms_between(20, 500));
   }
-  bool die(simulation::host_id who, milliseconds at, milliseconds away) {
+  std::optional<fault_kind> die(simulation::host_id who, milliseconds at, milliseconds away) {
     const auto kind = chance_.death();
     if (kind) add(*kind, at, away, who);
-    return kind.has_value();
+    return kind;
   }
   /// So that what is between the two takes as long as other things.
   void slow_pair(milliseconds at) {

@@ -14,7 +14,7 @@ constexpr simulation::host_id coordinator_host = 0;
 constexpr milliseconds slower_max{150};
 /// Silence that a coordinator does not take for death: its limit less a heartbeat, and what frames
 /// may take.
-constexpr milliseconds silence_max = node_timeout - milliseconds(200 + 2 * 150 + 20);
+constexpr milliseconds silence_max = node_timeout - heartbeat - milliseconds(2 * 150 + 20);
 /// What is less does not part a primary from its backup, however slow their link is.
 constexpr milliseconds parting_min =
     defaults::server_shard::backup_silence_max - milliseconds(2 * 150 + 200);

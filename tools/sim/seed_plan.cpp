@@ -50,8 +50,8 @@ void add_nodes(seed_plan& plan, random_stream& chance) {
     for (std::size_t i = 0; i < count; ++i) {
       // [node] is the first section of the file.
       auto file = simulation::virtual_mesh::node_file(role, i);
-      file += fmt::format("heartbeat_ms = 200\nnode_timeout = {}\njoin_timeout = 3600\n",
-                          node_timeout.count());
+      file += fmt::format("heartbeat_ms = {}\nnode_timeout = {}\njoin_timeout = 3600\n",
+                          heartbeat.count(), node_timeout.count());
       if (role == std::string_view("coordinator")) file += "state_folder = state\n";
       if (role == std::string_view("worker"))
         file += fmt::format("[emulation]\nstep_time_ms = {}\nslowdown = {}\n", step_ms,

@@ -103,6 +103,7 @@ struct seed_plan {
 
 inline constexpr std::size_t counted_batch = 12; // divided evenly by 1 to 4 workers
 inline constexpr double counted_rate = 1e-3;
+inline constexpr std::chrono::milliseconds heartbeat{200};
 inline constexpr std::chrono::seconds node_timeout{1};
 
 seed_plan plan_of(std::uint64_t seed, const seed_options& options);
