@@ -198,13 +198,14 @@ void job_run::wait_for_members(env::time_point now) {
                                            : members_.services(mesh::service_kind::data_server);
   std::string missing;
   const bool any = regather_until_ && now > *regather_until_;
-  const auto need = [&](const char* what, std::size_t have, std::size_t wanted) {
-    if (any) wanted = 1;
+  const auto need = [&](const char* what, std::size_t have, std::size_t wanted,
+                        std::size_t least = 1) {
+    wanted = std::max(any ? 1 : wanted, least);
     if (have < wanted)
       missing += (missing.empty() ? "" : ", ") + std::to_string(wanted - have) + " more " + what;
   };
   need("server shard(s)", servers.size(), request_.min_servers);
-  need("worker(s)", plan_.workers.size(), request_.min_workers);
+  need("worker(s)", plan_.workers.size(), request_.min_workers, workers_min(plan_));
   if (!plan_.partitioned())
     need("data server(s)", plan_.data_servers.size(), request_.min_data_servers);
   if (missing.empty()) {
@@ -289,12 +290,6 @@ void job_run::prepare(env::time_point now) {
     return fail({errc::invalid_config,
                  "job.micro_batches is " + std::to_string(plan_.pieces) + " but there are " +
                      std::to_string(plan_.workers.size()) + " workers; each needs at least one"},
-                "", now);
-  if (job.backup_workers >= plan_.workers.size())
-    return fail({errc::invalid_config, "job.backup_workers is " +
-                                           std::to_string(job.backup_workers) + " but there are " +
-                                           std::to_string(plan_.workers.size()) +
-                                           " workers; a step needs one that is no backup"},
                 "", now);
   plan_.steps_per_epoch = (train + job.batch_size - 1) / job.batch_size;
   const auto all = plan_.steps_per_epoch * job.epochs;

@@ -346,3 +346,26 @@ TEST_CASE("a shard that is lost for good takes the job back to its checkpoint") 
     CHECK(b.mesh.finish().phase == schema::JobPhase::FAILED);
   }
 }
+
+TEST_CASE("a job that goes back waits for the workers that it needs beside its backup workers") {
+  auto job = counting_job("bsp");
+  job.epochs = 20;
+  job.backup_workers = 1;
+  bench b(2, 2, "[emulation]\nstep_time_ms = 20\n");
+  auto text = with_checkpoints(job);
+  text.insert(text.find('\n') + 1, "replication = 1\nwait = 20\n");
+  b.mesh.submit(text);
+  REQUIRE_MESSAGE(b.mesh.run_until([&] { return b.mesh.outcome().examples_done >= 640; }, 1min),
+                  b.mesh.outcome().text << b.mesh.refusal().text);
+  (void)b.checkpoint_under_way(0);
+  b.mesh.cut(b.mesh.node_at(4)); // a worker
+  b.mesh.cut(b.mesh.node_at(2)); // a server
+  const auto waits = [&] {
+    return b.mesh.outcome().text.find("1 more worker(s)") != std::string::npos;
+  };
+  REQUIRE_MESSAGE(b.mesh.run_until(waits, 1min), b.mesh.outcome().text);
+  b.mesh.run_until([] { return false; }, 8s); // longer than for what it could do without
+  CHECK_MESSAGE(waits(), b.mesh.outcome().text);
+  b.mesh.add_node(virtual_mesh::node_file("worker", 2));
+  (void)b.finish();
+}

@@ -232,6 +232,24 @@ TEST_CASE_FIXTURE(wire_fixture, "nobody is told of a machine without power, unti
   CHECK(a.downs.size() == 1);
 }
 
+TEST_CASE_FIXTURE(wire_fixture,
+                  "a machine that loses its power again before it has answered is told of later") {
+  wired_node a(wire, time, 0), b(wire, time, 1);
+  link(a, b);
+  wire.kill(1, true);
+  {
+    const wired_node again(wire, time, 1, 2);
+    REQUIRE(a.send(b, lane::control, 0)); // on its way when the machine goes dark again
+    wire.kill(1, true);
+  }
+  run_for(1s);
+  CHECK(a.downs.empty());
+  const wired_node for_good(wire, time, 1, 3);
+  REQUIRE(a.send(b, lane::control, 0));
+  run_for(1s);
+  CHECK(a.downs.size() == 1);
+}
+
 TEST_CASE_FIXTURE(wire_fixture, "keepalive finds a machine that never comes back") {
   wired_node a(wire, time, 0), b(wire, time, 1);
   link(a, b);

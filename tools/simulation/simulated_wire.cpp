@@ -141,11 +141,11 @@ void simulated_wire::on_host(host_id host, task what) {
     what();
 }
 
-void simulated_wire::over(const way& on, task what) {
-  time_.after(delay(on), [this, on, what = std::move(what)] {
-    if (dark_.contains(on.second)) return;
+void simulated_wire::over(const way& on, task what, task if_dark) {
+  time_.after(delay(on), [this, on, what = std::move(what), if_dark = std::move(if_dark)] {
+    if (dark_.contains(on.second)) return if_dark ? if_dark() : void();
     if (blocked_.contains(on))
-      waiting_for_way_[on].push_back([this, on, what] { over(on, what); });
+      waiting_for_way_[on].push_back([this, on, what, if_dark] { over(on, what, if_dark); });
     else
       on_host(on.second, what);
   });
@@ -320,11 +320,11 @@ void simulated_wire::disconnect(const wire_node_ptr& node, const mesh::node_uuid
 void simulated_wire::reset(const wire_link_ptr& link, std::size_t side) {
   if (std::exchange(link->reset_on_way, true)) return;
   const way there{link->ends[side].node->host, link->ends[1 - side].node->host};
-  over(there, [this, link, side, there] {
+  const auto answer = [this, link, side, there] {
     over({there.second, there.first}, [this, link, side] { close(link, side, broken(), false); });
-  });
-  // What met no host at all did not come to anything.
-  if (dark_.contains(there.second)) link->reset_on_way = false;
+  };
+  // What meets no host at all does not come to anything, and the next frame tries again.
+  over(there, answer, [link] { link->reset_on_way = false; });
 }
 
 } // namespace gradmesh::simulation

@@ -95,9 +95,9 @@ private:
   timeline::duration delay(const way& on);
   /// Has a task done as soon as the host runs.
   void on_host(host_id host, task what);
-  /// Has a task done after the delay of a way, as soon as it is open and the receiver runs; never
-  /// if that is without power then.
-  void over(const way& on, task what);
+  /// Has a task done after the delay of a way, as soon as it is open and the receiver runs; if that
+  /// is without power then, the other one.
+  void over(const way& on, task what, task if_dark = {});
   void off_the_wire(const wire_node_ptr& node);
   /// Those that have a side on the host, with the side.
   std::vector<std::pair<wire_link_ptr, std::size_t>> links_of(host_id host) const;
