@@ -39,6 +39,8 @@ constexpr rule_description descriptions[] = {
     {rule::resend_on_layout, "no-resend-on-layout",
      "changes that a backup did not acknowledge are not sent again in the next layout"},
     {rule::no_gap, "gap-accepted", "a backup applies a change when one before it is missing"},
+    {rule::sent_stays, "push-joins-sent-change",
+     "a push joins a change of its block that is on its way to the backup already"},
     {rule::ledger_in_image, "ledger-not-in-image",
      "a snapshot does not say which pushes are in it"},
     {rule::progress_replicated, "progress-not-replicated",

@@ -36,6 +36,7 @@ enum class rule : std::uint8_t {
   tail_follows,
   resend_on_layout,
   no_gap,
+  sent_stays,
   ledger_in_image,
   progress_replicated,
   two_versions,

@@ -16,13 +16,19 @@
 # the next number, acknowledges again what it has, refuses a gap. When a layout with another number
 # keeps the pair (ShardReplicas.pairing), the primary sends again under it what is not acknowledged,
 # chunks or changes. A backup of another pairing forgets what it had: it may have been left behind.
+#
+# Pushes of a dense block whose rule keeps no state go as the block that they made ("replication after
+# aggregation", Li et al.: "Scaling distributed machine learning with the parameter server", OSDI
+# 2014): a few such changes are on their way at a time, and pushes of a block that waits for its turn
+# join its change, so that the backup is sent one block for all of them. That is the block of the
+# moment of sending; so nothing joins a change that was sent once, though it may be sent again.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 using Parameters = import "parameters.capnp";
 
 struct Replicate {
-  # primary -> backup. Body: as that of Push, always with the keys, always Float32. Answer: Replicated,
-  # which may be for several, or Refusal.
+  # primary -> backup. Body: as that of Push, always with the keys, always Float32 (`block`: see there).
+  # Answer: Replicated, which may be for several, or Refusal.
   jobId @0 :UInt64;
   shard @1 :UInt32;
   layout @2 :UInt64;
@@ -32,13 +38,16 @@ struct Replicate {
   change :union {
     pushes @6 :Void;          # parts of pushes, each applied as it came
     step @7 :StepApplied;     # the parts are the sums over a step
+    block @8 :UInt64;         # the parts are pushes of one block, all that it has had since the change
+                              # of it before; the body is its values after them. It had seen so many
+                              # updates then.
   }
 }
 
 struct ReplicatedPart {
   part @0 :Parameters.Part;
   rate @1 :Float32;           # learning rate; of pushes (a step's follows from its number)
-  # pushes: which part of which push it is; see PushedPart
+  # pushes, block: which part of which push it is; see PushedPart
   number @2 :UInt32;
   count @3 :UInt32;
   step @4 :UInt64;

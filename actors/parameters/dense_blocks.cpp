@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t slab_buffers = (std::size_t{2} << 20) / (dense_block_floats * sizeof(float));
 static_assert(slab_buffers >= 1);
 
-std::size_t state_floats(std::span<const dense_segment> segments) {
+std::size_t state_floats_of(std::span<const dense_segment> segments) {
   std::size_t floats = 0;
   for (const auto& segment : segments)
     floats += segment.range.size() * segment.rule->state_floats_per_parameter();
@@ -52,7 +52,7 @@ struct dense_blocks::hold {
 dense_blocks::dense_blocks(element_range part, std::span<const dense_segment> segments)
     : position_(part.first), size_(part.size()),
       blocks_((size_ + dense_block_floats - 1) / dense_block_floats),
-      state_(state_floats(segments) * sizeof(float)) {
+      state_(state_floats_of(segments) * sizeof(float)) {
   for (auto& block : blocks_)
     block.values = make_buffer();
   cut(segments);
@@ -123,6 +123,13 @@ void dense_blocks::update(std::size_t block, std::span<const float> gradient, fl
   if (to != updated.values) keep_spare(std::exchange(updated.values, std::move(to)));
 }
 
+std::size_t dense_blocks::state_floats(std::size_t block) const {
+  std::size_t floats = 0;
+  for (const auto& piece : blocks_[block].pieces)
+    floats += piece.state.size();
+  return floats;
+}
+
 std::vector<float> dense_blocks::state(std::size_t block) const {
   std::vector<float> state;
   for (const auto& piece : blocks_[block].pieces)
@@ -133,10 +140,7 @@ std::vector<float> dense_blocks::state(std::size_t block) const {
 bool dense_blocks::restore(std::size_t block, std::uint64_t steps, std::span<const float> values,
                            std::span<const float> state) {
   auto& restored = blocks_[block];
-  std::size_t floats = 0;
-  for (const auto& piece : restored.pieces)
-    floats += piece.state.size();
-  if (values.size() != range(block).size() || state.size() != floats) return false;
+  if (values.size() != range(block).size() || state.size() != state_floats(block)) return false;
   if (is_held(*restored.values)) keep_spare(std::exchange(restored.values, take_spare()));
   std::ranges::copy(values, restored.values->memory);
   restored.steps = steps;
@@ -158,7 +162,7 @@ void dense_blocks::make_unheld(std::size_t block) {
 bool dense_blocks::restore_run(std::uint64_t first, std::uint64_t steps,
                                std::span<const float> values, std::span<const float> state,
                                std::span<const dense_segment> segments) {
-  if (state.size() != state_floats(segments)) return false;
+  if (state.size() != state_floats_of(segments)) return false;
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
     const auto begin = position_ + range(block).first;
     const auto own = common({first, first + values.size()}, {begin, begin + range(block).size()});

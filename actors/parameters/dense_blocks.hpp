@@ -72,6 +72,7 @@ public:
 
   /// Updates that a block has seen, and the state of its rules: what `values` does not say of it.
   std::uint64_t steps(std::size_t block) const { return blocks_[block].steps; }
+  std::size_t state_floats(std::size_t block) const;
   std::vector<float> state(std::size_t block) const;
   /// Makes a block what another was. False: values or state have another size; then nothing
   /// changes.

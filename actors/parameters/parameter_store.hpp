@@ -93,6 +93,7 @@ public:
 
   element_range partitions() const { return map_.partitions_of(shard_); }
   std::uint64_t dense_steps(std::size_t block) const { return dense_.steps(block); }
+  std::size_t dense_state_floats(std::size_t block) const { return dense_.state_floats(block); }
   std::vector<float> dense_state(std::size_t block) const { return dense_.state(block); }
   /// Floats that a row of each sparse table takes with its state.
   std::vector<std::size_t> stored_widths() const { return sparse_.stored_widths(); }

@@ -47,6 +47,13 @@ result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint
 }
 
 result<void> arriving_pushes::repeat(const repeated_change& change) {
+  if (const auto& block = change.block) {
+    const auto number = change.parts.front().what.block;
+    if (auto restored =
+            parameters_.store().restore_dense(number, block->updates, block->values, {});
+        !restored)
+      return restored;
+  }
   for (const auto& part : change.parts) {
     const auto step = part.step * plan_.pieces;
     const push_name name{
@@ -54,8 +61,9 @@ result<void> arriving_pushes::repeat(const repeated_change& change) {
     // The primary has asked its ledger; here it says only whether the push is whole.
     const auto taken_before = ledger_.has(name);
     if (!taken_before) return taken_before.failure();
-    if (auto applied = parameters_.apply(0, part.what, part.values, part.rate); !applied)
-      return applied;
+    if (!change.block)
+      if (auto applied = parameters_.apply(0, part.what, part.values, part.rate); !applied)
+        return applied;
     if (by_rank_) clocks_.begin(part.step, part.first_piece);
     if (!*taken_before && ledger_.add(name)) ++updates_;
   }

@@ -139,28 +139,55 @@ result<std::vector<pushed_part>> read_parts(const mesh::message<schema::Push>& p
   return parts;
 }
 
-result<void> read_parts(const mesh::message<schema::Replicate>& change,
-                        const parameters::parameter_store& store,
-                        std::vector<repeated_part>& parts) {
+namespace {
+
+/// Of a push, without its values.
+result<repeated_part> read_repeated(schema::ReplicatedPart::Reader in,
+                                    const mesh::message<schema::Replicate>& change,
+                                    body_cursor<mesh::message<schema::Replicate>>& body,
+                                    const parameters::parameter_store& store) {
+  const auto what = read_part(in.getPart(), change, body, store);
+  if (!what) return what.failure();
+  const bool named = in.getNumber() < in.getCount() && in.getCount() <= parts_max;
+  const bool complete = what->dense || what->has_keys;
+  if (!complete || (!named && !(*change).getChange().isStep())) return wrong_body(change);
+  return repeated_part{.what = *what,
+                       .rate = in.getRate(),
+                       .number = in.getNumber(),
+                       .count = in.getCount(),
+                       .step = in.getStep(),
+                       .first_piece = in.getFirstPiece(),
+                       .pieces = in.getPieces(),
+                       .values = {}};
+}
+
+} // namespace
+
+result<void> read_change(const mesh::message<schema::Replicate>& change,
+                         const parameters::parameter_store& store, repeated_change& whole) {
   const auto in = (*change).getParts();
   if (auto checked = check_count("replicated change", in.size(), change); !checked) return checked;
+  const auto kind = (*change).getChange();
+  if (whole.block || (kind.isBlock() && (!whole.parts.empty() || in.size() == 0)))
+    return error{errc::malformed_message, "a replicated block is not a change of its own"};
+  if (kind.isStep()) whole.step = kind.getStep().getStep();
   body_cursor body(change);
   for (const auto part : in) {
-    const auto what = read_part(part.getPart(), change, body, store);
-    if (!what) return what.failure();
-    const auto values = body.take<float>(part_floats(*what, store));
-    if (!values || (!what->dense && !what->has_keys)) return wrong_body(change);
-    parts.push_back({.what = *what,
-                     .rate = part.getRate(),
-                     .number = part.getNumber(),
-                     .count = part.getCount(),
-                     .step = part.getStep(),
-                     .first_piece = part.getFirstPiece(),
-                     .pieces = part.getPieces(),
-                     .values = *values});
-    const auto& read = parts.back();
-    if ((*change).getChange().isPushes() && (read.number >= read.count || read.count > parts_max))
+    auto read = read_repeated(part, change, body, store);
+    if (!read) return read.failure();
+    if (!kind.isBlock()) {
+      const auto values = body.take<float>(part_floats(read->what, store));
+      if (!values) return wrong_body(change);
+      read->values = *values;
+    } else if (!read->what.dense || read->what.block != in[0].getPart().getBlock()) {
       return wrong_body(change);
+    }
+    whole.parts.push_back(*std::move(read));
+  }
+  if (kind.isBlock()) {
+    const auto values = body.take<float>(part_floats(whole.parts.front().what, store));
+    if (!values) return wrong_body(change);
+    whole.block = {kind.getBlock(), *values};
   }
   if (!body.at_end()) return wrong_body(change);
   return {};

@@ -41,7 +41,14 @@ struct pushed_part {
   mesh::writable_body decoded;   // where values did not come as float32
 };
 
-/// A change of a shard, as its primary tells its backup: parts of pushes, or the sums over a step.
+/// A block as pushes have left it.
+struct repeated_block {
+  std::uint64_t updates = 0; // that it had seen
+  std::span<const float> values;
+};
+
+/// A change of a shard, as its primary tells its backup: parts of pushes, the sums over a step, or
+/// what parts of pushes have made of a block.
 struct repeated_part {
   requested_part what; // with its keys
   float rate = 0;
@@ -53,14 +60,15 @@ struct repeated_part {
   std::span<const float> values;
 };
 struct repeated_change {
-  std::optional<std::uint64_t> step; // nothing: parts of pushes
+  std::optional<std::uint64_t> step;   // of sums
+  std::optional<repeated_block> block; // then parts are its pushes, without their values
   std::vector<repeated_part> parts;
 };
 
-/// Appends the parts of a Replicate. Errors: `malformed_message` as below.
-result<void> read_parts(const mesh::message<schema::Replicate>& change,
-                        const parameters::parameter_store& store,
-                        std::vector<repeated_part>& parts);
+/// Appends what a Replicate says to a change that goes on in it. Errors: `malformed_message` as
+/// below.
+result<void> read_change(const mesh::message<schema::Replicate>& change,
+                         const parameters::parameter_store& store, repeated_change& whole);
 
 /// Errors: `malformed_message` if the body is not what the parts say, `invalid_argument` for a
 /// block that the shard does not have.

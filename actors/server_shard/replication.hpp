@@ -17,11 +17,11 @@
 #include "actors/rules.hpp"
 #include "actors/server_shard/shard_parameters.hpp"
 #include "actors/server_shard/update_sink.hpp"
+#include "actors/server_shard/waiting_changes.hpp"
 
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace gradmesh::server_shard {
@@ -41,12 +41,15 @@ class replication final : public update_sink {
 public:
   /// Chunks of an image on their way: enough to keep a link busy.
   static constexpr std::uint64_t chunks_in_flight_max = 16;
+  /// With so many changes on their way those wait that pushes may still join: enough to keep a link
+  /// busy, and few, since one block for two pushes is sent, taken and applied once.
+  static constexpr std::uint64_t joining_at = 2;
 
   /// `parameters` outlive it.
   replication(replication_ends ends, std::uint64_t layout, std::shared_ptr<mesh::router> router,
               shard_parameters& parameters, const rule_set& rules)
       : ends_(ends), layout_(layout), router_(std::move(router)), parameters_(parameters),
-        rules_(rules) {}
+        rules_(rules), changes_(parameters.store(), rules) {}
 
   const mesh::address& backup() const { return ends_.backup; }
   /// Whether the coordinator knows, by the present layout, that the backup has everything.
@@ -74,12 +77,12 @@ public:
   void applied(const applied_step& step) override;
 
   /// The number of the last change.
-  std::uint64_t last() const { return last_; }
+  std::uint64_t last() const { return changes_.last(); }
   /// Whether what was changed up to a number may be acknowledged.
   bool has(std::uint64_t number) const;
   /// Whether so much waits for the backup that no more should be changed.
-  bool is_full() const { return waiting_bytes_ > ends_.waiting_bytes_max; }
-  std::size_t waiting_bytes() const { return waiting_bytes_; }
+  bool is_full() const { return changes_.bytes() > ends_.waiting_bytes_max; }
+  std::size_t waiting_bytes() const { return changes_.bytes(); }
 
   /// What the backup did not acknowledge is sent again with the next `send_more`: a link broke.
   void rewind();
@@ -97,17 +100,11 @@ public:
   void send_more();
 
 private:
-  /// A change, or a part of one.
-  struct waiting_change {
-    std::uint64_t number = 0;
-    mesh::draft<schema::Replicate> draft;
-    std::size_t bytes = 0;
-  };
+  /// Whether changes are told to the backup now.
+  bool follows() const;
   /// Tells the coordinator, if it does not know, that the backup has everything.
   void tell_synced();
   void report(bool synced);
-  mesh::draft<schema::Replicate> make_draft(std::size_t parts) const;
-  void add(mesh::draft<schema::Replicate> draft);
   bool send_image();
   template <class T>
   bool send(const mesh::address& to, const mesh::draft<T>& draft);
@@ -121,14 +118,12 @@ private:
   std::uint64_t chunks_sent_ = 0;
   std::uint64_t chunks_taken_ = 0;
 
-  std::deque<waiting_change> waiting_;                  // not acknowledged, in order
-  std::vector<mesh::draft<schema::Replicate>> of_step_; // of the step that is being applied
-  std::size_t waiting_bytes_ = 0;
-  std::uint64_t last_ = 0;
-  std::uint64_t sent_ = 0;         // the last number that was sent under this layout
-  std::uint64_t acknowledged_ = 0; // the last number that the backup has
-  bool gates_ = false;             // pushes are acknowledged when the backup has them
-  std::uint64_t promised_ = 0;     // gates_: what was acknowledged before that
+  waiting_changes changes_;
+  std::vector<change_draft> of_step_; // of the step that is being applied
+  std::uint64_t sent_ = 0;            // the last number that was sent under this layout
+  std::uint64_t sent_once_ = 0;       // or under an earlier one
+  bool gates_ = false;                // pushes are acknowledged when the backup has them
+  std::uint64_t promised_ = 0;        // gates_: what was acknowledged before that
   bool waits_for_step_ = false;
   bool synced_ = false;
   bool unreachable_ = false;

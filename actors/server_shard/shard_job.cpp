@@ -71,13 +71,11 @@ void shard_job::drop_acknowledgements() {
 
 result<void> shard_job::repeat(std::span<const message<schema::Replicate>> change) {
   repeated_change whole;
-  for (const auto& part : change) {
-    if (auto read = read_parts(part, parameters_.store(), whole.parts); !read) return read;
-    const auto kind = (*part).getChange();
-    if (kind.isStep()) whole.step = kind.getStep().getStep();
-  }
-  for (const auto& part : whole.parts)
-    if (auto fits = parameters_.check(0, part.what, part.values); !fits) return fits;
+  for (const auto& message : change)
+    if (auto read = read_change(message, parameters_.store(), whole); !read) return read;
+  if (!whole.block)
+    for (const auto& part : whole.parts)
+      if (auto fits = parameters_.check(0, part.what, part.values); !fits) return fits;
   return strategy_->repeat(whole);
 }
 

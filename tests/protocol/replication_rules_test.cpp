@@ -134,13 +134,24 @@ bool gap_is_taken(const rule_set& rules) {
   replica_bench bench(strategy::async, 1, rules);
   bench.begin(1, 2);
   bench.push({.step = 0, .key = 7});
-  bench.push({.step = 1, .key = 9});
   run_but_replication(bench);
   auto& frames = bench.links.waiting[primary_to_backup];
-  REQUIRE(frames.size() == 2);
+  REQUIRE(frames.size() == 2); // the block, and the row
   frames.pop_front();
   bench.links.deliver(primary_to_backup);
-  return bench.row(2, 9).has_value();
+  return bench.row(2, 7).has_value();
+}
+
+bool push_joins_what_was_sent(const rule_set& rules) {
+  replica_bench bench(strategy::async, 1, rules);
+  bench.begin(1, 2);
+  const push late{.step = 1, .key = 9};
+  bench.push({.step = 0, .key = 7});
+  REQUIRE(bench.links.deliver({replica_bench::worker_node, 1}));
+  bench.push(late);
+  bench.run();
+  REQUIRE(bench.is_acknowledged(late));
+  return bench.image(1) != bench.image(2);
 }
 
 bool image_forgets_pushes(const rule_set& rules) {
@@ -184,6 +195,7 @@ TEST_CASE("replication keeps each of its rules, and a broken one is noticed") {
       {rule::tail_follows, tail_is_lost},
       {rule::resend_on_layout, change_is_not_sent_again},
       {rule::no_gap, gap_is_taken},
+      {rule::sent_stays, push_joins_what_was_sent},
       {rule::ledger_in_image, image_forgets_pushes},
       {rule::two_versions, former_step_is_lost},
   };

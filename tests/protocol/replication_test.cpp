@@ -331,6 +331,8 @@ TEST_CASE("whoever dies when, every push that is acknowledged is applied once") 
     CHECK(bench.open.empty());
     for (const auto& p : pushes)
       CHECK(bench.row(primary, p.key) == 1.0F);
+    const auto& store = bench.replica_of(primary)->job().parameters().store();
+    CHECK(store.dense_block(0).values[0] == static_cast<float>(pushes.size()));
     CHECK(bench.image(primary) == bench.image(*backup));
     CHECK(bench.replica_of(primary)->job().clock() == pushes.size());
   }
