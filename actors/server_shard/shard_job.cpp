@@ -150,7 +150,7 @@ result<void> shard_job::take_push(const message<schema::Push>& request) {
   taken_parts taken;
   const auto done = take_parts(request, taken);
   if (!taken.staleness.empty()) {
-    held_ack ack{request, std::move(taken.staleness), 0};
+    held_ack ack{request.header(), std::move(taken.staleness), 0};
     open_step_acknowledged_ = open_step_acknowledged_ || (taken.wait && !backup_);
     if (taken.wait && backup_)
       of_open_step_.push_back(std::move(ack));
@@ -291,7 +291,7 @@ void shard_job::acknowledge(const held_ack& ack) {
     numbers.set(i, i);
     stale.set(i, ack.staleness[i]);
   }
-  (void)router_->reply(ack.request, pushed);
+  (void)router_->reply_to(ack.request, pushed);
 }
 
 result<void> shard_job::export_partition(const message<schema::ExportPartition>& request) {

@@ -132,9 +132,10 @@ private:
     env::time_point since;
   };
 
-  /// An acknowledgement that waits: for the open step, or for the backup to have a change.
+  /// An acknowledgement that waits: for the open step, or for the backup to have a change. Without
+  /// the push, whose memory the next one may have.
   struct held_ack {
-    message<schema::Push> request;
+    mesh::frame_header request;
     std::vector<std::uint64_t> staleness;
     std::uint64_t change = 0;
   };
