@@ -148,8 +148,7 @@ using log_writer_actor = caf::typed_actor<
     // INTERNAL: the next block.
     caf::reacts_to<log_block>>;
 
-/// INTERNAL: what had come when it was sent is applied: time to tell primaries of shards what their
-/// backups here have, and to send the backups of primaries here what pushes could have joined.
+/// INTERNAL: time to tell primaries of shards what their backups here have applied.
 struct answer_primaries {};
 /// INTERNAL: time to send a backup again what it refused.
 struct resume_replication {};

@@ -189,11 +189,6 @@ void job_replicas::link_lost(const mesh::node_uuid& node) {
     if (one->backup() && one->backup()->backup().node == node) one->backup()->rewind();
 }
 
-void job_replicas::send_joined() {
-  for (const auto& [shard, one] : replicas_)
-    if (one->backup()) one->backup()->send_joined();
-}
-
 void job_replicas::answer_primaries() {
   for (const auto& [shard, one] : replicas_)
     one->answer_primary();

@@ -47,8 +47,6 @@ public:
   void pause(const mesh::address& backup);
   void resume();
   void link_lost(const mesh::node_uuid& node);
-  /// Sends backups what pushes might have joined.
-  void send_joined();
   /// Tells primaries what is applied here.
   void answer_primaries();
   void tick(env::time_point now);

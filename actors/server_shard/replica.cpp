@@ -94,7 +94,7 @@ void replica::be_primary() {
   primary_ = complete_ = true;
   if (backup_ && places.backup && pairing_ == places.pairing) {
     backup_->change_layout(plan_.layout.number, coordinator_, places.synced);
-    backup_->send_joined();
+    backup_->send_more();
     return;
   }
   job_->set_backup(nullptr);

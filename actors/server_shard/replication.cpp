@@ -110,12 +110,12 @@ void replication::rewind() {
 void replication::resume() {
   if (!std::exchange(paused_, false)) return;
   rewind();
-  send_joined();
+  send_more();
 }
 
 void replication::tick(env::time_point now) {
   tell_synced();
-  send_joined();
+  send_more();
   // Whoever waits for an acknowledgement waits for this backup, though the coordinator may not miss
   // it at all: it is the link between the two that is gone.
   if (!gates_ || changes_.acknowledged() == last())
@@ -169,16 +169,11 @@ bool replication::send_image() {
   return true;
 }
 
-bool replication::holds_back() const {
-  return sent_ < last() && changes_.is_open(sent_ + 1) &&
-         sent_ < changes_.acknowledged() + joined_in_flight_max;
-}
-
-void replication::send_changes(bool joined) {
+void replication::send_more() {
   if (paused_ || !send_image()) return;
   while (sent_ < last()) {
     const auto number = sent_ + 1;
-    if (changes_.is_open(number) && !(joined && holds_back())) return;
+    if (changes_.is_open(number) && sent_ >= changes_.acknowledged() + joining_at) return;
     auto& change = changes_.take(number);
     change->setJobId(ends_.job_id);
     change->setShard(ends_.shard);

@@ -42,8 +42,8 @@ public:
   /// Chunks of an image on their way: enough to keep a link busy.
   static constexpr std::uint64_t chunks_in_flight_max = 16;
   /// With so many changes on their way those wait that pushes may still join: enough to keep a link
-  /// busy.
-  static constexpr std::uint64_t joined_in_flight_max = 2;
+  /// busy, and few, since one block for two pushes is sent, taken and applied once.
+  static constexpr std::uint64_t joining_at = 2;
 
   /// `parameters` outlive it.
   replication(replication_ends ends, std::uint64_t layout, std::shared_ptr<mesh::router> router,
@@ -96,12 +96,8 @@ public:
 
   /// Looks after what was sent; called now and then.
   void tick(env::time_point now);
-  /// Sends what can be sent and nothing can join. Called after changes.
-  void send_more() { send_changes(false); }
-  /// Sends what can be sent. Called when all pushes that have come are applied, and now and then.
-  void send_joined() { send_changes(true); }
-  /// Whether the latter would send more now.
-  bool holds_back() const;
+  /// Sends what can be sent. Called after changes, and now and then.
+  void send_more();
 
 private:
   /// Whether changes are told to the backup now.
@@ -110,7 +106,6 @@ private:
   void tell_synced();
   void report(bool synced);
   bool send_image();
-  void send_changes(bool joined);
   template <class T>
   bool send(const mesh::address& to, const mesh::draft<T>& draft);
   replication_ends ends_;

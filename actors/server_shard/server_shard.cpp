@@ -106,29 +106,9 @@ result<replica*> server_shard_state::find(const message<T>& m) {
 result<void> server_shard_state::replicate(const message<schema::Replicate>& change) {
   auto found = find(change);
   auto done = found ? (*found)->replicate(change) : found.failure();
-  answer_later();
-  return done;
-}
-
-result<void> server_shard_state::push(const message<schema::Push>& push) {
-  auto found = find(push);
-  if (!found) return found.failure();
-  auto done = (*found)->push(push);
-  if (const auto* backup = (*found)->backup(); backup && backup->holds_back()) answer_later();
-  return done;
-}
-
-result<void> server_shard_state::replicated(const message<schema::Replicated>& answer) {
-  auto found = find(answer);
-  if (!found) return found.failure();
-  auto noted = job->replicated(**found, answer);
-  if (const auto* backup = (*found)->backup(); backup && backup->holds_back()) answer_later();
-  return noted;
-}
-
-void server_shard_state::answer_later() {
-  // One answer for all that have come by then, and one block for all its pushes.
+  // One answer for all that have come by then.
   if (!std::exchange(answers_due, true)) self->send(self, answer_primaries{});
+  return done;
 }
 
 result<void> server_shard_state::export_partition(const message<schema::ExportPartition>& request) {
@@ -218,11 +198,19 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
                                     return found ? (*found)->pull(pull) : found.failure();
                                   }),
       mesh::receive<schema::Push>(router,
-                                  [self](const auto& push) { return self->state.push(push); }),
+                                  [self](const auto& push) -> result<void> {
+                                    auto found = self->state.find(push);
+                                    return found ? (*found)->push(push) : found.failure();
+                                  }),
       mesh::receive<schema::Replicate>(
           router, [self](const auto& change) { return self->state.replicate(change); }),
-      mesh::receive<schema::Replicated>(
-          router, [self](const auto& answer) { return self->state.replicated(answer); }),
+      mesh::receive<schema::Replicated>(router,
+                                        [self](const auto& answer) -> result<void> {
+                                          auto found = self->state.find(answer);
+                                          return found
+                                                     ? self->state.job->replicated(**found, answer)
+                                                     : found.failure();
+                                        }),
       mesh::receive<schema::SnapshotChunk>(router,
                                            [self](const auto& chunk) -> result<void> {
                                              auto found = self->state.find(chunk);
@@ -266,9 +254,7 @@ server_shard_actor::behavior_type server_shard(server_shard_state::pointer self,
       },
       [self](answer_primaries) {
         self->state.answers_due = false;
-        if (!self->state.job) return;
-        self->state.job->answer_primaries();
-        self->state.job->send_joined();
+        if (self->state.job) self->state.job->answer_primaries();
       },
       [self](tick) {
         if (self->state.job) self->state.job->tick(env::now(*self));

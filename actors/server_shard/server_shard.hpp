@@ -36,16 +36,13 @@ struct server_shard_state {
   /// The replica that a message is for; it is told the time.
   template <class T>
   result<replica*> find(const message<T>& m);
-  result<void> push(const message<schema::Push>& push);
   result<void> replicate(const message<schema::Replicate>& change);
-  result<void> replicated(const message<schema::Replicated>& answer);
   result<void> export_partition(const message<schema::ExportPartition>& request);
   result<void> on_chunks_taken(const message<schema::CheckpointTaken>& taken);
   void on_refused(const message<schema::Refusal>& refusal);
   void report() const;
 
 private:
-  void answer_later();
   result<void> start(job::job_plan plan, const message<schema::JobPlan>& from);
   result<void> record(const message<schema::JobPlan>& plan, const std::string& path);
   /// Says which shards came here since, so that what they do is not written down any more.

@@ -18,7 +18,7 @@ rule_set without(rule broken) {
   return rules;
 }
 
-/// Delivers what is not between the two hosts; the primary sends what it has for the backup.
+/// Delivers what is not between the two hosts.
 void run_but_replication(replica_bench& bench) {
   for (bool some = true; some;) {
     some = false;
@@ -27,7 +27,6 @@ void run_but_replication(replica_bench& bench) {
         while (bench.links.deliver(link))
           some = true;
   }
-  bench.hosts.at(1).job->send_joined();
 }
 
 bool old_layout_is_served(const rule_set& rules) {
@@ -149,7 +148,6 @@ bool push_joins_what_was_sent(const rule_set& rules) {
   const push late{.step = 1, .key = 9};
   bench.push({.step = 0, .key = 7});
   REQUIRE(bench.links.deliver({replica_bench::worker_node, 1}));
-  bench.hosts.at(1).job->send_joined();
   bench.push(late);
   bench.run();
   REQUIRE(bench.is_acknowledged(late));
