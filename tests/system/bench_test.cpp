@@ -85,6 +85,22 @@ TEST_CASE("bench link says what is wrong with its options") {
   }
 }
 
+TEST_CASE("bench push-pull measures what backups cost, in time and in bytes") {
+  process bench({GRADMESH_PROGRAM, "bench", "push-pull", "--servers", "2", "--replicated", "--lane",
+                 "tcp", "--sizes", "64K", "--runs", "1", "--seconds", "0.05", "-o", "json"});
+  REQUIRE_MESSAGE(bench.wait_end(patience) == 0, bench.all());
+  nlohmann::json by_op;
+  for (const auto& row : nlohmann::json::parse(bench.out()))
+    by_op[row["op"]] = row;
+  REQUIRE(by_op.size() == 5);
+  CHECK(by_op["push-replicated"]["unreplicated_goodput_ratio"] > 0);
+  // What is pushed goes over a link once, and to a backup once more at most.
+  CHECK(by_op["push"]["wire_bytes_per_byte"] > 1);
+  CHECK(by_op["push"]["wire_bytes_per_byte"] < 1.2);
+  CHECK(by_op["push-replicated"]["wire_bytes_per_byte"] > by_op["push"]["wire_bytes_per_byte"]);
+  CHECK(by_op["push-replicated"]["wire_bytes_per_byte"] < 2.2);
+}
+
 TEST_CASE("bench lists what it can measure") {
   process bench({GRADMESH_PROGRAM, "bench", "--help"});
   CHECK(bench.wait_end(patience) == 0);

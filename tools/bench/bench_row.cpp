@@ -84,6 +84,7 @@ std::vector<column> columns_of(const std::vector<bench_row>& rows) {
       {"P99_US", [](auto& r) { return cell_of(r.p99_us, 1); }},
       {"CONTROL_P99_US", [](auto& r) { return cell_of(r.control_p99_us, 1); }},
       {"CORES", [](auto& r) { return cell_of(r.cpu_cores, 2); }},
+      {"WIRE", [](auto& r) { return cell_of(r.wire_bytes_per_byte, 2); }},
       {"SPREAD", [](auto& r) { return percent(r.spread, 0); }}};
   if (!rows.empty())
     for (std::size_t i = 0; i < rows.front().references.size(); ++i)
@@ -113,6 +114,7 @@ nlohmann::ordered_json json_of(const bench_row& row) {
                               {"p99_us", or_null(row.p99_us)},
                               {"control_p99_us", or_null(row.control_p99_us)},
                               {"cpu_cores", or_null(row.cpu_cores)},
+                              {"wire_bytes_per_byte", or_null(row.wire_bytes_per_byte)},
                               {"runs", row.runs},
                               {"spread", row.spread}};
   for (const auto& r : row.references) {

@@ -32,7 +32,8 @@ struct bench_row {
   std::optional<double> p99_us;
   /// Round trips on the control lane meanwhile.
   std::optional<double> control_p99_us;
-  std::optional<double> cpu_cores; // that all processes together kept busy
+  std::optional<double> cpu_cores;           // that all processes together kept busy
+  std::optional<double> wire_bytes_per_byte; // that the links of all nodes sent, by payload
   unsigned runs = 0;
   double spread = 0; // (greatest - least) / median of the op's main figure over the runs
   /// Where one has a figure that the row has too, their ratio is shown: goodput to goodput, p50 to

@@ -52,6 +52,7 @@ struct samples {
   std::vector<double> p99_us;
   std::vector<double> control_p99_us;
   std::vector<double> cores;
+  std::vector<double> wire_bytes_per_byte;
 };
 
 /// Of another process, so far: user and system time.
@@ -96,6 +97,8 @@ private:
   result<std::string> write_node(const std::string& name, const std::string& roles,
                                  const std::string& coordinator, config::lane_kind lane);
   result<std::vector<nlohmann::json>> ask_all(const std::string& line);
+  /// By the links of all nodes, so far.
+  result<double> bytes_sent();
   double cpu_seconds() const {
     double total = 0;
     for (const auto& server : servers_)
@@ -195,6 +198,13 @@ result<std::vector<nlohmann::json>> rig::ask_all(const std::string& line) {
   return answers;
 }
 
+result<double> rig::bytes_sent() {
+  workers_.front().tell("sent");
+  const auto answer = workers_.front().hear(patience);
+  if (!answer) return answer.failure();
+  return (*answer)["bytes_sent"].get<double>();
+}
+
 result<void> rig::prepare(std::uint64_t floats, bool replicated) {
   if (std::exchange(present_, {floats, replicated}) == std::pair(floats, replicated)) return {};
   const auto ready = ask_all("prepare " + std::to_string(++jobs_) + " " + std::to_string(floats) +
@@ -205,6 +215,8 @@ result<void> rig::prepare(std::uint64_t floats, bool replicated) {
 result<void> rig::run(const operation& what, std::chrono::duration<double> time,
                       std::uint64_t request_bytes, samples* into) {
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  const auto sent_before = bytes_sent();
+  if (!sent_before) return sent_before.failure();
   const auto cpu_before = cpu_seconds();
   const auto began = clock::now();
   const auto answers = ask_all("run " + what.what + " " + std::to_string(what.window) + " " +
@@ -214,15 +226,21 @@ result<void> rig::run(const operation& what, std::chrono::duration<double> time,
   if (!into) return {};
   const std::chrono::duration<double> passed = clock::now() - began;
   into->cores.push_back((cpu_seconds() - cpu_before) / passed.count());
+  const auto sent = bytes_sent();
+  if (!sent) return sent.failure();
+  double requests = 0;
   double rate = 0;
   std::vector<double> p50;
   std::vector<double> p99;
   for (const auto& answer : *answers) {
+    requests += answer["requests"].get<double>();
     rate += answer["requests"].get<double>() / answer["seconds"].get<double>();
     p50.push_back(answer["p50_us"].get<double>());
     p99.push_back(answer["p99_us"].get<double>());
   }
   into->requests_per_s.push_back(rate);
+  into->wire_bytes_per_byte.push_back((*sent - *sent_before) /
+                                      (requests * static_cast<double>(request_bytes)));
   into->p50_us.push_back(median(p50));
   into->p99_us.push_back(*std::ranges::max_element(p99));
   into->control_p99_us.push_back(answers->front()["control_p99_us"].get<double>());
@@ -249,6 +267,7 @@ bench_row make_row(const push_pull_options& options, const operation& what, std:
   row.p99_us = median(s.p99_us);
   row.control_p99_us = median(s.control_p99_us);
   row.cpu_cores = median(s.cores);
+  row.wire_bytes_per_byte = median(s.wire_bytes_per_byte);
   row.runs = options.runs;
   row.spread = spread(s.figure);
   return row;

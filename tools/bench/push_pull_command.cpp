@@ -78,7 +78,9 @@ exit_code push_pull_command(const std::vector<std::string>& arguments) {
           "the same\nbytes also go through blocking sockets (RAW_TCP), and through blocking "
           "OpenSSL "
           "(lane tls) or memcpy\n(lane shm); RATIO is ours by theirs. CONTROL_P99_US is the round "
-          "trip on the control\nlane meanwhile. CORES counts all processes.\n"
+          "trip on the control\nlane meanwhile. CORES counts all processes, and\nWIRE the bytes "
+          "that the links of all of "
+          "them sent for each byte that was pushed or pulled.\n"
           "Each process stays on one processor, and both ends of a baseline on two.",
       .positional = {}};
   options.named.add_options()("servers", po::value<unsigned>()->default_value(1),

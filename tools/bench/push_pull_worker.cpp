@@ -62,6 +62,30 @@ result<members> find_members(const env::environment& environment, const mesh_acc
   }
 }
 
+/// By the links of all members: a sum of heartbeats that were sent from now on.
+result<double> bytes_sent(const env::environment& environment, const mesh_access& access) {
+  auto client = mesh_client::connect(environment, access);
+  if (!client) return client.failure();
+  const auto began = std::chrono::steady_clock::now();
+  for (;;) {
+    auto status = (*client)->status();
+    if (!status) return status.failure();
+    const auto waited = std::chrono::steady_clock::now() - began;
+    double sum = 0;
+    bool is_fresh = true;
+    for (const auto member : (**status).getMembers()) {
+      is_fresh = is_fresh && std::chrono::milliseconds(member.getHeartbeatAgeMs()) < waited;
+      for (const auto gauge : member.getLastHeartbeat().getGauges())
+        if (mesh::text(gauge.getName()) == "bytes_sent_total") sum += gauge.getValue();
+    }
+    if (is_fresh) return sum;
+    if (waited > join_limit)
+      return error{errc::timed_out, "a member has sent no heartbeat for " +
+                                        std::to_string(join_limit.count()) + " s"};
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 /// Each shard with a backup on the next server.
 job::shard_layout with_backups(job::shard_layout layout) {
   const auto primaries = layout.primaries();
@@ -99,7 +123,8 @@ void answer_failure(const error& why) {
 }
 
 /// Carries out the commands of push_pull_worker.hpp until standard input ends.
-void obey(const load_actor& load, const members& who, std::uint32_t rank) {
+void obey(const load_actor& load, const members& who, std::uint32_t rank,
+          const std::function<result<double>()>& bytes_sent) {
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string verb;
@@ -148,6 +173,11 @@ void obey(const load_actor& load, const members& who, std::uint32_t rank) {
              {"control_p50_us", measured->control_p50_us},
              {"control_p99_us", measured->control_p99_us}});
       }
+    } else if (verb == "sent") {
+      if (const auto sent = bytes_sent())
+        say({{"bytes_sent", *sent}});
+      else
+        answer_failure(sent.failure());
     }
   }
 }
@@ -186,7 +216,8 @@ exit_code push_pull_worker(const std::vector<std::string>& arguments) {
                             values["workers"].as<std::size_t>());
     if (who) {
       say({{"joined", true}});
-      obey(load, *who, values["rank"].as<std::uint32_t>());
+      obey(load, *who, values["rank"].as<std::uint32_t>(),
+           [&] { return bytes_sent(environment, access); });
     } else {
       answer_failure(who.failure());
     }

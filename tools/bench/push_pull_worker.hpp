@@ -8,6 +8,7 @@
 ///   go                                         {"joined": true}; all members are there
 ///   prepare JOB FLOATS REPLICATED              {"ready": true}
 ///   run push|pull WINDOW KEYS FRESH MS         {"requests": ..., "seconds": ..., "p50_us": ...}
+///   sent                                       {"bytes_sent": ...} by the links of all members
 ///
 /// or {"error": "..."}.
 

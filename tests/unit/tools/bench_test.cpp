@@ -105,6 +105,7 @@ TEST_CASE("rows as JSON have every field, null where there is nothing") {
                                         "p99_us",
                                         "control_p99_us",
                                         "cpu_cores",
+                                        "wire_bytes_per_byte",
                                         "runs",
                                         "spread",
                                         "raw_tcp_goodput_gb_per_s",
