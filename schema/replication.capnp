@@ -19,9 +19,9 @@
 #
 # Pushes of a dense block whose rule keeps no state go as the block that they made ("replication after
 # aggregation", Li et al.: "Scaling distributed machine learning with the parameter server", OSDI
-# 2014): a few such changes are on their way at a time, and pushes of a block that waits for its turn
-# join its change, so that the backup is sent one block for all of them. That is the block of the
-# moment of sending; so nothing joins a change that was sent once, though it may be sent again.
+# 2014): such a change waits until most of what is on its way has come, and pushes of its block that
+# come meanwhile join it, so that the backup is sent one block for all of them. That is the block of
+# the moment of sending; so nothing joins a change that was sent once, though it may be sent again.
 
 $import "/capnp/c++.capnp".namespace("gradmesh::schema");
 using Parameters = import "parameters.capnp";

@@ -5,9 +5,6 @@
 namespace gradmesh::server_shard {
 namespace {
 
-/// What replicas send each other stays in its order, so it all has one priority.
-constexpr std::uint8_t replication_priority = 1;
-
 change_draft make_draft(std::size_t parts) {
   change_draft draft;
   draft->initParts(static_cast<unsigned>(parts));

@@ -12,6 +12,9 @@
 
 namespace gradmesh::server_shard {
 
+/// What replicas send each other stays in its order, so it all has one priority.
+inline constexpr std::uint8_t replication_priority = 1;
+
 using change_draft = mesh::draft<schema::Replicate>;
 
 /// Which part of which push it is.

@@ -5,12 +5,6 @@
 #include <algorithm>
 
 namespace gradmesh::server_shard {
-namespace {
-
-/// What replicas send each other stays in its order, so it all has one priority.
-constexpr std::uint8_t replication_priority = 1;
-
-} // namespace
 
 // --- changes ------------------------------------------------------------------------------------
 
@@ -169,11 +163,18 @@ bool replication::send_image() {
   return true;
 }
 
+void replication::begin_turn() {
+  if (next_turn_at * (sent_ - changes_.acknowledged()) > turn_changes_) return;
+  turn_last_ = last();
+  turn_changes_ = last() - changes_.acknowledged();
+}
+
 void replication::send_more() {
   if (paused_ || !send_image()) return;
+  begin_turn();
   while (sent_ < last()) {
     const auto number = sent_ + 1;
-    if (changes_.is_open(number) && sent_ >= changes_.acknowledged() + joining_at) return;
+    if (changes_.is_open(number) && number > turn_last_) return;
     auto& change = changes_.take(number);
     change->setJobId(ends_.job_id);
     change->setShard(ends_.shard);

@@ -41,9 +41,10 @@ class replication final : public update_sink {
 public:
   /// Chunks of an image on their way: enough to keep a link busy.
   static constexpr std::uint64_t chunks_in_flight_max = 16;
-  /// With so many changes on their way those wait that pushes may still join: enough to keep a link
-  /// busy, and few, since one block for two pushes is sent, taken and applied once.
-  static constexpr std::uint64_t joining_at = 2;
+  /// Changes that pushes may still join are sent together, when one in so many of those before is
+  /// left on its way: that keeps the link busy, and lets pushes join, since one block for two
+  /// pushes is sent, taken and applied once.
+  static constexpr std::uint64_t next_turn_at = 3;
 
   /// `parameters` outlive it.
   replication(replication_ends ends, std::uint64_t layout, std::shared_ptr<mesh::router> router,
@@ -102,6 +103,8 @@ public:
 private:
   /// Whether changes are told to the backup now.
   bool follows() const;
+  /// Gives what waits its turn, if it is time.
+  void begin_turn();
   /// Tells the coordinator, if it does not know, that the backup has everything.
   void tell_synced();
   void report(bool synced);
@@ -122,6 +125,8 @@ private:
   std::vector<change_draft> of_step_; // of the step that is being applied
   std::uint64_t sent_ = 0;            // the last number that was sent under this layout
   std::uint64_t sent_once_ = 0;       // or under an earlier one
+  std::uint64_t turn_last_ = 0;       // joined changes up to this number may be sent
+  std::uint64_t turn_changes_ = 0;    // that the backup did not have when that was said
   bool gates_ = false;                // pushes are acknowledged when the backup has them
   std::uint64_t promised_ = 0;        // gates_: what was acknowledged before that
   bool waits_for_step_ = false;

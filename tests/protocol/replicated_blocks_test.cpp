@@ -80,6 +80,31 @@ TEST_CASE("pushes of a block that come while changes are on their way are one ch
   CHECK(bench.image(1) == bench.image(2));
 }
 
+TEST_CASE("a block waits for pushes until most of what is on its way has come") {
+  replica_bench bench(strategy::async);
+  bench.begin(1, 2);
+  push_some(bench, 0, 10);
+  replicate(bench);
+  REQUIRE(on_their_way(bench).size() == 10);
+  push_some(bench, 10, 2);
+  const auto come = [&](int changes) {
+    for (int i = 0; i < changes; ++i)
+      REQUIRE(bench.links.deliver(primary_to_backup));
+    bench.hosts.at(2).job->answer_primaries();
+    deliver_all(bench, backup_to_primary);
+  };
+  come(6);
+  CHECK(on_their_way(bench).size() == 4);
+  come(1);
+  const auto rest = on_their_way(bench);
+  REQUIRE(rest.size() == 3 + 3); // a block and two rows behind what was there
+  CHECK((*rest[3]).getChange().isBlock());
+  CHECK((*rest[3]).getParts().size() == 2);
+  bench.run();
+  CHECK(bench.open.empty());
+  CHECK(bench.image(1) == bench.image(2));
+}
+
 TEST_CASE("no push of a block is acknowledged before the backup has it") {
   replica_bench bench(strategy::async);
   bench.begin(1, 2);
