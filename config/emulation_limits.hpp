@@ -10,5 +10,6 @@ namespace gradmesh::config {
 inline constexpr std::uint64_t link_delay_ms_max = 5'000;
 inline constexpr std::uint64_t step_time_ms_max = 600'000;
 inline constexpr double slowdown_max = 1000;
+inline constexpr std::uint32_t pushes_ahead_max = 65'536;
 
 } // namespace gradmesh::config

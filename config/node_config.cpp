@@ -123,6 +123,10 @@ void add_emulation(table& t) {
   emulation.option("slow_part", &emulation_section::slow_part,
                    real_number({.min = 0, .max = 1, .min_open = true}), "1",
                    "Experiment: that slowdown comes in this part of the steps, at random.");
+  emulation.option("pushes_ahead", &emulation_section::pushes_ahead,
+                   whole_number<std::uint32_t>(0, pushes_ahead_max), "0",
+                   "Experiment: this worker pulls nothing, computes each step from zeros, and "
+                   "pushes on while at most so many steps are not acknowledged. 0: it trains.");
 }
 
 table make_table() {

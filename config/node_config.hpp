@@ -82,6 +82,7 @@ struct emulation_section {
   std::chrono::milliseconds step_time{0};  // key step_time_ms
   double slowdown = 1;
   double slow_part = 1;
+  std::uint32_t pushes_ahead = 0; // 0: a worker trains
 
   bool operator==(const emulation_section&) const = default;
 };

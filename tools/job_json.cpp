@@ -73,6 +73,7 @@ json job_json(schema::JobUpdate::Reader update) {
           {"phase", phase_name(update.getPhase())},
           {"failure", failed ? optional_text(update.getText()) : json()},
           {"failed_node", optional_text(update.getFailedNode())},
+          {"text", optional_text(update.getText())},
           {"strategy", text(update.getStrategy())},
           {"servers", update.getServers()},
           {"workers", update.getWorkerCount()},

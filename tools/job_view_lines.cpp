@@ -32,6 +32,11 @@ std::string phase_line(schema::JobUpdate::Reader update) {
   return line;
 }
 
+/// Phases whose line has no room for the job's text.
+bool shows_figures(schema::JobPhase phase) {
+  return phase == schema::JobPhase::TRAINING || phase == schema::JobPhase::EVALUATING;
+}
+
 std::string progress_line(schema::JobUpdate::Reader update, int tenths) {
   auto line = fmt::format("training {:3}%  loss {}  {} examples/s", tenths * 10,
                           fixed(update.getLoss(), 4), short_count(examples_per_second(update)));
@@ -60,7 +65,14 @@ void job_view_lines::update(schema::JobUpdate::Reader update) {
                               phase == schema::JobPhase::SAVING || phase == schema::JobPhase::DONE);
   if (training_done && tenths_ < 10) print(progress_line(update, tenths_ = 10));
 
-  if (new_phase || text_ != text) print(phase_line(update));
+  if (shows_figures(phase)) {
+    // What is said beside them: a checkpoint that was passed over, a disk that is full.
+    if (new_phase) print(phase_line(update));
+    if ((new_phase || text_ != text) && !text.empty())
+      print(fmt::format("{}: {}", shown(update.getName()), text));
+  } else if (new_phase || text_ != text) {
+    print(phase_line(update));
+  }
   phase_ = phase;
   text_ = text;
 

@@ -24,11 +24,13 @@ std::uint32_t rank_of(const std::string& worker, std::uint32_t workers) {
 }
 
 /// What a node file says to make an experiment's node slow.
-std::string emulation_lines(const config::job_config& job, const std::string& name) {
+std::string emulation_lines(const config::job_config& job, const std::string& name,
+                            const mesh_plan& plan) {
   const auto& wanted = job.emulation;
   std::string lines = "[emulation]\nlink_delay_ms = " + std::to_string(wanted.link_delay.count()) +
                       "\nstep_time_ms = " + std::to_string(wanted.step_time.count()) + "\n";
   if (!name.starts_with("worker-")) return lines;
+  lines += plan.worker_emulation;
   for (const auto& slow : wanted.slow_workers)
     if (slow.rank == rank_of(name, job.mesh.workers))
       lines += fmt::format("slowdown = {}\nslow_part = {}\n", slow.factor, wanted.slow_part);
@@ -78,13 +80,13 @@ std::vector<planned_node> plan_nodes(const config::job_config& job, const mesh_p
   std::vector<planned_node> nodes;
   nodes.push_back({"coordinator", common("coordinator", "coordinator") +
                                       "listen = " + to_string(job.mesh.listen) + "\n" +
-                                      lane("coordinator") + emulation_lines(job, {})});
+                                      lane("coordinator") + emulation_lines(job, {}, plan)});
   const auto add = [&](const char* role, std::uint32_t count, bool listens) {
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto name = std::string(role) + "-" + std::to_string(i);
       nodes.push_back({name, common(name, role) + "coordinator = " + plan.coordinator_at + "\n" +
                                  (listens ? "listen = 127.0.0.1:0\n" : "") + lane(name) +
-                                 emulation_lines(job, name)});
+                                 emulation_lines(job, name, plan)});
     }
   };
   add("server", job.mesh.servers, true);

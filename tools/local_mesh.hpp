@@ -58,6 +58,7 @@ struct mesh_plan {
   std::string state_folder = {};   // the nodes' state folders are in it; empty: they have none
   /// More lines of [node] for a node; may be null.
   std::function<std::string(const std::string& name)> node_lines = {};
+  std::string worker_emulation = {}; // more lines of [emulation] for workers
 };
 /// The coordinator comes first.
 std::vector<planned_node> plan_nodes(const config::job_config& job, const mesh_plan& plan);

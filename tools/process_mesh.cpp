@@ -41,7 +41,8 @@ result<void> process_mesh::start_all(const config::job_config& job) {
   mesh_plan plan{.coordinator_at = {},
                  .certificates = options_.folder + "/certificates",
                  .state_folder = state_folder(),
-                 .node_lines = options_.node_lines};
+                 .node_lines = options_.node_lines,
+                 .worker_emulation = options_.worker_emulation};
   // The coordinator's port is known only when it listens.
   if (auto launched = launch(plan_nodes(job, plan).front()); !launched) return launched;
   const auto at = nodes_.back().wait_ready(*environment_.disk, ready_limit);

@@ -16,6 +16,7 @@ struct process_mesh_options {
   std::string folder; // for node files, logs and what nodes keep over restarts; is made
   /// More lines of [node] for a node; may be null.
   std::function<std::string(const std::string& name)> node_lines = {};
+  std::string worker_emulation = {}; // more lines of [emulation] for workers
   /// Where others are to dial a node that listens at an address; may be null: there.
   std::function<std::string(const std::string& name, const std::string& listens_at)> dialled_at =
       {};

@@ -97,7 +97,8 @@ exit_code check_and_show(const po::variables_map& values) {
   if (values.count("section") > 0) options.section = values["section"].as<std::string>();
   if (!options.section.empty() && !is_section(options.section))
     return usage_error("status", "'" + options.section +
-                                     "' is not one of nodes, shards, workers, data-servers, job, layout");
+                                     "' is not one of nodes, shards, workers, data-servers, "
+                                     "coordinator, job, layout");
   if (values.count("watch") > 0) {
     options.watch_seconds = values["watch"].as<double>();
     if (!(*options.watch_seconds >= 0.1 && *options.watch_seconds <= 3600))
@@ -112,8 +113,8 @@ exit_code check_and_show(const po::variables_map& values) {
 
 exit_code status_command(const std::vector<std::string>& arguments) {
   verb_options options{
-      .usage = "gradmesh status [nodes|shards|workers|data-servers|job|layout] [--coordinator HOST:PORT] "
-               "[options]",
+      .usage = "gradmesh status [nodes|shards|workers|data-servers|coordinator|job|layout]\n"
+               "       [--coordinator HOST:PORT] [options]",
       .description = "Shows the nodes of a running mesh, their shards, workers and data servers, "
                      "and the latest job,\nas the coordinator sees them.",
       .positional = {"section"}};

@@ -15,8 +15,8 @@ namespace {
 using json = nlohmann::ordered_json;
 using row = std::vector<json>;
 
-constexpr std::array<section_name, 6> section_names{"nodes",        "shards", "workers",
-                                                    "data-servers", "job",    "layout"};
+constexpr std::array<section_name, 7> section_names{
+    "nodes", "shards", "workers", "data-servers", "coordinator", "job", "layout"};
 
 std::string plain(const json& value) {
   if (value.is_null()) return {};

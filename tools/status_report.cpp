@@ -184,6 +184,14 @@ status_report make_status_report(schema::Status::Reader status, const status_ans
                                {{"TRAIN", "train_examples", show::integer},
                                 {"TEST", "test_examples", show::integer},
                                 {"LEASED", "batches_leased", show::integer}}),
+                   services_of(status, service_kind::coordinator, "coordinator", "coordinator",
+                               {{"MEMBERS", "members", show::integer},
+                                {"LOST", "nodes_lost_total", show::integer},
+                                {"RETURNED", "nodes_returned_total", show::integer},
+                                {"CHECKPOINTS", "checkpoints_total", show::integer},
+                                {"FAILED", "checkpoint_failures_total", show::integer},
+                                {"AT_STEP", "checkpoint_step", show::integer, true},
+                                {"AGE", "checkpoint_age_seconds", show::seconds, true, true}}),
                    job_of(job), layout_of(job)},
       .job = job_json(job)};
 }

@@ -39,7 +39,7 @@ struct status_report {
   double answer_age_seconds = 0;
   std::uint64_t view_epoch = 0;
   double uptime_seconds = 0; // of the coordinator
-  /// nodes, shards, workers, data-servers, job
+  /// nodes, shards, workers, data-servers, coordinator, job, layout
   std::vector<status_section> sections;
   /// As `job_json` makes it.
   nlohmann::ordered_json job;

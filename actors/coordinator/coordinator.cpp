@@ -272,6 +272,8 @@ void coordinator_state::report() const {
   node::service_status status{job && !job->ended() ? "running" : "idle",
                               {{"members", static_cast<double>(members->members().size())},
                                {"epoch", static_cast<double>(members->epoch())},
+                               {"nodes_lost_total", static_cast<double>(members->removed())},
+                               {"nodes_returned_total", static_cast<double>(members->returned())},
                                {"jobs_total", static_cast<double>(jobs)}}};
   if (const auto* made = job ? job->checkpoints() : nullptr) {
     const auto& so_far = made->so_far();

@@ -48,6 +48,7 @@ void job_checkpoint::on_tick(const job::job_plan& plan, bool training, env::time
         {errc::timed_out, fmt::format("nothing came of it for {} s (job.request_timeout)",
                                       plan.config.job.request_timeout.count())},
         now);
+  tell_in_time(plan, now);
   if (now - sent_at_ < defaults::coordinator::checkpoint_repeat) return;
   send_stage(now);
   ask_again(plan);
@@ -67,6 +68,7 @@ void job_checkpoint::begin(const job::job_plan& plan, env::time_point now) {
   held_.clear();
   parts_.clear();
   on_their_way_.clear();
+  untold_.clear();
   began_ = advanced_at_ = now;
   held_seconds_ = 0;
   stage_ = stage::holding;
@@ -185,8 +187,19 @@ void job_checkpoint::tell_taken(const job::job_plan& plan, std::uint32_t shard, 
   (void)context_->router->send(plan.layout.primary(shard).where, self_, taken);
 }
 
+void job_checkpoint::tell_in_time(const job::job_plan& plan, env::time_point now) {
+  while (!untold_.empty() && pace_.allows(now)) {
+    const auto [shard, bytes] = untold_.front();
+    untold_.pop_front();
+    pace_.count(bytes, now);
+    ++parts_[shard].taken;
+    advanced_at_ = now;
+    if (shard < plan.layout.size()) tell_taken(plan, shard, false);
+  }
+}
+
 void job_checkpoint::ask_again(const job::job_plan& plan) {
-  if (stage_ != stage::cutting || !on_their_way_.empty() ||
+  if (stage_ != stage::cutting || !on_their_way_.empty() || !untold_.empty() ||
       sent_at_ - advanced_at_ < defaults::coordinator::checkpoint_repeat)
     return;
   for (const auto& [shard, of_shard] : parts_)
@@ -200,11 +213,9 @@ void job_checkpoint::on_written(const checkpoint::checkpoint_event& event,
   if (stage_ == stage::none) return;
   if (const auto* taken = std::get_if<checkpoint::checkpoint_taken>(&event);
       taken && taken->ticket == ticket_ && !on_their_way_.empty()) {
-    const auto shard = on_their_way_.front();
+    untold_.push_back({on_their_way_.front(), taken->bytes});
     on_their_way_.pop_front();
-    ++parts_[shard].taken;
-    advanced_at_ = now;
-    if (shard < plan.layout.size()) tell_taken(plan, shard, false);
+    tell_in_time(plan, now);
   }
   if (const auto* failed = std::get_if<checkpoint::checkpoint_failed>(&event);
       failed && failed->ticket == ticket_)
@@ -275,6 +286,7 @@ void job_checkpoint::end(env::time_point now, std::chrono::milliseconds until_ne
   send_stage(now); // it is over
   held_.clear();
   on_their_way_.clear();
+  untold_.clear();
   next_at_ = now + until_next;
 }
 

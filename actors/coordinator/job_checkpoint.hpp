@@ -7,9 +7,13 @@
 /// Failure: a checkpoint that fails, by the disk or by a member that is lost, is one less; training
 /// goes on, the failure is counted and shown, and the next is tried at its time.
 ///
-/// Memory: the chunks on their way to the disk, at most 16 of each shard.
+/// Chunks come at a bounded rate (chunk_pace.hpp): a shard sends the next when it is told that one
+/// was taken, and is told so in time.
+///
+/// Memory: the chunks on their way to the disk, at most 4 of each shard.
 
 #include "actors/checkpoint/checkpoint_news.hpp"
+#include "actors/coordinator/chunk_pace.hpp"
 #include "actors/env/clock.hpp"
 #include "actors/job/job_plan.hpp"
 #include "actors/node/context.hpp"
@@ -73,6 +77,8 @@ private:
   void send_stage(env::time_point now);
   void ask_again(const job::job_plan& plan);
   void tell_taken(const job::job_plan& plan, std::uint32_t shard, bool again);
+  /// Tells of the chunks that were taken, as many as the pace allows.
+  void tell_in_time(const job::job_plan& plan, env::time_point now);
   void end(env::time_point now, std::chrono::milliseconds until_next);
   void refuse(const error& why);
   void finish(const checkpoint::checkpoint_done& done, env::time_point now);
@@ -96,6 +102,13 @@ private:
   job::piece_set cut_;
   std::map<std::uint32_t, part> parts_;
   std::deque<std::uint32_t> on_their_way_; // to the writer: shards of chunks
+  /// A chunk that was taken, of which its shard was not told yet.
+  struct taken_chunk {
+    std::uint32_t shard = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::deque<taken_chunk> untold_;
+  chunk_pace pace_;
   env::time_point began_;
   env::time_point sent_at_;     // the stage
   env::time_point advanced_at_; // something came

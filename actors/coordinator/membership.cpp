@@ -71,6 +71,8 @@ result<bool> membership::admit(const message<schema::Register>& request, env::ti
                  "the mesh has " + std::to_string(members_.size()) + " nodes, its maximum"};
   }
   members_[identity.uuid] = std::move(joined);
+  if (const auto was = former_.extract(identity.uuid); !was.empty())
+    returned_ += was.mapped() == identity.incarnation ? 1 : 0;
   ++epoch_;
   return true;
 }
@@ -96,6 +98,9 @@ std::optional<member> membership::remove(const mesh::node_uuid& uuid) {
   auto removed = std::move(found->second);
   members_.erase(found);
   ++epoch_;
+  ++removed_;
+  if (former_.size() >= defaults::coordinator::members_max) former_.erase(former_.begin());
+  former_[uuid] = removed.identity.incarnation;
   return removed;
 }
 

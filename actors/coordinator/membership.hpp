@@ -65,7 +65,8 @@ public:
   result<bool> admit(const message<schema::Register>& request, env::time_point now);
   /// Errors: `refused` for a node that is no member: it should register.
   result<void> heard_from(const message<schema::Heartbeat>& heartbeat, env::time_point now);
-  /// The member that is no more.
+  /// The member that is no more. Should the same life of it come back, that is a new member, and
+  /// counted.
   std::optional<member> remove(const mesh::node_uuid& uuid);
 
   /// The link to a member broke. One that registers again over another link stays a member.
@@ -81,6 +82,11 @@ public:
 
   mesh::draft<schema::View> view() const;
 
+  /// Members that were removed, and how many of them came back in the same life: they had been
+  /// silent, not dead.
+  std::uint64_t removed() const { return removed_; }
+  std::uint64_t returned() const { return returned_; }
+
 private:
   /// Nothing of the others for half of the time after which they are given up.
   bool is_alone(env::time_point now) const;
@@ -93,6 +99,9 @@ private:
   std::optional<env::time_point> alone_since_;
   std::uint64_t epoch_ = 0;
   std::map<mesh::node_uuid, member> members_;
+  std::uint64_t removed_ = 0;
+  std::uint64_t returned_ = 0;
+  std::map<mesh::node_uuid, std::uint64_t> former_; // incarnation of those removed, not yet back
 };
 
 /// Fills in a member for views and status.

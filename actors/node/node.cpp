@@ -216,9 +216,11 @@ result<std::unique_ptr<node>> node::start(caf::actor_system& system,
   }
   if (config.has(config::role::worker)) {
     const mesh::service_id service{service_kind::worker, 0};
+    const auto ahead = config.emulation.pushes_ahead;
     const worker::worker_options options{
         .pipeline = {.prefetch = config.worker.prefetch,
-                     .pushes_in_flight = config.worker.pushes_in_flight},
+                     .pushes_in_flight = ahead > 0 ? ahead : config.worker.pushes_in_flight,
+                     .pulls = ahead == 0},
         .pace = {.least = config.emulation.step_time,
                  .slowdown = config.emulation.slowdown,
                  .slow_part = config.emulation.slow_part},

@@ -25,7 +25,7 @@ using mesh::message;
 class checkpoint_cut {
 public:
   /// Chunks on their way: enough to keep a link busy.
-  static constexpr std::uint64_t chunks_in_flight_max = 16;
+  static constexpr std::uint64_t chunks_in_flight_max = 4;
 
   /// Whose part of which checkpoint it is.
   struct ticket {

@@ -213,6 +213,12 @@ void pipeline::pull(const std::shared_ptr<step_work>& work, env::time_point now)
   work->pull_number = pulls_asked_++;
   const bool waits = tools_.plan.by_rank() && pass_ == pass::train;
   work->sequence = waits ? work->step : pulled_steps_++;
+  if (pass_ == pass::train && !options_.pulls) {
+    std::ranges::fill(work->dense, 0.0F);
+    for (auto& rows : work->rows)
+      std::ranges::fill(rows, 0.0F);
+    return;
+  }
   const auto for_push = pass_ == pass::train ? work->sequence + 1 : 0;
   for (std::size_t shard = 0; shard < work->slices.size(); ++shard) {
     work->pulls_missing += work->slices[shard].parts.size();

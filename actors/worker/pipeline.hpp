@@ -38,6 +38,7 @@ enum class pass : std::uint8_t { train, evaluate };
 struct pipeline_options {
   std::size_t prefetch = 2;         // batches leased ahead of the one that is computed
   std::size_t pushes_in_flight = 2; // steps pushed but not acknowledged
+  bool pulls = true;                // false: a load ([emulation] pushes_ahead) computed from zeros
 };
 
 /// What a pipeline works with; it outlives the pipeline.

@@ -100,6 +100,24 @@ TEST_CASE("the broken link of a former life concerns nobody") {
   CHECK_FALSE(b.given_up_after(700ms));
 }
 
+TEST_CASE(
+    "a member that comes back in the life in which it was given up is a new one, and counted") {
+  bench b;
+  const auto epoch = b.members.epoch();
+  REQUIRE(b.members.remove(b.who.uuid));
+  CHECK(b.members.removed() == 1);
+  CHECK(b.members.returned() == 0);
+  CHECK_FALSE(b.members.heard_from(from<schema::Heartbeat>(b.who, 9), b.now)); // fenced
+  CHECK(*b.members.admit(from<schema::Register>(b.who), b.now));
+  CHECK(b.members.returned() == 1);
+  CHECK(b.members.epoch() == epoch + 2);
+  REQUIRE(b.members.remove(b.who.uuid));
+  ++b.who.incarnation; // a process that was started again had died
+  CHECK(*b.members.admit(from<schema::Register>(b.who), b.now));
+  CHECK(b.members.removed() == 2);
+  CHECK(b.members.returned() == 1);
+}
+
 TEST_CASE("a coordinator that was paused gives everybody a new chance") {
   bench b;
   b.members.link_lost(b.who, {errc::node_lost, "reset"}, b.now);

@@ -1,10 +1,14 @@
 /// Links and workers that are made slow for experiments, to the millisecond of virtual time.
 
+#include "actors/mesh/receive.hpp"
 #include "tests/support/job_files.hpp"
 #include "tests/support/random_data.hpp"
 #include "tests/support/virtual_mesh.hpp"
 
 #include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
 
 using namespace gradmesh;
 using testing::test_job;
@@ -127,4 +131,54 @@ TEST_CASE("what is kept back for two steps at once is counted once") {
   CHECK(fast.getBusyPullSeconds() > 0.005 * steps);
   CHECK(fast.getBusyPullSeconds() < 0.007 * steps);
   CHECK(fast.getHeldPullSeconds() + fast.getBusyPullSeconds() < fast.getActiveSeconds());
+}
+
+namespace {
+
+/// Whether two shards acknowledge at least half of the steps before a third, a second late, answers
+/// the first.
+bool goes_on_beside_a_slow_shard(const std::string& emulation) {
+  std::map<mesh::node_uuid, std::size_t> acknowledged;
+  virtual_mesh mesh({.tap = [&](const mesh::node_uuid&, const mesh::frame_ptr& f) {
+    if (f->header.kind == mesh::message_traits<schema::Pushed>::kind)
+      (void)mesh::guarded([&] {
+        acknowledged[f->header.from.uuid] +=
+            (**mesh::message<schema::Pushed>::decode(f)).getParts().size();
+        return result<void>();
+      });
+    return 1U;
+  }});
+  mesh.add_roles(2, 1, 1, "[emulation]\nstep_time_ms = 10\n" + emulation);
+  mesh.add_node(virtual_mesh::node_file("server", 2) + "[emulation]\nlink_delay_ms = 1000\n");
+  (void)mesh.run_until([] { return false; }, std::chrono::seconds(5)); // it joins late, too
+  REQUIRE(mesh.disk().write("train.libsvm",
+                            testing::libsvm_text(testing::random_sparse(1, 64, 50, 3, 5, true))));
+  const test_job job{.strategy = "async",
+                     .deterministic = "false",
+                     .epochs = steps,
+                     .test = "",
+                     .features = 50,
+                     .classes = 3};
+  mesh.submit(job.text() + "[job]\nreplication = 1\n");
+  REQUIRE(mesh.run_until([&] { return acknowledged.size() == 2; }, std::chrono::minutes(1)));
+  return mesh.run_until(
+      [&] {
+        return std::ranges::all_of(acknowledged, [](const auto& of_shard) {
+          return of_shard.second >= steps; // a push has a part or two
+        });
+      },
+      std::chrono::milliseconds(900));
+}
+
+} // namespace
+
+TEST_CASE("a load of pushes goes on at all shards but the one that answers late") {
+  CHECK(goes_on_beside_a_slow_shard("pushes_ahead = 1000\n"));
+  CHECK_FALSE(goes_on_beside_a_slow_shard("pushes_ahead = 7\n"));
+  CHECK_FALSE(goes_on_beside_a_slow_shard(""));
+}
+
+TEST_CASE("a load of pushes pulls nothing") {
+  CHECK(train("link_delay_ms = 5\nstep_time_ms = 30\n", "").pull > 0);
+  CHECK(train("link_delay_ms = 5\nstep_time_ms = 30\npushes_ahead = 9\n", "").pull == 0);
 }

@@ -1,5 +1,6 @@
 /// Checkpoints of running jobs, and jobs that go on from them, on whole meshes in virtual time.
 
+#include "actors/coordinator/chunk_pace.hpp"
 #include "actors/node/context.hpp"
 #include "actors/store/checkpoint_store.hpp"
 #include "tests/support/job_files.hpp"
@@ -321,6 +322,26 @@ TEST_CASE("checkpoints are made by themselves, and the last few are kept") {
   REQUIRE(numbers);
   REQUIRE(!numbers->empty());
   CHECK(std::stoi(numbers->back()) >= 10);
+}
+
+TEST_CASE("a large checkpoint takes its time, and the job trains meanwhile") {
+  auto job = dense_job("sgd");
+  job.batch_size = 8;
+  job.hidden = "60000,40";
+  bench b(1, 1, "[emulation]\nstep_time_ms = 10\n");
+  b.mesh.submit(with_checkpoints(job));
+  REQUIRE_MESSAGE(
+      b.mesh.run_until([&] { return b.mesh.outcome().phase == schema::JobPhase::TRAINING; }, 1min),
+      b.mesh.outcome().text << b.mesh.refusal().text);
+  const auto got = b.create_checkpoint();
+  REQUIRE_MESSAGE(got.created, got.refusal.text);
+  const auto created = **got.created;
+  constexpr double at_once = 9e6; // what a shard sends unasked, and the pace's credit
+  CHECK(created.getBytes() > 1.3e7);
+  CHECK(created.getSeconds() > (static_cast<double>(created.getBytes()) - at_once) /
+                                   static_cast<double>(coordinator::chunk_pace::bytes_per_second));
+  CHECK(created.getHeldSeconds() < created.getSeconds() / 4);
+  b.end_job();
 }
 
 TEST_CASE("a shard that is lost for good takes the job back to its checkpoint") {

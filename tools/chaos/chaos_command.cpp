@@ -45,6 +45,10 @@ result<chaos_options> options_of(const po::variables_map& values) {
     if (std::ranges::none_of(options.roles, [&](auto role) { return chaos::hits(kind, role); }))
       return error{errc::invalid_argument, "--roles: none of them can be hit by " +
                                                std::string(to_string(kind)) + " (--kinds)"};
+  const auto& load = values["load"].as<std::string>();
+  if (load != "training" && load != "pushes")
+    return error{errc::invalid_argument, "--load: '" + load + "' is neither training nor pushes"};
+  if (load == "pushes") options.load = chaos::load_kind::pushes;
   options.seed = values["seed"].as<std::uint64_t>();
   const auto interval = seconds_of(values, "interval", 0);
   const auto longest = seconds_of(values, "longest", 0.05);
@@ -61,6 +65,16 @@ result<chaos_options> options_of(const po::variables_map& values) {
     return error{errc::invalid_argument, "--heartbeat-ms has to be in 10..6000"};
   options.heartbeat = std::chrono::milliseconds(static_cast<std::int64_t>(heartbeat));
   return options;
+}
+
+/// So that a shard has its primary and its backup on others than the one that is hit.
+constexpr std::uint32_t apart_servers = 3;
+
+/// What the user sets comes after it, and so wins.
+void ask_for_pushes(config::overrides& overrides) {
+  const std::vector<std::string> wanted{"job.strategy=async", "job.deterministic=false",
+                                        "mesh.lane=tcp"};
+  overrides.command_line.insert(overrides.command_line.begin(), wanted.begin(), wanted.end());
 }
 
 exit_code run_chaos(const config::job_config& job, const chaos_options& options, bool json) {
@@ -88,10 +102,13 @@ exit_code check_and_run(const po::variables_map& values) {
   };
   const auto options = options_of(values);
   if (!options) return usage_error(options.failure().text);
+  const bool pushes = options->load == chaos::load_kind::pushes;
   const auto& form = values["output"].as<std::string>();
   if (form != "table" && form != "json")
     return usage_error("--output: '" + form + "' is neither table nor json");
-  const auto loaded = config::load_job(values["JOB.ini"].as<std::string>(), overrides_of(values));
+  auto overrides = overrides_of(values);
+  if (pushes) ask_for_pushes(overrides);
+  const auto loaded = config::load_job(values["JOB.ini"].as<std::string>(), overrides);
   if (!loaded) {
     std::cerr << to_string(loaded.diagnostics);
     return exit_invalid_config;
@@ -99,6 +116,13 @@ exit_code check_and_run(const po::variables_map& values) {
   if (loaded.value->mesh.listen.host.find(':') != std::string::npos)
     return usage_error("mesh.listen = " + to_string(loaded.value->mesh.listen) +
                        ": the proxy that cuts nodes off speaks IPv4 only; set it to 127.0.0.1:0");
+  if (pushes && loaded.value->job.strategy != config::strategy::async)
+    return usage_error("--load pushes: shards that do not wait for workers are those of "
+                       "job.strategy = async; leave it to this option");
+  if (pushes && loaded.value->mesh.servers < apart_servers)
+    return usage_error(fmt::format("--load pushes: with mesh.servers = {} each shard has a copy on "
+                                   "any server that is hit, or waits for one; set it to {} or more",
+                                   loaded.value->mesh.servers, apart_servers));
   return run_chaos(*loaded.value, *options, form == "json");
 }
 
@@ -133,6 +157,11 @@ exit_code chaos_command(const std::vector<std::string>& arguments) {
           ->default_value("coordinator,server,data-server,worker")
           ->value_name("LIST"),
       "of the nodes that are hit, each as often as any other")(
+      "load", po::value<std::string>()->default_value("training")->value_name("training|pushes"),
+      "pushes: workers pull nothing, and no push waits for another shard, so that it can be seen "
+      "that "
+      "shards with no copy on the node that was hit go on: each of them has to acknowledge "
+      "something in every 100 ms until the shards that were hit do")(
       "seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
       "the same faults on the same nodes for the same seed")(
       "interval", po::value<double>()->default_value(1)->value_name("SECONDS"),

@@ -41,6 +41,7 @@ result<std::unique_ptr<chaos_mesh>> chaos_mesh::start(const config::job_config& 
       job,
       {.folder = m.folder_,
        .node_lines = [&m, options](const auto& name) { return m.node_lines(name, options); },
+       .worker_emulation = "pushes_ahead = " + std::to_string(options.pushes_ahead) + "\n",
        .dialled_at = [&m](const auto& name, const auto& at) { return m.dialled_at(name, at); }});
   if (!mesh) return mesh.failure();
   m.mesh_ = std::move(*mesh);

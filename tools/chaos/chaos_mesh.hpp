@@ -14,7 +14,8 @@ namespace gradmesh::tools::chaos {
 
 struct chaos_mesh_options {
   std::chrono::milliseconds heartbeat{100};
-  bool through_proxy = false; // what partitions need, and to see pushes
+  bool through_proxy = false;     // what partitions need, and to see pushes
+  std::uint32_t pushes_ahead = 0; // [emulation] of the workers
 };
 
 class chaos_mesh {

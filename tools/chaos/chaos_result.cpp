@@ -52,18 +52,21 @@ struct kind_pushes {
   std::vector<double> first_push;
   double others_gap = 0;
   std::optional<double> others_rate;
+  std::optional<std::uint64_t> apart_least;
 };
 
 std::vector<kind_pushes> pushes_by_kind(const chaos_result& result) {
   std::vector<kind_pushes> found;
   for (const auto kind : all_fault_kinds) {
-    kind_pushes of{std::string(to_string(kind)), {}, 0, {}};
+    kind_pushes of{std::string(to_string(kind)), {}, 0, {}, {}};
     for (const auto& f : result.faults) {
       if (f.what.kind != kind || !f.pushes || !f.pushes->first_push) continue;
       of.first_push.push_back(*f.pushes->first_push);
       of.others_gap = std::max(of.others_gap, f.pushes->others_gap.value_or(0));
       if (const auto rate = f.pushes->others_rate)
         of.others_rate = std::min(of.others_rate.value_or(*rate), *rate);
+      if (const auto least = f.pushes->apart_least)
+        of.apart_least = std::min(of.apart_least.value_or(*least), *least);
     }
     if (!of.first_push.empty()) found.push_back(std::move(of));
   }
@@ -77,13 +80,15 @@ table pushes_table(const std::vector<kind_pushes>& kinds) {
            {"P99", true},
            {"MAX", true},
            {"OTHERS_GAP", true},
-           {"OTHERS_RATE", true}},
+           {"OTHERS_RATE", true},
+           {"APART_LEAST", true}},
           {}};
   for (const auto& of : kinds)
     t.rows.push_back({of.kind, std::to_string(of.first_push.size()),
                       seconds_text(of.first_push, 0.5), seconds_text(of.first_push, 0.99),
                       seconds_text(of.first_push, 1), fmt::format("{:.2f}s", of.others_gap),
-                      of.others_rate ? fmt::format("{:.0f}/s", *of.others_rate) : "-"});
+                      of.others_rate ? fmt::format("{:.0f}/s", *of.others_rate) : "-",
+                      of.apart_least ? fmt::format("{}", *of.apart_least) : "-"});
   return t;
 }
 
@@ -92,6 +97,7 @@ struct pushes_without_coordinator {
   std::size_t faults = 0;
   std::uint64_t acknowledged = 0;
   std::uint64_t refused = 0;
+  std::uint64_t refused_then = 0; // when it was back, by what it decided at once
 };
 
 pushes_without_coordinator without_coordinator(const chaos_result& result) {
@@ -99,10 +105,20 @@ pushes_without_coordinator without_coordinator(const chaos_result& result) {
   for (const auto& f : result.faults) {
     if (f.what.node != "coordinator" || !f.pushes) continue;
     ++found.faults;
-    found.acknowledged += f.pushes->acknowledged;
-    found.refused += f.pushes->refused;
+    found.acknowledged += f.pushes->acknowledged_meanwhile;
+    found.refused += f.pushes->refused_meanwhile;
+    for (const auto& [error, of] : f.pushes->refused)
+      found.refused_then += of.count;
+    found.refused_then -= f.pushes->refused_meanwhile;
   }
   return found;
+}
+
+std::optional<std::uint64_t> least_apart(const chaos_result& result) {
+  std::optional<std::uint64_t> least;
+  for (const auto& of : pushes_by_kind(result))
+    if (of.apart_least) least = std::min(least.value_or(*of.apart_least), *of.apart_least);
+  return least;
 }
 
 std::string checks_text(const chaos_result& result) {
@@ -112,26 +128,42 @@ std::string checks_text(const chaos_result& result) {
     text += fmt::format("counting model: {} examples, {} lost, {} doubled\n", counts.examples,
                         counts.lost, counts.doubled);
   if (const auto without = without_coordinator(result); without.faults > 0)
-    text += fmt::format("coordinator hit {} time(s): until it was back {} pushes acknowledged, {} "
-                        "refused\n",
-                        without.faults, without.acknowledged, without.refused);
+    text +=
+        fmt::format("coordinator hit {} time(s): {} pushes acknowledged and {} refused while it "
+                    "was away; {} refused when it was back, by what it decided then\n",
+                    without.faults, without.acknowledged, without.refused, without.refused_then);
+  if (const auto least = least_apart(result))
+    text +=
+        fmt::format("other shards while one recovers: at least {} push(es) acknowledged in each "
+                    "{} ms, by shards with no copy on the node that was hit\n",
+                    *least, push_window.count());
   if (!result.sha256.empty()) text += "undisturbed parameters: sha256 " + result.sha256 + "\n";
   for (const auto& violation : result.violations)
     text += "violation: " + violation + "\n";
   return text;
 }
 
-json optional_number(const std::optional<double>& value) {
+template <class Number>
+json optional_number(const std::optional<Number>& value) {
   return value ? json(*value) : json();
 }
 
 json pushes_json(const std::optional<push_recovery>& pushes) {
   if (!pushes) return {};
+  auto refusals = json::array();
+  for (const auto& [error, of] : pushes->refused)
+    refusals.push_back({{"error", error},
+                        {"count", of.count},
+                        {"first_seconds", of.first},
+                        {"last_seconds", of.last}});
   return {{"first_push_seconds", optional_number(pushes->first_push)},
           {"others_gap_seconds", optional_number(pushes->others_gap)},
           {"others_per_second", optional_number(pushes->others_rate)},
+          {"apart_least_per_window", optional_number(pushes->apart_least)},
           {"acknowledged", pushes->acknowledged},
-          {"refused", pushes->refused}};
+          {"acknowledged_meanwhile", pushes->acknowledged_meanwhile},
+          {"refused_meanwhile", pushes->refused_meanwhile},
+          {"refusals", std::move(refusals)}};
 }
 
 json fault_json(const fault_outcome& f) {
@@ -203,7 +235,8 @@ nlohmann::ordered_json report_json(const chaos_result& result) {
                       {"p99_seconds", bench::quantile(of.first_push, 0.99)},
                       {"max_seconds", bench::quantile(of.first_push, 1)},
                       {"others_gap_seconds", of.others_gap},
-                      {"others_per_second", optional_number(of.others_rate)}});
+                      {"others_per_second", optional_number(of.others_rate)},
+                      {"apart_least_per_window", optional_number(of.apart_least)}});
   const auto without = without_coordinator(result);
   auto counts = json::array();
   for (const auto& c : result.counts)
@@ -219,7 +252,8 @@ nlohmann::ordered_json report_json(const chaos_result& result) {
           {"without_coordinator",
            {{"faults", without.faults},
             {"acknowledged", without.acknowledged},
-            {"refused", without.refused}}},
+            {"refused", without.refused},
+            {"refused_then", without.refused_then}}},
           {"jobs_done", result.jobs_done},
           {"restarts", result.restarts},
           {"seconds", result.seconds},

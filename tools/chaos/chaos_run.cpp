@@ -16,6 +16,9 @@ constexpr std::uint64_t model_bytes_max = std::uint64_t{1} << 32;
 /// Killing is ours: a process that we kill often is not to be given up for that.
 constexpr std::uint32_t restarts_max = 1000;
 constexpr std::chrono::seconds restart_window{1};
+/// Steps without an acknowledgement: those of some seconds, so that no worker waits while a shard
+/// recovers.
+constexpr std::uint32_t pushes_ahead_of_shards = 16'384;
 
 double seconds_between(time_point a, time_point b) {
   return std::chrono::duration<double>(b - a).count();
@@ -65,7 +68,9 @@ result<void> chaos_run::prepare() {
   job_.mesh.restart_window = restart_window;
   if (is_counting(job_))
     if (auto written = write_counting_data(*env::make_disk(), job_); !written) return written;
-  auto started = chaos_mesh::start(job_, {options_.heartbeat, through_proxy});
+  const bool pushes = options_.load == load_kind::pushes;
+  auto started = chaos_mesh::start(
+      job_, {options_.heartbeat, through_proxy, pushes ? pushes_ahead_of_shards : 0});
   if (!started) return started.failure();
   mesh_ = std::move(*started);
   job_.job.model_file = model_file();
@@ -210,9 +215,15 @@ void chaos_run::serve_fault(const result<mesh_view>& view) {
 }
 
 void chaos_run::begin_fault(const mesh_view& view) {
-  const auto what = plan_->next();
+  // Nobody promises to survive the loss of both copies: the second waits until there is another.
+  if (!drawn_) drawn_ = plan_->next();
+  if (job_.job.replication > 1 && view.has_only_copy(drawn_->node)) return;
+  const auto what = *std::exchange(drawn_, std::nullopt);
   const auto member = view.members.find(what.node);
-  mesh_->pushes().mark();
+  std::map<std::uint32_t, std::string> backups;
+  for (std::uint32_t shard = 0; shard < view.shards.size(); ++shard)
+    backups[shard] = view.shards[shard].backup;
+  mesh_->pushes().mark(backups);
   const auto now = std::chrono::steady_clock::now();
   const auto pid = mesh_->inject(what);
   if (!pid) {
@@ -250,14 +261,37 @@ void chaos_run::watch_fault(const result<mesh_view>& view) {
                     (!killed || member->second > a.incarnation);
   if (back && !a.outcome.back_seconds)
     a.outcome.back_seconds = seconds_between(a.began, view->taken);
-  if (a.outcome.recovery_seconds && a.outcome.back_seconds) finish_fault();
+  if (a.outcome.recovery_seconds && a.outcome.back_seconds && has_seen_pushes()) finish_fault();
+}
+
+watched_fault chaos_run::watched(time_point until) const {
+  const auto& a = *active_;
+  auto ended = a.ended.value_or(until);
+  if (a.outcome.what.lasts.count() == 0 && a.outcome.back_seconds)
+    ended = a.began + std::chrono::duration_cast<time_point::duration>(
+                          std::chrono::duration<double>(*a.outcome.back_seconds));
+  return {a.outcome.what.node, a.began, ended, until};
+}
+
+bool chaos_run::has_seen_pushes() {
+  if (options_.load != load_kind::pushes) return true;
+  const auto& a = *active_;
+  const auto now = std::chrono::steady_clock::now();
+  const auto seen = judge_pushes(mesh_->pushes().since_mark(), watched(now - push_window));
+  if (!seen.primary_hit) return true;
+  return seen.first_push && seconds_between(a.began, now - push_window) > *seen.first_push;
 }
 
 void chaos_run::finish_fault() {
   auto& a = *active_;
   if (!a.ended) (void)mesh_->undo(a.outcome.what, static_cast<pid_t>(a.outcome.process_id));
   if (mesh_->goes_through_proxy())
-    a.outcome.pushes = judge_pushes(mesh_->pushes().since_mark(), a.outcome.what.node, a.began);
+    a.outcome.pushes =
+        judge_pushes(mesh_->pushes().since_mark(), watched(std::chrono::steady_clock::now()));
+  if (options_.load == load_kind::pushes && a.outcome.pushes && a.outcome.pushes->apart_least == 0)
+    result_.violations.push_back(
+        fmt::format("{}: {}: a shard with no copy there acknowledged nothing for {} ms",
+                    a.outcome.what.node, describe(a.outcome.what), push_window.count()));
   result_.faults.push_back(a.outcome);
   tell_.fault(a.outcome);
   active_.reset();

@@ -18,7 +18,13 @@
 
 namespace gradmesh::tools::chaos {
 
+enum class load_kind : std::uint8_t {
+  training,
+  pushes // none waits for another shard: [emulation] pushes_ahead of the workers' files
+};
+
 struct chaos_options {
+  load_kind load = load_kind::training;
   std::uint64_t faults = 0;
   std::vector<fault_kind> kinds;
   std::vector<victim_role> roles; // whom a kind cannot hit is not named alone
@@ -64,6 +70,9 @@ private:
   void serve_fault(const result<mesh_view>& view);
   void begin_fault(const mesh_view& view);
   void watch_fault(const result<mesh_view>& view);
+  /// With a load of pushes: those that a fault's figures are made of.
+  bool has_seen_pushes();
+  watched_fault watched(time_point until) const;
   void finish_fault();
   bool fail(const std::string& why);
   void look_after();
@@ -84,6 +93,7 @@ private:
   time_point heard_;    // when it came
   bool harmed_ = false; // faults come in this job
   time_point next_fault_;
+  std::optional<fault> drawn_; // the next, when it is known
   std::optional<active_fault> active_;
 };
 

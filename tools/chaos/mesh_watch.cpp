@@ -3,6 +3,8 @@
 #include "actors/mesh/receive.hpp"
 #include "tools/job_figures.hpp"
 
+#include <algorithm>
+
 namespace gradmesh::tools::chaos {
 namespace {
 
@@ -30,6 +32,13 @@ mesh_view view_of(schema::Status::Reader status, time_point now) {
                               now - std::chrono::milliseconds(entry.getHeartbeatAgeMs())});
   }
   const auto job = status.getJob();
+  for (const auto shard : job.getLayout().getShards()) {
+    const auto state = shard.getBackupState();
+    view.shards.push_back(
+        {shown(shard.getPrimary().getName()),
+         state == schema::BackupState::NONE ? std::string() : shown(shard.getBackup().getName()),
+         state == schema::BackupState::SYNCED});
+  }
   view.job_id = job.getJobId();
   view.phase = job.getPhase();
   view.text = shown(job.getText());
@@ -39,6 +48,11 @@ mesh_view view_of(schema::Status::Reader status, time_point now) {
 }
 
 } // namespace
+
+bool mesh_view::has_only_copy(const std::string& node) const {
+  return std::ranges::any_of(
+      shards, [&](const shard_hosts& shard) { return shard.primary == node && !shard.synced; });
+}
 
 mesh_watch::mesh_watch(const env::environment& environment, mesh_access access)
     : environment_(environment), access_(std::move(access)) {}

@@ -13,16 +13,27 @@
 
 namespace gradmesh::tools::chaos {
 
+/// The nodes with the copies of a shard.
+struct shard_hosts {
+  std::string primary;
+  std::string backup; // empty: there is none
+  bool synced = false;
+};
+
 struct mesh_view {
   time_point taken;
   std::map<std::string, std::uint64_t> members; // incarnation by name
   std::vector<worker_report> workers;
+  std::vector<shard_hosts> shards; // of the job
 
   std::uint64_t job_id = 0;
   schema::JobPhase phase = schema::JobPhase::NONE;
   std::string text;        // why it failed
   std::string failed_node; // which node that began with
   std::string sha256;      // of the parameters, once the job is done
+
+  /// Whether a node has the only whole copy of a shard: nobody promises to survive its loss.
+  bool has_only_copy(const std::string& node) const;
 };
 
 class mesh_watch {

@@ -53,7 +53,8 @@ void push_watch::see_answer(const mesh::node_uuid& dialer, const std::string& fr
     shards_[shard].acknowledged.push_back({sent, clock::now()});
   } else if (const auto refusal = as<schema::Refusal>(f)) {
     (void)mesh::guarded([&] {
-      ++shards_[shard].refused[std::string(to_string(mesh::to_error(**refusal).code))];
+      shards_[shard].refused.push_back(
+          {clock::now(), std::string(to_string(mesh::to_error(**refusal).code))});
       return result<void>();
     });
   } else {
@@ -62,11 +63,14 @@ void push_watch::see_answer(const mesh::node_uuid& dialer, const std::string& fr
   open_.erase(asked);
 }
 
-void push_watch::mark() {
+void push_watch::mark(const std::map<std::uint32_t, std::string>& backups) {
   const std::lock_guard lock(mutex_);
   shards_.clear();
-  for (const auto& [shard, primary] : primaries_)
+  for (const auto& [shard, primary] : primaries_) {
     shards_[shard].primary = primary;
+    if (const auto found = backups.find(shard); found != backups.end())
+      shards_[shard].backup = found->second;
+  }
 }
 
 std::map<std::uint32_t, shard_pushes> push_watch::since_mark() const {

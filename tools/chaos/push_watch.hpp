@@ -23,11 +23,17 @@ struct answered_push {
   clock::time_point answered; // and when its answer
 };
 
+struct refused_push {
+  clock::time_point answered;
+  std::string error; // its name
+};
+
 /// What became of the pushes to a shard since the mark.
 struct shard_pushes {
   std::string primary; // the node that had acknowledged last, at the mark
   std::vector<answered_push> acknowledged;
-  std::map<std::string, std::uint64_t> refused; // by the name of the error
+  std::vector<refused_push> refused{};
+  std::string backup{}; // the node that had its other copy then, or none
 };
 
 class push_watch {
@@ -35,8 +41,8 @@ public:
   /// For a connection to `target`. The watch outlives it.
   connection_listener listen(const std::string& target);
 
-  /// Forgets what was before now.
-  void mark();
+  /// Forgets what was before now. `backups`: of the shards, by their number.
+  void mark(const std::map<std::uint32_t, std::string>& backups = {});
   /// By shard; of shards that have acknowledged something at any time.
   std::map<std::uint32_t, shard_pushes> since_mark() const;
 

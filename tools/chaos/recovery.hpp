@@ -50,8 +50,16 @@ private:
   std::optional<time_point> seen_;
 };
 
+/// Pushes that were refused for the same reason; times in seconds since the fault.
+struct refusals {
+  std::uint64_t count = 0;
+  double first = 0;
+  double last = 0;
+};
+
 /// What became of pushes after a fault, in the time that was watched. All times in seconds.
 struct push_recovery {
+  bool primary_hit = false;
   /// Until the first acknowledgement of a push that was sent after the fault: of the shards whose
   /// primary was hit, the one that took longest. Nothing if no primary was, or it was not seen.
   std::optional<double> first_push;
@@ -59,10 +67,24 @@ struct push_recovery {
   /// any of them, and the least acknowledgements in a second.
   std::optional<double> others_gap;
   std::optional<double> others_rate;
-  std::uint64_t acknowledged = 0; // by all shards
-  std::uint64_t refused = 0;
+  /// Of the shards with no copy at all on the node that was hit: the least acknowledgements of any
+  /// of them in a window. Windows follow each other from the fault on; the last has the first push
+  /// in it, or ends when nobody watched any more.
+  std::optional<std::uint64_t> apart_least;
+  std::uint64_t acknowledged = 0;           // by all shards
+  std::map<std::string, refusals> refused;  // by the name of the error
+  std::uint64_t acknowledged_meanwhile = 0; // before the fault's end
+  std::uint64_t refused_meanwhile = 0;
+};
+struct watched_fault {
+  std::string node;
+  time_point began;
+  time_point ended;   // of one that does not end by itself: when the node was back
+  time_point watched; // until then
 };
 push_recovery judge_pushes(const std::map<std::uint32_t, shard_pushes>& shards,
-                           const std::string& hit, time_point fault);
+                           const watched_fault& fault);
+
+inline constexpr std::chrono::milliseconds push_window{100};
 
 } // namespace gradmesh::tools::chaos

@@ -82,3 +82,38 @@ TEST_CASE("counts and the undisturbed bits are part of the report") {
   CHECK(contains(report_text(result), "undisturbed parameters: sha256 abcd\n"));
   CHECK(report_json(result)["counts"][0]["doubled"] == 2);
 }
+
+TEST_CASE("that others went on while a shard recovered is said, with the poorest of all faults") {
+  chaos_result result;
+  result.faults = {killed(0.4), killed(0.4), killed(0.4)};
+  CHECK_FALSE(contains(report_text(result), "other shards while one recovers"));
+  result.faults[0].pushes = {.primary_hit = true, .first_push = 0.05, .apart_least = 17};
+  result.faults[1].pushes = {.primary_hit = true, .first_push = 0.06, .apart_least = 4};
+  result.faults[2].pushes = {.primary_hit = true, .first_push = 0.06};
+  CHECK(
+      contains(report_text(result),
+               "other shards while one recovers: at least 4 push(es) acknowledged in each 100 ms, "
+               "by shards with no copy on the node that was hit\n"));
+  CHECK(report_json(result)["first_push"][0]["apart_least_per_window"] == 4);
+  CHECK(report_json(result)["faults"][2]["pushes"]["apart_least_per_window"].is_null());
+}
+
+TEST_CASE("what shards refuse without their coordinator is told from what it has them refuse") {
+  chaos_result result;
+  result.faults = {killed(0.4), killed(0.4), killed(0.4)};
+  result.faults[0].what.node = result.faults[1].what.node = "coordinator";
+  for (auto& f : result.faults)
+    f.pushes = {.acknowledged = 70, .acknowledged_meanwhile = 50};
+  result.faults[0].pushes->refused["retry_later"] = {2, 0.1, 0.2};
+  result.faults[0].pushes->refused_meanwhile = 2;
+  result.faults[1].pushes->refused["retry_later"] = {1, 0.3, 0.3};
+  result.faults[1].pushes->refused["stale_layout"] = {4, 0.5, 0.75};
+  result.faults[1].pushes->refused_meanwhile = 1;
+  CHECK(contains(report_text(result),
+                 "coordinator hit 2 time(s): 100 pushes acknowledged and 3 refused while it was "
+                 "away; 4 refused when it was back, by what it decided then\n"));
+  const auto json = report_json(result);
+  CHECK(json["without_coordinator"]["refused"] == 3);
+  CHECK(json["without_coordinator"]["refused_then"] == 4);
+  CHECK(json["faults"][1]["pushes"]["refusals"][1]["last_seconds"] == 0.75);
+}

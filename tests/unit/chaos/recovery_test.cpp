@@ -78,19 +78,55 @@ TEST_CASE(
       {0, {"server-0", {answered(-5ms, 3ms), answered(20ms, 150ms), answered(20ms, 170ms)}, {}}},
       {1, {"server-0", {answered(10ms, 220ms)}, {}}},
       {2, {"server-1", {answered(-1ms, 20ms), answered(30ms, 90ms), answered(220ms, 230ms)}, {}}},
-      {3, {"server-2", {answered(5ms, 110ms)}, {{"retry_later", 4}}}}};
-  const auto found = judge_pushes(shards, "server-0", fault);
+      {3,
+       {"server-2",
+        {answered(5ms, 110ms)},
+        {{fault + 40ms, "retry_later"},
+         {fault + 30ms, "retry_later"},
+         {fault + 500ms, "stale_layout"}}}}};
+  const auto found = judge_pushes(shards, {"server-0", fault, fault + 100ms, fault + 10s});
   CHECK(found.first_push == doctest::Approx(0.220));
   CHECK(found.others_gap == doctest::Approx(0.130)); // of shard 2, from its second to the end
   CHECK(found.others_rate == doctest::Approx(1 / 0.220));
   CHECK(found.acknowledged == 8);
-  CHECK(found.refused == 4);
+  CHECK(found.acknowledged_meanwhile == 3);
+  CHECK(found.refused_meanwhile == 2);
+  CHECK(found.refused.at("retry_later").count == 2);
+  CHECK(found.refused.at("retry_later").first == doctest::Approx(0.030));
+  CHECK(found.refused.at("retry_later").last == doctest::Approx(0.040));
 }
 
 TEST_CASE("there is no first push while one of the shards that were hit has acknowledged none") {
   const std::map<std::uint32_t, shard_pushes> shards{
       {0, {"server-0", {answered(20ms, 150ms)}, {}}},
       {1, {"server-0", {answered(-10ms, 30ms)}, {}}}};
-  CHECK_FALSE(judge_pushes(shards, "server-0", fault).first_push);
-  CHECK_FALSE(judge_pushes(shards, "worker-0", fault).first_push);
+  CHECK_FALSE(judge_pushes(shards, {"server-0", fault, fault + 100ms, fault + 10s}).first_push);
+  CHECK(judge_pushes(shards, {"server-0", fault, fault + 100ms, fault + 10s}).primary_hit);
+  CHECK_FALSE(judge_pushes(shards, {"worker-0", fault, fault + 100ms, fault + 10s}).first_push);
+  CHECK_FALSE(judge_pushes(shards, {"worker-0", fault, fault + 100ms, fault + 10s}).primary_hit);
+}
+
+TEST_CASE("of shards with no copy on the node that was hit the poorest window counts") {
+  const auto every_30ms = [](int acknowledgements) {
+    std::vector<answered_push> all;
+    for (int i = 0; i < acknowledgements; ++i)
+      all.push_back(answered(30ms * i, 30ms * i + 5ms));
+    return all;
+  };
+  std::map<std::uint32_t, shard_pushes> shards{
+      {0, {"server-0", {answered(20ms, 220ms)}, {}, "server-1"}},
+      {1, {"server-1", every_30ms(10), {}, "server-2"}},
+      {2, {"server-2", {answered(20ms, 90ms)}, {}, "server-0"}}}; // waits for its backup
+  const auto least = [&](std::chrono::milliseconds watched) {
+    return judge_pushes(shards, {"server-0", fault, fault, fault + watched}).apart_least;
+  };
+  CHECK(least(1s) == 3); // of 4, 3 and 3
+  shards.at(1).acknowledged.resize(8);
+  CHECK(least(1s) == 1);    // the window with the first push in it counts whole
+  CHECK(least(250ms) == 3); // if it was watched
+  CHECK_FALSE(least(90ms));
+  shards.at(1).acknowledged.resize(4);
+  CHECK(least(250ms) == 0);
+  shards.at(1).backup = "server-0";
+  CHECK_FALSE(least(1s));
 }

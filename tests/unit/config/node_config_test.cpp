@@ -55,7 +55,7 @@ TEST_CASE("every option of a node file reaches its member") {
                  "[worker]\nprefetch = 5\npushes_in_flight = 6\ndevice = cpu\n"
                  "device_memory_limit_mib = 9\ndevice_products = tf32\n"
                  "[emulation]\nlink_delay_ms = 7\nstep_time_ms = 8\nslowdown = 2.5\n"
-                 "slow_part = 0.5\n",
+                 "slow_part = 0.5\npushes_ahead = 10\n",
                  "node.ini");
   CAPTURE(to_string(node.diagnostics));
   REQUIRE(node);
@@ -85,7 +85,8 @@ TEST_CASE("every option of a node file reaches its member") {
   expected.emulation = {.link_delay = std::chrono::milliseconds(7),
                         .step_time = std::chrono::milliseconds(8),
                         .slowdown = 2.5,
-                        .slow_part = 0.5};
+                        .slow_part = 0.5,
+                        .pushes_ahead = 10};
   CHECK(*node.value == expected);
   CHECK(node.value->has(role::server));
   CHECK_FALSE(node.value->has(role::coordinator));
@@ -213,7 +214,7 @@ TEST_CASE("a node file that is missing names its path and the reason") {
 TEST_CASE("a node is not made faster than it is, nor slower than anybody waits for") {
   for (const std::string nonsense :
        {"slowdown = 0.5", "slowdown = 1001", "link_delay_ms = 5001", "link_delay_ms = -1",
-        "step_time_ms = 0.5", "slow_part = 0", "slow_part = 1.5"}) {
+        "step_time_ms = 0.5", "slow_part = 0", "slow_part = 1.5", "pushes_ahead = 65537"}) {
     CAPTURE(nonsense);
     CHECK(faults(worker + "[emulation]\n" + nonsense + "\n").starts_with("node.ini:5: error: "));
   }

@@ -51,6 +51,22 @@ TEST_CASE("what is waited for is a line whenever it changes") {
                       "quick: waiting: waiting for 1 worker\n");
 }
 
+TEST_CASE("what is said of a job while it trains is a line of its own, once") {
+  const text_stream out;
+  const auto view = make_job_view(out.file());
+  const auto training = [&](const std::string& text) {
+    view->update(job_update().phase(JobPhase::TRAINING, text));
+  };
+  training("passed over: checkpoint 000016");
+  training("passed over: checkpoint 000016");
+  training("");
+  training("no checkpoint was written: disk full");
+  CHECK(out.text() == "quick: training on 1,000 examples (262,144 features, 55 classes) from 1100 "
+                      "Debian packages, async, 2 epochs\n"
+                      "quick: passed over: checkpoint 000016\n"
+                      "quick: no checkpoint was written: disk full\n");
+}
+
 TEST_CASE("a training that fails is not said to have reached its end") {
   const text_stream out;
   const auto view = make_job_view(out.file());

@@ -18,8 +18,9 @@ constexpr std::uint32_t number_of(service_kind kind, std::uint16_t index) {
   return static_cast<std::uint32_t>(kind) << 16 | index;
 }
 
-/// A coordinator and a server with two shards, of which the second is not in the heartbeat yet; the
-/// first has applied `pushes` pushes.
+/// A coordinator, and a server with two shards, of which the second is not in the heartbeat yet;
+/// the first has applied `pushes` pushes. It coordinates another mesh, so that all is in one
+/// heartbeat.
 class sample {
 public:
   explicit sample(double pushes, bool with_job = true)
@@ -29,18 +30,21 @@ public:
     auto members = root_.initMembers(2);
     add(members[0], "coordinator", "127.0.0.1:7700", {});
     add(members[1], "server-0", "127.0.0.1:7710",
-        {number_of(service_kind::server_shard, 0), number_of(service_kind::server_shard, 1)});
+        {number_of(service_kind::server_shard, 0), number_of(service_kind::server_shard, 1),
+         number_of(service_kind::coordinator, 0)});
     auto beat = members[1].initLastHeartbeat();
     beat.setResidentBytes(57'300'000);
     beat.setCpuSeconds(pushes);
-    auto services = beat.initServices(1);
+    auto services = beat.initServices(2);
     services[0].setService(number_of(service_kind::server_shard, 0));
     services[0].setState("serving");
-    auto gauges = services[0].initGauges(2);
-    gauges[0].setName("clock");
-    gauges[0].setValue(7);
-    gauges[1].setName("pushes_total");
-    gauges[1].setValue(pushes);
+    fill(services[0].initGauges(2), {{"clock", 7}, {"pushes_total", pushes}});
+    services[1].setService(number_of(service_kind::coordinator, 0));
+    services[1].setState("running");
+    fill(services[1].initGauges(4), {{"members", 2},
+                                     {"nodes_lost_total", 3},
+                                     {"nodes_returned_total", 1},
+                                     {"checkpoint_failures_total", 5}});
     if (!with_job) return;
     root_.setJob(job_update().done());
     auto shards = root_.getJob().initLayout().initShards(2);
@@ -55,6 +59,13 @@ public:
   }
 
 private:
+  static void fill(capnp::List<schema::Gauge>::Builder out,
+                   const std::vector<std::pair<const char*, double>>& gauges) {
+    for (unsigned i = 0; i < out.size(); ++i) {
+      out[i].setName(gauges[i].first);
+      out[i].setValue(gauges[i].second);
+    }
+  }
   static void add(schema::MemberStatus::Builder out, const char* name, const char* endpoint,
                   std::vector<std::uint32_t> services) {
     auto member = out.initMember();
@@ -107,6 +118,15 @@ TEST_CASE("one section can be asked for") {
   CHECK_FALSE(is_section("wheels"));
 }
 
+TEST_CASE("nodes that were given up and checkpoints that failed are counted for all to see") {
+  const auto lines = status_lines(sample(3).report(), "coordinator", false);
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[2] == "NAME        STATE    MEMBERS  LOST  RETURNED  CHECKPOINTS  FAILED  HEARTBEAT");
+  CHECK(lines[3] == "server-0/0  running        2     3         1            -       5       0.1s");
+  CHECK(json::parse(status_json(sample(3).report(), ""))["coordinator"][0]["nodes_lost_total"] ==
+        3);
+}
+
 TEST_CASE("the status for machines has numbers as numbers and the unknown as null") {
   const auto object = json::parse(status_json(sample(3).report(), ""));
   CHECK(object["answered_by"] == "127.0.0.1:7700");
@@ -134,8 +154,8 @@ TEST_CASE("jsonl has a line for each row with its kind") {
   std::vector<std::string> kinds;
   for (const auto& line : status_jsonl(sample(3).report(), ""))
     kinds.push_back(json::parse(line)["kind"]);
-  CHECK(kinds ==
-        std::vector<std::string>{"node", "node", "shard", "shard", "job", "replica", "replica"});
+  CHECK(kinds == std::vector<std::string>{"node", "node", "shard", "shard", "coordinator", "job",
+                                          "replica", "replica"});
 }
 
 TEST_CASE("CSV is one table with its heading") {

@@ -1,0 +1,36 @@
+#pragma once
+
+/// How fast the chunks of a checkpoint may come: so slowly that training hardly notices. All that a
+/// checkpoint costs (pushes that wait for its cut, copies, checksums, writing) grows with its
+/// bytes, so a checkpoint that takes its time costs a bounded share of it. Small ones go at once.
+/// Plain code; time comes in by argument.
+
+#include "actors/env/clock.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+namespace gradmesh::coordinator {
+
+class chunk_pace {
+public:
+  static constexpr std::uint64_t bytes_per_second = 25'000'000;
+  /// What may come at once after a pause.
+  static constexpr std::chrono::milliseconds credit{100};
+
+  /// Whether the next may come now.
+  bool allows(env::time_point now) const { return next_at_ <= now; }
+
+  /// One came.
+  void count(std::uint64_t bytes, env::time_point now) {
+    const std::chrono::duration<double> takes(static_cast<double>(bytes) / bytes_per_second);
+    next_at_ = std::max(next_at_, now - credit) +
+               std::chrono::duration_cast<env::time_point::duration>(takes);
+  }
+
+private:
+  env::time_point next_at_ = env::time_point::min();
+};
+
+} // namespace gradmesh::coordinator
