@@ -6,6 +6,7 @@
 #include "actors/worker/step_work.hpp"
 #include "gpu/buffer.hpp"
 #include "gpu/cpu_backend.hpp"
+#include "gpu/host_buffer.hpp"
 #include "tests/gpu/lane_backend.hpp"
 #include "tests/support/job_files.hpp"
 #include "tests/support/random_data.hpp"
@@ -25,31 +26,48 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Adds up the step's number on the device; step 13 cannot be computed.
+/// Adds up the step's number on the device; step 13 cannot be computed. Notes what it is asked for:
+/// "b1 e1" are the begin and the end of step 1, "a2" blocks of step 2 that come ahead.
 class adding_program final : public step_program {
 public:
-  explicit adding_program(std::unique_ptr<gpu::backend> backend)
-      : backend_(std::move(backend)), memory_(*backend_) {}
+  explicit adding_program(std::unique_ptr<gpu::backend> backend, std::size_t at_once = 1,
+                          std::string* notes = nullptr)
+      : backend_(std::move(backend)), at_once_(at_once), notes_(notes), memory_(*backend_),
+        host_(*backend_) {}
 
   gpu::backend& backend() override { return *backend_; }
+  std::size_t steps_at_once() const override { return at_once_; }
+  void upload_ahead(const worker::step_work& work,
+                    std::span<const learning::dense_version>) override {
+    note("a", work);
+  }
   result<void> begin(worker::step_work& work) override {
+    note("b", work);
     if (work.step == 13) return {errc::invalid_argument, "13 is not for this program"};
-    value_ = static_cast<float>(work.step);
-    const auto sum = memory_.output({&result_, 1});
+    const auto result = host_.room(at_once_).subspan(begun_++ % at_once_, 1);
+    const auto sum = memory_.output(result);
     backend_->fill(1, sum);
-    backend_->scale(value_, sum);
-    memory_.download({&result_, 1});
+    backend_->scale(static_cast<float>(work.step), sum);
+    memory_.download(result);
     return {};
   }
   result<void> end(worker::step_work& work) override {
-    work.scale = result_;
+    note("e", work);
+    work.scale = host_.room(at_once_)[ended_++ % at_once_];
     return {};
   }
 
 private:
+  void note(const char* what, const worker::step_work& work) {
+    if (notes_) *notes_ += what + std::to_string(work.step) + " ";
+  }
+
   std::unique_ptr<gpu::backend> backend_;
+  std::size_t at_once_;
+  std::string* notes_;
   gpu::buffer<float> memory_;
-  float value_ = 0, result_ = 0;
+  gpu::host_buffer<float> host_;
+  std::size_t begun_ = 0, ended_ = 0;
 };
 
 struct stream_bench {
@@ -77,11 +95,12 @@ struct stream_bench {
       scheduler().advance_time(50ms), scheduler().run();
   }
 
-  gpu_stream_actor start_stream(std::unique_ptr<gpu::backend> device) {
+  gpu_stream_actor start_stream(std::unique_ptr<gpu::backend> device, std::size_t at_once = 1) {
     auto program = std::make_shared<std::unique_ptr<step_program>>(
-        std::make_unique<adding_program>(std::move(device)));
-    const auto stream = system->spawn(gpu_stream::gpu_stream, client, program,
-                                      gpu_stream::stream_options{.waiting_max = 3});
+        std::make_unique<adding_program>(std::move(device), at_once, &notes));
+    const auto stream =
+        system->spawn(gpu_stream::gpu_stream, client, program,
+                      gpu_stream::stream_options{.waiting_max = 3, .health = health});
     actors.push_back(caf::actor_cast<caf::actor>(stream));
     scheduler().run();
     return stream;
@@ -89,8 +108,8 @@ struct stream_bench {
 
   /// A host whose device is lost after so much work, each time it is opened; after the last it is
   /// gone.
-  gpu_host_actor start_host(std::deque<std::uint64_t> lives) {
-    const auto open = [lives = std::make_shared<std::deque<std::uint64_t>>(lives)](
+  gpu_host_actor start_host(std::deque<std::uint64_t> lives, std::size_t at_once = 1) {
+    const auto open = [at_once, lives = std::make_shared<std::deque<std::uint64_t>>(lives)](
                           place where) -> result<std::unique_ptr<step_program>> {
       if (where == place::cpu)
         return std::unique_ptr<step_program>(
@@ -99,7 +118,7 @@ struct stream_bench {
       const auto life = lives->front();
       lives->pop_front();
       return std::unique_ptr<step_program>(
-          std::make_unique<adding_program>(gpu::make_lane_backend({.items_max = life})));
+          std::make_unique<adding_program>(gpu::make_lane_backend({.items_max = life}), at_once));
     };
     auto first = std::make_shared<std::unique_ptr<step_program>>(*open(place::device));
     const auto host = system->spawn(
@@ -136,6 +155,7 @@ struct stream_bench {
   std::vector<caf::actor> actors;
   std::vector<std::shared_ptr<worker::step_work>> back;
   std::vector<std::string> log;
+  std::string notes;
   std::shared_ptr<gpu_stream::device_health> health = std::make_shared<gpu_stream::device_health>();
 };
 
@@ -166,6 +186,67 @@ TEST_CASE("a step beyond those that may wait is handed back at once with the lim
   CHECK(bench.back[0]->failure->code == errc::limit_exceeded);
   bench.run_for(5s);
   CHECK(bench.steps_back() == steps{5, 1, 2, 3, 4});
+}
+
+TEST_CASE("a second step is begun before the first has ended, and no third") {
+  stream_bench bench;
+  const auto stream = bench.start_stream(gpu::make_lane_backend({}), 2);
+  for (const std::uint64_t step : {1, 2, 3, 4})
+    bench.ask(stream, step);
+  CHECK(bench.notes == "b1 b2 ");
+  bench.run_for(5s);
+  CHECK(bench.notes == "b1 b2 e1 b3 e2 b4 e3 e4 ");
+  REQUIRE(bench.steps_back() == steps{1, 2, 3, 4});
+  for (const auto& work : bench.back)
+    CHECK(work->scale == static_cast<float>(work->step));
+  CHECK(bench.health->bytes_copied == 4 * sizeof(float));
+}
+
+TEST_CASE("a step that cannot be computed among others leaves them what is theirs") {
+  stream_bench bench;
+  const auto stream = bench.start_stream(gpu::make_lane_backend({}), 2);
+  for (const std::uint64_t step : {1, 13, 2, 3})
+    bench.ask(stream, step);
+  bench.run_for(5s);
+  REQUIRE(bench.steps_back() == steps{1, 13, 2, 3});
+  CHECK(bench.back[1]->failure->code == errc::invalid_argument);
+  CHECK(bench.back[2]->scale == 2);
+  CHECK(bench.back[3]->scale == 3);
+}
+
+TEST_CASE("parameters that come ahead are copied for the step that is begun next, for no other") {
+  stream_bench bench;
+  const auto stream = bench.start_stream(gpu::make_lane_backend({}), 2);
+  const auto comes_ahead = [&](std::uint64_t step) {
+    auto work = std::make_shared<worker::step_work>();
+    work->step = step;
+    caf::anon_send(stream, compute_ahead{work, {{0, 1, 1}}});
+    bench.scheduler().run();
+  };
+  comes_ahead(1);
+  CHECK(bench.notes == "a1 ");
+  for (const std::uint64_t step : {1, 2, 3})
+    bench.ask(stream, step);
+  comes_ahead(4); // 3 waits to be begun
+  CHECK(bench.notes == "a1 b1 b2 ");
+  bench.run_for(5s);
+  comes_ahead(4);
+  CHECK(bench.notes == "a1 b1 b2 e1 b3 e2 e3 a4 ");
+}
+
+TEST_CASE("a device that is lost with two steps on it has both repeated, once each") {
+  for (std::uint64_t life = 4; life < 40; ++life) {
+    CAPTURE(life);
+    stream_bench bench;
+    const auto host = bench.start_host({life, 1000}, 2);
+    for (const std::uint64_t step : {1, 2, 3, 4})
+      bench.ask(host, step);
+    bench.run_for(10s);
+    REQUIRE(bench.steps_back() == steps{1, 2, 3, 4});
+    for (const auto& work : bench.back)
+      CHECK(work->scale == static_cast<float>(work->step));
+    CHECK(bench.health->fresh_starts <= 1);
+  }
 }
 
 TEST_CASE("a step that cannot be computed comes back with its error and the next is computed") {
@@ -237,6 +318,7 @@ namespace {
 
 struct mesh_run {
   std::string hash;
+  std::uint64_t examples = 0;
   std::size_t opened = 0;
   std::vector<std::string> log;
 };
@@ -263,6 +345,7 @@ mesh_run train(test_job job, std::function<std::unique_ptr<gpu::backend>(std::si
   const auto outcome = mesh.finish();
   REQUIRE_MESSAGE(outcome.phase == schema::JobPhase::DONE, outcome.text << mesh.refusal().text);
   run.hash = outcome.parameters_sha256;
+  run.examples = outcome.examples_done;
   return run;
 }
 
@@ -303,6 +386,87 @@ TEST_CASE("a device that is lost in mid-job costs no step and changes no bit") {
       return n == 1 ? gpu::make_lane_backend({.items_max = 150}) : lanes(n);
     });
     CHECK(run.hash == on_cpu.hash);
+    CHECK(run.opened == 3);
+  }
+}
+
+TEST_CASE("whatever kind of step it is, it goes to the device and may be repeated there") {
+  const auto make = [](auto change) {
+    auto job = jobs().back();
+    change(job);
+    return job;
+  };
+  const std::vector<test_job> all{make([](auto& job) { job.svrg_epochs = 2, job.epochs = 5; }),
+                                  make([](auto& job) { job.push_as = "int8"; }),
+                                  make([](auto& job) { job.test = "train.csv"; }),
+                                  make([](auto& job) { job.deterministic = "true"; }),
+                                  make([](auto& job) { job.strategy = "ssp"; }),
+                                  jobs().front()};
+  for (const auto& job : all) {
+    CAPTURE(job.text());
+    const auto on_cpu = train(job, {});
+    for (const std::uint64_t life : {70, 300, 1000}) {
+      CAPTURE(life);
+      const auto run = train(job, [life](std::size_t n) {
+        return n == 1 ? gpu::make_lane_backend({.items_max = life}) : lanes(n);
+      });
+      CHECK(run.hash == on_cpu.hash);
+      CHECK(run.opened <= 3);
+    }
+  }
+}
+
+TEST_CASE("parameters go to the device from where they were received") {
+  for (const auto& job : jobs()) {
+    CAPTURE(job.model);
+    const auto copies = std::make_shared<gpu::copy_use>();
+    (void)train(job, [&](std::size_t) { return gpu::make_lane_backend({.copies = copies}); });
+    CHECK(copies->in > 0);
+    // A batch takes the detour: examples and labels, which came in a frame.
+    const auto batch_bytes =
+        job.model == "mlp" ? 2 * 300 * (20 + 1) * sizeof(float) : 2 * 300 * 24 * sizeof(float);
+    CHECK(copies->detour > 0);
+    CHECK(copies->detour <= batch_bytes);
+  }
+}
+
+TEST_CASE("parameters that stand still are not copied to the device again") {
+  auto job = jobs().back();
+  job.test = "train.csv";
+  const auto copies = std::make_shared<gpu::copy_use>();
+  const auto run =
+      train(job, [&](std::size_t) { return gpu::make_lane_backend({.copies = copies}); });
+  // An evaluation of 300 examples is five batches on the same parameters; two sets of memory have
+  // them after the first two.
+  const std::uint64_t parameters = (21 * 16 + 17 * 8 + 9 * 3) * sizeof(float);
+  CHECK(copies->spared >= 3 * parameters);
+  CHECK(run.hash == train(job, {}).hash);
+}
+
+TEST_CASE("two steps of an asynchronous job are on the device at once") {
+  for (const std::string strategy : {"async", "bounded-delay", "bsp"}) {
+    CAPTURE(strategy);
+    auto job = jobs().back();
+    job.strategy = strategy;
+    job.epochs = 4;
+    const auto most = std::make_shared<std::size_t>(0);
+    const auto run = train(job, [&](std::size_t n) {
+      return gpu::make_lane_backend({.seed = n, .calls_waiting_max = most});
+    });
+    CHECK(run.examples == 4 * 300);
+    CHECK(*most == (strategy == "bsp" ? 1 : 2));
+  }
+}
+
+TEST_CASE("a device that is lost with two steps of a job on it costs no example") {
+  for (const std::uint64_t life : {100, 150, 200, 400}) {
+    CAPTURE(life);
+    auto job = jobs().back();
+    job.strategy = "async";
+    const auto run = train(job, [life](std::size_t n) {
+      return n == 1 ? gpu::make_lane_backend({.items_max = life}) : lanes(n);
+    });
+    CHECK(run.examples == 2 * 300);
     CHECK(run.opened == 3);
   }
 }
@@ -353,6 +517,30 @@ TEST_CASE("a model that does not fit on the device is refused before the job beg
   const auto outcome = mesh.finish();
   CHECK(outcome.phase == schema::JobPhase::FAILED);
   CAPTURE(outcome.text);
-  CHECK(outcome.text.find("the model takes 72 MiB on lanes for 64 examples a step, and 1 MiB are "
-                          "free or allowed there") != std::string::npos);
+  CHECK(outcome.text.find("on lanes the model takes 75 MiB, one step at a time, for 64 examples a "
+                          "step, and 1 MiB are free or allowed there") != std::string::npos);
+}
+
+TEST_CASE("a job that takes twice the device's memory trains there with paged activations") {
+  auto job = jobs().back();
+  job.hidden = "256,256,256,256,256,256,256,256,256,256,256,256";
+  job.batch_size = 300;
+  const auto on_cpu = train(job, {});
+  const auto plan_line = [](const mesh_run& run) {
+    const auto line = std::ranges::find_if(run.log, [](const std::string& l) {
+      return l.find("a step of 300 examples takes ") != std::string::npos;
+    });
+    REQUIRE(line != run.log.end());
+    return *line;
+  };
+  for (const std::size_t mib : {32, 12, 10}) {
+    CAPTURE(mib);
+    const auto limit = mib << 20;
+    const auto run = train(
+        job, [&](std::size_t) { return gpu::make_lane_backend({.memory_bytes_max = limit}); });
+    CAPTURE(plan_line(run));
+    CHECK(run.hash == on_cpu.hash);
+    CHECK((plan_line(run).find("paged to the host") != std::string::npos) == (mib == 10));
+    CHECK((plan_line(run).find("two steps at once") != std::string::npos) == (mib == 32));
+  }
 }
