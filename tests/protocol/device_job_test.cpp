@@ -242,9 +242,10 @@ TEST_CASE("a job that takes twice the device's memory trains there with paged ac
     const auto limit = mib << 20;
     const auto run = train(
         job, [&](std::size_t) { return gpu::make_lane_backend({.memory_bytes_max = limit}); });
-    CAPTURE(plan_line(run));
+    const auto line = plan_line(run);
+    CAPTURE(line);
     CHECK(run.hash == on_cpu.hash);
-    CHECK((plan_line(run).find("paged to the host") != std::string::npos) == (mib == 10));
-    CHECK((plan_line(run).find("two steps at once") != std::string::npos) == (mib == 32));
+    CHECK((line.find("paged to the host") != std::string::npos) == (mib == 10));
+    CHECK((line.find("two steps at once") != std::string::npos) == (mib == 32));
   }
 }
