@@ -8,6 +8,7 @@
 /// Refusal (mesh/receive.hpp).
 
 #include "actors/env/network/network.hpp"
+#include "actors/learning/table.hpp"
 #include "actors/mesh/deliver.hpp"
 
 #include <caf/replies_to.hpp>
@@ -16,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace gradmesh {
 
@@ -58,6 +60,12 @@ struct compute_request {
 };
 struct compute_done {
   std::shared_ptr<worker::step_work> work;
+};
+/// Blocks of the parameters of the step that will be handed over next have come; they stay as they
+/// are from now on. The step is the sender's all the same.
+struct compute_ahead {
+  std::shared_ptr<const worker::step_work> work;
+  std::vector<learning::dense_version> blocks;
 };
 /// INTERNAL to a gpu_stream: the device is done with its how-manieth step.
 struct device_done {
@@ -156,13 +164,17 @@ struct resume_replication {};
 /// Computes loss and gradients on one backend, one step at a time.
 using compute_actor = caf::typed_actor<
     // Fills in the step's gradients and metrics, or its error, and hands it back.
-    caf::reacts_to<compute_request>>;
+    caf::reacts_to<compute_request>,
+    // May begin to copy them.
+    caf::reacts_to<compute_ahead>>;
 
 /// Runs steps on one device: at most so many at once, each begun without waiting for the one
 /// before. Conforms to the protocol of the compute actor.
 using gpu_stream_actor = caf::typed_actor<
     // Enqueues the step on the device; hands it back when its results are in host memory.
     caf::reacts_to<compute_request>,
+    // Copies them, if the step would be begun now.
+    caf::reacts_to<compute_ahead>,
     // INTERNAL: from the device.
     caf::reacts_to<device_done>,
     // INTERNAL: look whether the device still works.
@@ -173,6 +185,8 @@ using gpu_stream_actor = caf::typed_actor<
 using gpu_host_actor = caf::typed_actor<
     // Has the step computed, on whatever there is by then.
     caf::reacts_to<compute_request>,
+    // Tells its gpu_stream.
+    caf::reacts_to<compute_ahead>,
     // From its gpu_stream.
     caf::reacts_to<compute_done>>;
 
@@ -322,6 +336,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::join_mesh)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::joined_mesh)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::timed_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_ahead)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::compute_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::device_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(gradmesh::log_block)

@@ -69,6 +69,10 @@ inline constexpr std::chrono::milliseconds progress_interval{100};
 inline constexpr std::chrono::milliseconds pause_when_stale{20};
 /// Steps whose parameters are pulled before the step computed now has ended.
 inline constexpr std::size_t steps_pulled_ahead = 1;
+/// What is kept of how evaluations' batches are cut.
+inline constexpr std::size_t evaluation_plan_bytes = std::size_t{64} << 20;
+/// Parameters that are copied to a device together, ahead of their step: long enough for the bus.
+inline constexpr std::size_t upload_ahead_floats = std::size_t{1} << 20;
 } // namespace worker
 
 namespace gpu_stream {

@@ -67,6 +67,12 @@ memory_access backend::host_access(const void* memory, touch how) const {
   return {order_ && order_->knows(memory) ? memory : nullptr, how};
 }
 
+bool backend::takes_detour(const void* host, std::size_t bytes) {
+  const bool detour = order_ && !order_->knows(host) && !(pinned_ && pinned_->holds(host));
+  if (detour) copies_.detour += bytes;
+  return detour;
+}
+
 const fault& backend::wait() {
   if (!fault_) do_wait();
   return fault_;
@@ -74,6 +80,11 @@ const fault& backend::wait() {
 
 bool backend::idle() {
   return fault_ || do_idle() || fault_;
+}
+
+const fault& backend::look() {
+  if (!fault_) (void)do_idle();
+  return fault_;
 }
 
 void backend::when_done(std::function<void()> call) {
@@ -227,15 +238,19 @@ void backend::update_adam(float rate, const adam_factors& factors, std::uint64_t
 }
 
 void backend::copy_to_device(void* to, const void* host_from, std::size_t bytes) {
-  if (!fault_ && bytes > 0)
-    run(lane::copy_in, {host_access(host_from, touch::read), writes(to)},
-        [&] { do_copy_to_device(to, host_from, bytes); });
+  if (fault_ || bytes == 0) return;
+  const bool detour = takes_detour(host_from, bytes);
+  copies_.in += bytes;
+  run(lane::copy_in, {host_access(host_from, touch::read), writes(to)},
+      [&] { do_copy_to_device(to, host_from, bytes, detour); });
 }
 
 void backend::copy_to_host(void* host_to, const void* from, std::size_t bytes) {
-  if (!fault_ && bytes > 0)
-    run(lane::copy_out, {reads(from), host_access(host_to, touch::write)},
-        [&] { do_copy_to_host(host_to, from, bytes); });
+  if (fault_ || bytes == 0) return;
+  const bool detour = takes_detour(host_to, bytes);
+  copies_.out += bytes;
+  run(lane::copy_out, {reads(from), host_access(host_to, touch::write)},
+      [&] { do_copy_to_host(host_to, from, bytes, detour); });
 }
 
 } // namespace gradmesh::gpu

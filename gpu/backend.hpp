@@ -21,11 +21,13 @@
 #include "gpu/fault.hpp"
 #include "gpu/lane_order.hpp"
 #include "gpu/memory_pool.hpp"
+#include "gpu/pinned_memory.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +58,14 @@ struct batch_metrics {
 /// Products of matrices in other precisions than float32 round their operands, not the sums.
 enum class product_precision : std::uint8_t { float32, tf32, bfloat16 };
 
+/// Bytes that were copied from and to host memory, and what took or was saved a way.
+struct copy_use {
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+  std::uint64_t detour = 0; // of these, from and to memory that is not pinned
+  std::uint64_t spared = 0; // not copied, since the device had them (`note_spared`)
+};
+
 struct adam_factors {
   float beta1 = 0.9F;
   float beta2 = 0.999F;
@@ -80,6 +90,11 @@ public:
 
   /// Whether a fault is known already. Waits for nothing and asks nobody.
   bool failed() const { return static_cast<bool>(fault_); }
+
+  /// The first fault, after a look at the device that does not wait for it. With `when_done` this
+  /// is how to know of one step while the next is under way: what it has to bring to pinned memory
+  /// is there when its call has come, what it has to bring elsewhere only after `wait()`.
+  const fault& look();
 
   /// Whether all that was enqueued is done or a fault has come, without waiting for it. `wait()`
   /// then takes no longer than the last copies from the staging memory to their places.
@@ -156,8 +171,20 @@ public:
   /// when there is none left.
   virtual void* allocate_host(std::size_t bytes) = 0;
   virtual void release_host(void* memory) = 0;
+  /// Such memory for other threads, which outlives the backend; null where copies need none.
+  virtual std::shared_ptr<pinned_memory> make_pinned() { return nullptr; }
+  /// Copies from and to `memory`, of this or an earlier backend on the device, take no detour. Who
+  /// uses it keeps copies and other accesses apart.
+  void use_pinned(std::shared_ptr<const pinned_memory> memory) { pinned_ = std::move(memory); }
+  /// What operations use for themselves, at most, on matrices of these sizes.
+  virtual std::size_t scratch_bytes(std::size_t /*rows*/, std::size_t /*columns*/) const {
+    return 0;
+  }
   void copy_to_device(void* to, const void* host_from, std::size_t bytes);
   void copy_to_host(void* host_to, const void* from, std::size_t bytes);
+  const copy_use& copies() const { return copies_; }
+  /// So many bytes were on the device already, and a copy of them was left out.
+  void note_spared(std::size_t bytes) { copies_.spared += bytes; }
 
 protected:
   /// Keeps the first fault.
@@ -206,16 +233,22 @@ private:
   virtual void do_update_adam(float rate, const adam_factors& factors, float mean_scale,
                               float square_scale, device_span<const float> g, device_span<float> w,
                               device_span<float> mean, device_span<float> square) = 0;
-  virtual void do_copy_to_device(void* to, const void* host_from, std::size_t bytes) = 0;
-  virtual void do_copy_to_host(void* host_to, const void* from, std::size_t bytes) = 0;
+  /// The host memory may be pageable; with lanes it then is `detour`.
+  virtual void do_copy_to_device(void* to, const void* host_from, std::size_t bytes,
+                                 bool detour) = 0;
+  virtual void do_copy_to_host(void* host_to, const void* from, std::size_t bytes, bool detour) = 0;
 
   /// Enqueues an operation in a lane, behind what it has to await.
   template <class Operation>
   void run(lane where, std::initializer_list<memory_access> touched, const Operation& operation);
   memory_access host_access(const void* memory, touch how) const;
+  /// Counts a copy's bytes; whether it takes the detour.
+  bool takes_detour(const void* host, std::size_t bytes);
 
   fault fault_;
   std::optional<lane_order> order_; // of a backend with lanes
+  std::shared_ptr<const pinned_memory> pinned_;
+  copy_use copies_;
 };
 
 } // namespace gradmesh::gpu

@@ -148,11 +148,11 @@ private:
     }
   }
 
-  void do_copy_to_device(void* to, const void* host_from, std::size_t bytes) override {
+  void do_copy_to_device(void* to, const void* host_from, std::size_t bytes, bool) override {
     std::memcpy(to, host_from, bytes);
   }
 
-  void do_copy_to_host(void* host_to, const void* from, std::size_t bytes) override {
+  void do_copy_to_host(void* host_to, const void* from, std::size_t bytes, bool) override {
     std::memcpy(host_to, from, bytes);
   }
 

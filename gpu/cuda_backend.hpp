@@ -42,7 +42,7 @@ struct cuda_options {
   std::size_t memory_bytes_max = std::numeric_limits<std::size_t>::max();
   /// Whether copies run beside computations; false is for measuring what that brings.
   bool overlap = true;
-  /// The most pinned host memory, the staging memory (64 MiB) besides.
+  /// The most pinned memory, of its own and of `make_pinned` each; staging has 64 MiB besides.
   std::size_t pinned_bytes_max = std::size_t{4} << 30;
 };
 

@@ -6,17 +6,11 @@
 
 namespace gradmesh::gpu {
 
-namespace {
-
-/// Sizes are rounded up to an eighth of a power of two, at least 512 bytes, so that sizes which
-/// change a little from step to step are the same to the pool.
-std::size_t rounded_size(std::size_t bytes) {
+std::size_t memory_pool::block_bytes(std::size_t bytes) {
   constexpr std::size_t granule_min = 512;
   const auto granule = std::max(granule_min, std::bit_floor(bytes) / 8);
   return (std::max<std::size_t>(bytes, 1) + granule - 1) / granule * granule;
 }
-
-} // namespace
 
 memory_pool::memory_pool(source from, std::size_t bytes_max) : from_(std::move(from)) {
   use_.limit = bytes_max;
@@ -29,7 +23,7 @@ memory_pool::~memory_pool() {
 }
 
 void* memory_pool::allocate(std::size_t bytes) {
-  const auto rounded = rounded_size(bytes);
+  const auto rounded = block_bytes(bytes);
   if (rounded < bytes || rounded > use_.limit) return nullptr;
   void* memory = reuse(rounded);
   if (memory) return memory;
@@ -70,6 +64,13 @@ void memory_pool::release(void* memory) {
   use_.in_use -= found->second;
   free_.emplace(found->second, memory);
   used_.erase(found);
+}
+
+bool memory_pool::holds(const void* memory) const {
+  const auto after = used_.upper_bound(const_cast<void*>(memory));
+  if (after == used_.begin()) return false;
+  const auto& [begin, bytes] = *std::prev(after);
+  return static_cast<const std::byte*>(memory) < static_cast<const std::byte*>(begin) + bytes;
 }
 
 void memory_pool::trim() {

@@ -34,11 +34,17 @@ public:
   /// Gives everything back, also what is in use.
   ~memory_pool();
 
+  /// The size of the block that so many bytes take: an eighth of a power of two or a multiple of
+  /// it, at least 512, so that sizes which change a little from step to step are the same here.
+  static std::size_t block_bytes(std::size_t bytes);
+
   void* allocate(std::size_t bytes);
   /// Accepts null.
   void release(void* memory);
   /// Gives back what is not in use.
   void trim();
+  /// Whether this address lies in a block that is in use.
+  bool holds(const void* memory) const;
   const memory_use& use() const { return use_; }
 
 private:

@@ -67,9 +67,11 @@ gpu_host_actor::behavior_type gpu_host(gpu_host_state::pointer self, compute_cli
   state.client = std::move(client);
   state.make = std::move(make);
   state.options = std::move(options);
+  state.options.stream.health = state.options.health;
   self->set_down_handler([self](const caf::down_msg& down) { self->state.on_down(down); });
   state.start(std::move(*first));
   return {[self](const compute_request& request) { self->state.take(request.work); },
+          [self](const compute_ahead& what) { self->send(self->state.stream, what); },
           [self](const compute_done& done) { self->state.on_done(done); }};
 }
 

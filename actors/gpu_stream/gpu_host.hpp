@@ -4,8 +4,8 @@
 /// on the device and has the steps repeated that had not come back. A device that fails
 /// `fresh_starts_max` times without a step between, or that cannot be opened again, is given up:
 /// the CPU takes its place, and the log and the gauges say so. Whoever asked notices nothing but
-/// time (and float32's last bits); but what a program keeps between steps (what pushes lost by
-/// job.push_as, SVRG's snapshot) goes with it.
+/// time (and float32's last bits). What steps go on from besides parameters (what pushes lost by
+/// job.push_as, SVRG's snapshot) is whoever makes the programs to hand on.
 ///
 /// Failure: where not even the CPU's program can be made, it ends, with the reason.
 
@@ -13,25 +13,18 @@
 #include "actors/env/environment.hpp"
 #include "actors/gpu_stream/gpu_stream.hpp"
 
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <string>
 
 namespace gradmesh::gpu_stream {
 
-/// What a device has been through; written by the host, read by whoever reports. Thread-safe.
-struct device_health {
-  std::atomic<unsigned> fresh_starts = 0;
-  std::atomic<bool> on_cpu = false;
-};
-
 struct host_options {
   std::string device; // its name, for the log
   stream_options stream;
   env::placement place = env::placement::detached;
   env::log_sink log;
-  std::shared_ptr<device_health> health; // never null
+  std::shared_ptr<device_health> health; // never null; the stream's too
 };
 
 struct gpu_host_state {

@@ -13,9 +13,13 @@
 /// Failure: a batch or parameters of the wrong shape are refused; a loss that is not finite is
 /// reported as it is.
 
+#include "actors/learning/activation_store.hpp"
+#include "actors/learning/device_parameters.hpp"
 #include "actors/learning/loss_head.hpp"
 #include "actors/learning/model.hpp"
 #include "gpu/buffer.hpp"
+
+#include <array>
 
 namespace gradmesh::learning {
 
@@ -30,45 +34,65 @@ public:
   result<void> begin(const example_view& batch, const step_plan& plan,
                      const parameter_view& parameters, float scale,
                      const gradient_view& gradients) override;
-  result<step_metrics> end() override { return loss_.wait(); }
-  result<step_metrics> evaluate(const example_view& batch, const step_plan& plan,
+  result<void> begin_evaluation(const example_view& batch, const step_plan& plan,
                                 const parameter_view& parameters) override;
-  std::uint64_t device_bytes(std::size_t examples) const override;
+  step_metrics end() override { return loss_.take(); }
+  void abandon() override { loss_.drop(); }
+  void upload_ahead(std::span<const float> dense, std::span<const dense_version> blocks) override;
+  memory_plan fit(const batch_sizes& examples, std::uint64_t bytes_max) override;
 
 private:
-  /// A layer, where its tables lie in the dense space, and its memory: of its own, so that on a
-  /// device its parameters come and its gradients leave while other layers are computed.
+  /// A layer, and where its tables lie in the dense space.
   struct layer {
     std::size_t inputs;
     std::size_t outputs;
     std::size_t at; // inputs x outputs weights, then the bias
-    gpu::buffer<float> parameter_memory;
-    gpu::buffer<float> gradient_memory;
-    gpu::buffer<float> activation_memory;
-    gpu::buffer<float> delta_memory;
-    // Of the step in progress.
-    gpu::device_matrix<float> activation; // examples x outputs
-    gpu::device_span<const float> parameters;
 
     std::size_t weights() const { return inputs * outputs; }
     std::size_t size() const { return weights() + outputs; }
   };
 
+  /// What copies of a step touch: a second one lets them run beside the products of the step
+  /// before. By layer, so that on a device a layer's parameters come and its gradients leave while
+  /// others are computed.
+  struct copied_memory {
+    gpu::buffer<float> examples;
+    std::vector<device_parameters> parameters;
+    std::vector<gpu::buffer<float>> gradients;
+  };
+
+  /// A step that is being enqueued.
+  struct pass {
+    copied_memory& memory;
+    gpu::device_matrix<const float> x;
+    std::vector<gpu::device_span<const float>> parameters; // by layer
+    gpu::device_matrix<float> logits;
+  };
+
   void add_layer(const std::string& prefix, std::size_t inputs, std::size_t outputs,
                  float init_limit);
+  copied_memory make_copied_memory() const;
   result<void> check(const example_view& batch, const parameter_view& parameters) const;
-  /// Fills every layer's activation; the last layer's are the logits.
-  void forward(gpu::device_matrix<const float> x, std::span<const float> parameters);
+  /// Up to the logits. `trains`: a backward pass follows.
+  pass forward(const example_view& batch, const parameter_view& parameters, bool trains);
+  /// What layers take turns in: for the one whose inputs they are, the outputs of an evaluation's
+  /// layers, or what comes back to them.
+  gpu::device_matrix<float> turn(std::size_t k, std::size_t rows, std::size_t columns) {
+    return gpu::as_matrix(turns_[k % 2].scratch(rows * columns), rows, columns);
+  }
   /// From the gradient by the logits, which stands where the logits were.
-  void backward(gpu::device_matrix<const float> x, float l2_scale, std::span<float> gradients);
-  gpu::device_matrix<const float> upload(const example_view& batch);
+  void backward(pass& p, float l2_scale, std::span<float> gradients);
 
   data_shape shape_;
   float l2_;
-  gpu::backend& backend_;
   std::vector<table_spec> tables_;
   std::vector<layer> layers_;
-  gpu::buffer<float> examples_;
+  std::vector<copied_memory> copied_; // steps take turns
+  std::size_t next_ = 0;
+  // What only computations touch, which follow each other.
+  activation_store activations_; // of a training step's hidden layers
+  std::array<gpu::buffer<float>, 2> turns_;
+  gpu::buffer<float> logits_;
   loss_head loss_;
 };
 

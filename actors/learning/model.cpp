@@ -61,6 +61,26 @@ step_metrics& step_metrics::operator+=(const step_metrics& other) {
   return *this;
 }
 
+result<step_metrics> model::forward_backward(const example_view& batch, const step_plan& plan,
+                                             const parameter_view& parameters, float scale,
+                                             const gradient_view& gradients) {
+  return wait_for(begin(batch, plan, parameters, scale, gradients));
+}
+
+result<step_metrics> model::evaluate(const example_view& batch, const step_plan& plan,
+                                     const parameter_view& parameters) {
+  return wait_for(begin_evaluation(batch, plan, parameters));
+}
+
+result<step_metrics> model::wait_for(const result<void>& begun) {
+  if (!begun) return begun.failure();
+  if (const auto& fault = backend_.wait()) {
+    abandon();
+    return error{errc::io_failed, fault.text};
+  }
+  return end();
+}
+
 result<std::unique_ptr<model>> make_model(const model_options& options, const data_shape& shape,
                                           gpu::backend& backend) {
   if (auto ok = check_shape(shape); !ok) return ok.failure();

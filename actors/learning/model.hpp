@@ -13,6 +13,7 @@
 
 #include "actors/error.hpp"
 #include "actors/learning/dataset.hpp"
+#include "actors/learning/memory_plan.hpp"
 #include "actors/learning/table.hpp"
 #include "gpu/backend.hpp"
 
@@ -44,6 +45,9 @@ struct step_metrics {
 
 class model {
 public:
+  explicit model(gpu::backend& backend) : backend_(backend) {}
+  model(const model&) = delete;
+  model& operator=(const model&) = delete;
   virtual ~model() = default;
 
   /// In declaration order; fixed for the model's life.
@@ -57,27 +61,42 @@ public:
   /// batch gives zeros.
   result<step_metrics> forward_backward(const example_view& batch, const step_plan& plan,
                                         const parameter_view& parameters, float scale,
-                                        const gradient_view& gradients) {
-    if (auto begun = begin(batch, plan, parameters, scale, gradients); !begun)
-      return begun.failure();
-    return end();
-  }
+                                        const gradient_view& gradients);
+  /// The metrics alone.
+  result<step_metrics> evaluate(const example_view& batch, const step_plan& plan,
+                                const parameter_view& parameters);
 
-  /// The first half: enqueues everything and waits for nothing. What the views look at stays as it
-  /// is until `end`.
+  /// The first halves of these: enqueue everything and wait for nothing. What the views look at
+  /// stays as it is until the backend is done. Several may be begun; on a device, those beyond
+  /// `memory_plan::steps_at_once` have their copies wait.
   virtual result<void> begin(const example_view& batch, const step_plan& plan,
                              const parameter_view& parameters, float scale,
                              const gradient_view& gradients) = 0;
-  /// The second: waits for the backend; the gradients are where `begin` was told.
-  virtual result<step_metrics> end() = 0;
-
-  /// The metrics alone.
-  virtual result<step_metrics> evaluate(const example_view& batch, const step_plan& plan,
+  virtual result<void> begin_evaluation(const example_view& batch, const step_plan& plan,
                                         const parameter_view& parameters) = 0;
+  /// The second, when the backend is done with it (backend::look): for the oldest that was begun
+  /// and not ended. The gradients are where `begin` was told.
+  virtual step_metrics end() = 0;
+  /// Instead of `end`, for the one that was begun last: nobody wants it.
+  virtual void abandon() = 0;
 
-  /// About how many bytes of a device's memory a step on so many examples takes, the parameters
-  /// included; of sparse tables only so many rows as the batch touches, which are not known here.
-  virtual std::uint64_t device_bytes(std::size_t examples) const = 0;
+  /// Copies to a device what has come already of the parameters for the next `begin`, block by
+  /// block; those that come with a version are not copied again then.
+  virtual void upload_ahead(std::span<const float> /*dense*/,
+                            std::span<const dense_version> /*blocks*/) {}
+
+  /// Takes as much memory for steps on batches of these sizes as does good, of at most `bytes_max`
+  /// on the device; before the first of them. What is returned takes more where nothing is small
+  /// enough. Of sparse tables only so many rows as a batch touches are there, which are not known
+  /// here and not counted.
+  virtual memory_plan fit(const batch_sizes& examples, std::uint64_t bytes_max) = 0;
+
+protected:
+  gpu::backend& backend_;
+
+private:
+  /// Of what was just begun.
+  result<step_metrics> wait_for(const result<void>& begun);
 };
 
 /// What the user chose; `[model]` of a job file.

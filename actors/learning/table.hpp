@@ -28,14 +28,24 @@ struct table_spec {
   bool operator==(const table_spec&) const = default;
 };
 
+/// Elements [first, last) of the dense space, and a name of their values: the same name is the same
+/// values. 0: no name.
+struct dense_version {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint64_t version = 0;
+};
+
 /// Parameters as a step sees them, or gradients in the same layout.
 /// `dense`: all dense tables one after another in declaration order.
 /// `sparse[t]`: the t-th sparse table's rows, keys x width, row-major, in the order of
 /// the step's (strictly ascending) key list.
+/// `versions`: of blocks of `dense`, ascending and apart; may be empty.
 template <class Float>
 struct basic_parameters {
   std::span<Float> dense;
   std::vector<std::span<Float>> sparse;
+  std::span<const dense_version> versions = {};
 };
 using parameter_view = basic_parameters<const float>;
 using gradient_view = basic_parameters<float>;

@@ -27,9 +27,8 @@ learning::gradient_view view_of(std::span<float> all, std::size_t dense_floats, 
   return view;
 }
 
-learning::parameter_view values_of(const std::vector<float>& dense,
-                                   const std::vector<std::vector<float>>& rows) {
-  learning::parameter_view values{dense, {}};
+learning::parameter_view values_of(const step_work& work, const table_rows& rows) {
+  learning::parameter_view values{work.dense, {}, work.versions};
   for (const auto& table : rows)
     values.sparse.emplace_back(table);
   return values;
@@ -43,12 +42,11 @@ step_computer::step_computer(std::unique_ptr<gpu::backend> backend,
     : backend_(std::move(backend)), model_(std::move(model)), slicer_(std::move(slicer)),
       own_writes_(slicer_, job::transfer_format_of(options.push_as),
                   [this](std::uint64_t step) { return push_rate(step); }),
-      sum_(slicer_.layout().row_widths()), by_snapshots_(options.svrg_epochs > 0),
-      gradients_under_way_(*backend_) {
+      sum_(slicer_.layout().row_widths()), by_snapshots_(options.svrg_epochs > 0) {
   const auto push_as = job::transfer_format_of(options.push_as);
   for (std::uint32_t shard = 0; shard < slicer_.map().shards(); ++shard)
-    feedback_.emplace_back(push_as, slicer_.map().dense_of_shard(shard).size(),
-                           slicer_.layout().row_widths(), row_residual_bytes_max);
+    kept_->feedback.emplace_back(push_as, slicer_.map().dense_of_shard(shard).size(),
+                                 slicer_.layout().row_widths(), row_residual_bytes_max);
 }
 
 result<std::unique_ptr<step_computer>> step_computer::make(const job::job_plan& plan,
@@ -94,151 +92,157 @@ float step_computer::push_rate(std::uint64_t step) const {
 }
 
 result<void> step_computer::compute(step_work& work) {
-  if (auto ready = prepare(work); !ready) return ready;
-  return compute_whole(work);
+  if (auto begun = begin(work); !begun) return begun;
+  if (const auto& fault = backend_->wait()) return error{errc::io_failed, fault.text};
+  return end(work);
 }
 
 result<void> step_computer::prepare(step_work& work) {
   work.metrics = {};
   work.pushes.clear();
   if (work.scale == 0) return {};
+  if (!work.own_writes.empty()) work.versions.clear(); // the values are not those that came
   if (auto added = own_writes_.add_to(work); !added) return added;
+  auto& snapshot = kept_->snapshot;
   if (work.takes_snapshot)
-    snapshot_ = work.dense;
+    snapshot.assign(work.dense.begin(), work.dense.end());
   else if (!work.snapshot.empty())
-    snapshot_ = std::exchange(work.snapshot, {});
-  else if (by_snapshots_ && snapshot_.size() != work.dense.size())
+    snapshot = std::exchange(work.snapshot, {});
+  else if (by_snapshots_ && snapshot.size() != work.dense.size())
     return error{errc::refused, "step " + std::to_string(work.step) +
                                     " is to be corrected by a snapshot, and there was none"};
   return {};
 }
 
-result<void> step_computer::compute_whole(step_work& work) {
+void step_computer::upload_ahead(const step_work& work,
+                                 std::span<const learning::dense_version> blocks) {
+  model_->upload_ahead(work.dense, blocks);
+}
+
+result<void> step_computer::begin(step_work& work) {
+  auto& next = flights_[(oldest_ + under_way_) % flights_.size()];
+  next.begun = 0;
+  const auto enqueued = enqueue(work, next);
+  if (enqueued)
+    ++under_way_;
+  else
+    for (; next.begun > 0; --next.begun)
+      model_->abandon();
+  return enqueued;
+}
+
+result<void> step_computer::enqueue(step_work& work, flight& to) {
+  if (auto ready = prepare(work); !ready) return ready;
   if (work.scale == 0) {
-    const auto metrics =
-        model_->evaluate(work.examples, work.plan, values_of(work.dense, work.rows));
-    if (!metrics) return metrics.failure();
-    work.metrics = *metrics;
+    if (auto begun = model_->begin_evaluation(work.examples, work.plan, values_of(work, work.rows));
+        !begun)
+      return begun;
+    to.begun = 1;
     return {};
   }
-  const auto total = hogwild_ ? descend(work) : whole_gradient(work);
+  const auto count = hogwild_ ? 1 : work.piece_ends.size();
+  while (to.pieces.size() < count)
+    to.pieces.emplace_back(*backend_);
+  if (hogwild_) return descend(work, to);
+  if (count == 1) return enqueue_piece(work, work.examples, work.plan, work.rows, to.pieces[0], to);
+  for (std::size_t number = 0; number < count; ++number) {
+    const auto first = number == 0 ? 0 : work.piece_ends[number - 1];
+    const auto examples = work.examples.slice(first, work.piece_ends[number]);
+    auto& own = to.pieces[number];
+    own.plan = model_->plan(examples);
+    cut_out(work, own);
+    if (auto begun = enqueue_piece(work, examples, own.plan, own.rows, own, to); !begun)
+      return begun;
+  }
+  return {};
+}
+
+result<void> step_computer::enqueue_piece(const step_work& work,
+                                          const learning::example_view& examples,
+                                          const learning::step_plan& plan, const table_rows& rows,
+                                          piece& to, flight& of) {
+  const auto& layout = slicer_.layout();
+  const auto dense = work.dense.size();
+  const auto floats = layout.body_floats(dense, plan.keys.size());
+  const auto view = [&](std::span<float> all) {
+    return view_of(all, dense, plan.keys.size(), layout.row_widths());
+  };
+  const auto all = to.gradients.room(floats);
+  const bool corrected = by_snapshots_ && !work.takes_snapshot;
+  const auto at_snapshot = to.at_snapshot.room(corrected ? floats : 0);
+  if (backend_->failed()) return error{errc::limit_exceeded, backend_->wait().text};
+  to.gradient = {true, all.first(dense), plan.keys, all.subspan(dense)};
+  if (auto begun = model_->begin(examples, plan, values_of(work, rows), work.scale, view(all));
+      !begun)
+    return begun;
+  ++of.begun;
+  if (!corrected) return {};
+  if (auto begun =
+          model_->begin(examples, plan, {kept_->snapshot, {}}, work.scale, view(at_snapshot));
+      !begun)
+    return begun;
+  ++of.begun;
+  return {};
+}
+
+result<void> step_computer::end(step_work& work) {
+  auto& done = flights_[oldest_];
+  oldest_ = (oldest_ + 1) % flights_.size();
+  --under_way_;
+  if (work.scale == 0) {
+    work.metrics = model_->end();
+    return {};
+  }
+  const auto count = hogwild_ ? 1 : work.piece_ends.size();
+  std::vector<parameters::gradient> parts;
+  for (std::size_t number = 0; number < count; ++number) {
+    auto& own = done.pieces[number];
+    if (!hogwild_) work.metrics += model_->end();
+    if (by_snapshots_ && !work.takes_snapshot) {
+      (void)model_->end(); // the loss at the snapshot
+      const auto all = own.gradients.room(own.gradient.dense.size());
+      std::ranges::transform(all, own.at_snapshot.room(all.size()), all.begin(), std::minus<>());
+    }
+    parts.push_back(own.gradient);
+  }
+  const auto total = sum_.add(parts);
   if (!total) return total.failure();
   return fill_pushes(work, *total);
 }
 
-bool step_computer::goes_on_alone(const step_work& work) const {
-  return work.scale != 0 && work.piece_ends.size() == 1 && !hogwild_ && !by_snapshots_;
-}
-
-std::span<float> step_computer::room_for_gradients(const step_work& work) {
-  return gradients_under_way_.room(
-      slicer_.layout().body_floats(work.dense.size(), work.plan.keys.size()));
-}
-
-result<void> step_computer::begin(step_work& work) {
-  if (auto ready = prepare(work); !ready) return ready;
-  under_way_ = goes_on_alone(work);
-  if (!under_way_) return compute_whole(work);
-  const auto gradients = room_for_gradients(work);
-  if (backend_->failed()) return error{errc::limit_exceeded, backend_->wait().text};
-  return model_->begin(
-      work.examples, work.plan, values_of(work.dense, work.rows), work.scale,
-      view_of(gradients, work.dense.size(), work.plan.keys.size(), slicer_.layout().row_widths()));
-}
-
-result<void> step_computer::end(step_work& work) {
-  if (!under_way_) return {};
-  under_way_ = false;
-  const auto metrics = model_->end();
-  if (!metrics) return metrics.failure();
-  work.metrics = *metrics;
-  const std::span<const float> all = room_for_gradients(work);
-  return fill_pushes(
-      work, {true, all.first(work.dense.size()), work.plan.keys, all.subspan(work.dense.size())});
-}
-
-result<parameters::gradient> step_computer::descend(step_work& work) {
+result<void> step_computer::descend(step_work& work, flight& to) {
   const auto& layout = slicer_.layout();
-  if (pieces_.empty()) pieces_.resize(1);
-  auto& gradients = pieces_[0].gradients;
-  gradients.resize(layout.body_floats(work.dense.size(), work.plan.keys.size()));
-  const std::span<float> all(gradients);
+  const auto dense = work.dense.size();
+  const auto keys = work.plan.keys.size();
+  auto& own = to.pieces[0];
+  const auto all = own.gradients.room(layout.body_floats(dense, keys));
+  if (backend_->failed()) return error{errc::limit_exceeded, backend_->wait().text};
   // What was pulled is read by nobody else, so the threads change it where it is.
   learning::gradient_view parameters{work.dense, {}};
   for (auto& rows : work.rows)
     parameters.sparse.emplace_back(rows);
-  const auto metrics = hogwild_->descend(
-      work.examples, work.plan, parameters, work.scale, push_rate(work.step),
-      view_of(all, work.dense.size(), work.plan.keys.size(), layout.row_widths()));
+  const auto metrics =
+      hogwild_->descend(work.examples, work.plan, parameters, work.scale, push_rate(work.step),
+                        view_of(all, dense, keys, layout.row_widths()));
   if (!metrics) return metrics.failure();
   work.metrics = *metrics;
-  return parameters::gradient{true, all.first(work.dense.size()), work.plan.keys,
-                              all.subspan(work.dense.size())};
+  own.gradient = {true, all.first(dense), work.plan.keys, all.subspan(dense)};
+  return {};
 }
 
-result<parameters::gradient> step_computer::whole_gradient(step_work& work) {
-  const auto count = work.piece_ends.size();
-  if (pieces_.size() < count) pieces_.resize(count);
-  if (count == 1)
-    return gradient_of(work, work.examples, work.plan, work.rows, pieces_[0].gradients);
-  std::vector<parameters::gradient> parts;
-  for (std::size_t number = 0; number < count; ++number) {
-    auto part = gradient_of_piece(work, number);
-    if (!part) return part.failure();
-    parts.push_back(*part);
-  }
-  return sum_.add(parts);
-}
-
-result<parameters::gradient> step_computer::gradient_of_piece(step_work& work, std::size_t number) {
-  const auto first = number == 0 ? 0 : work.piece_ends[number - 1];
-  const auto examples = work.examples.slice(first, work.piece_ends[number]);
-  auto& own = pieces_[number];
-  own.plan = model_->plan(examples);
+void step_computer::cut_out(const step_work& work, piece& to) const {
   const auto& widths = slicer_.layout().row_widths();
-  own.rows.resize(widths.size());
+  to.rows.resize(widths.size());
   for (std::size_t t = 0; t < widths.size(); ++t) {
-    own.rows[t].resize(own.plan.keys.size() * widths[t]);
-    auto* to = own.rows[t].data();
+    to.rows[t].resize(to.plan.keys.size() * widths[t]);
+    auto* at = to.rows[t].data();
     auto key = work.plan.keys.begin(); // both lists ascend, and the batch has all of the piece's
-    for (const auto wanted : own.plan.keys) {
+    for (const auto wanted : to.plan.keys) {
       key = std::lower_bound(key, work.plan.keys.end(), wanted);
       const auto row = static_cast<std::size_t>(key - work.plan.keys.begin());
-      to = std::copy_n(work.rows[t].data() + row * widths[t], widths[t], to);
+      at = std::copy_n(work.rows[t].data() + row * widths[t], widths[t], at);
     }
   }
-  return gradient_of(work, examples, own.plan, own.rows, own.gradients);
-}
-
-result<parameters::gradient> step_computer::gradient_of(step_work& work,
-                                                        const learning::example_view& examples,
-                                                        const learning::step_plan& plan,
-                                                        const std::vector<std::vector<float>>& rows,
-                                                        std::vector<float>& gradients) {
-  const auto& layout = slicer_.layout();
-  gradients.resize(layout.body_floats(work.dense.size(), plan.keys.size()));
-  const std::span<float> all(gradients);
-  const auto metrics = model_->forward_backward(
-      examples, plan, values_of(work.dense, rows), work.scale,
-      view_of(all, work.dense.size(), plan.keys.size(), layout.row_widths()));
-  if (!metrics) return metrics.failure();
-  work.metrics += *metrics;
-  if (by_snapshots_ && !work.takes_snapshot)
-    if (auto done = subtract_snapshot(examples, plan, work.scale, all); !done)
-      return done.failure();
-  return parameters::gradient{true, all.first(work.dense.size()), plan.keys,
-                              all.subspan(work.dense.size())};
-}
-
-result<void> step_computer::subtract_snapshot(const learning::example_view& examples,
-                                              const learning::step_plan& plan, float scale,
-                                              std::span<float> gradients) {
-  snapshot_gradients_.resize(gradients.size());
-  const auto metrics =
-      model_->forward_backward(examples, plan, {snapshot_, {}}, scale, {snapshot_gradients_, {}});
-  if (!metrics) return metrics.failure();
-  std::ranges::transform(gradients, snapshot_gradients_, gradients.begin(), std::minus<>());
-  return {};
 }
 
 result<void> step_computer::fill_pushes(step_work& work, const parameters::gradient& total) {
@@ -252,7 +256,7 @@ result<void> step_computer::fill_pushes(step_work& work, const parameters::gradi
     const auto& slice = work.slices[shard];
     auto& bodies = work.pushes.emplace_back();
     for (const auto& part : slice.parts) {
-      auto body = encode_part(feedback_[shard], slice, part, gradients);
+      auto body = encode_part(kept_->feedback[shard], slice, part, gradients);
       if (!body) return body.failure();
       bodies.push_back(*body);
     }
@@ -299,18 +303,19 @@ compute_actor::behavior_type compute(compute_actor::pointer self, worker_actor w
                                      std::shared_ptr<step_computer> computer, step_pace pace) {
   return {[self, worker = std::move(worker), computer = std::move(computer),
            pace](const compute_request& request) {
-    auto& work = *request.work;
-    const auto begin = env::now(*self);
-    const auto computed = computer->compute(work);
-    work.failure = computed ? std::optional<error>() : computed.failure();
-    const auto took = env::now(*self) - begin;
-    const auto time = pace.time_for(work.step, took);
-    work.compute_seconds = std::chrono::duration<double>(time).count();
-    if (time > took)
-      self->delayed_send(worker, time - took, compute_done{request.work});
-    else
-      self->send(worker, compute_done{request.work});
-  }};
+            auto& work = *request.work;
+            const auto begin = env::now(*self);
+            const auto computed = computer->compute(work);
+            work.failure = computed ? std::optional<error>() : computed.failure();
+            const auto took = env::now(*self) - begin;
+            const auto time = pace.time_for(work.step, took);
+            work.compute_seconds = std::chrono::duration<double>(time).count();
+            if (time > took)
+              self->delayed_send(worker, time - took, compute_done{request.work});
+            else
+              self->send(worker, compute_done{request.work});
+          },
+          [](const compute_ahead&) { /* it reads them where they are */ }};
 }
 
 } // namespace gradmesh::worker

@@ -29,6 +29,7 @@
 #include "gpu/backend.hpp"
 #include "gpu/host_buffer.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -53,12 +54,25 @@ public:
   /// Fills in metrics and, unless the step is an evaluation, the bodies to push.
   result<void> compute(step_work& work);
 
-  /// As learning::model.
-  std::uint64_t device_bytes(std::size_t examples) const { return model_->device_bytes(examples); }
+  /// What steps go on from, besides parameters.
+  struct kept_state {
+    std::vector<float> snapshot;                      // SVRG: parameters of the latest
+    std::vector<parameters::error_feedback> feedback; // by shard
+  };
+  /// For one that goes on in this one's place.
+  const std::shared_ptr<kept_state>& kept() const { return kept_; }
+  void go_on_from(std::shared_ptr<kept_state> kept) { kept_ = std::move(kept); }
 
-  /// The two halves of `compute`. A training step whose batch is one piece is on its way when
-  /// `begin` returns; others (evaluations, several pieces, SVRG, HOGWILD!) are done by then.
+  /// As learning::model.
+  const learning::memory_plan& fit(const learning::batch_sizes& examples, std::uint64_t bytes_max) {
+    return plan_ = model_->fit(examples, bytes_max);
+  }
+
+  /// The two halves of `compute`. A step by HOGWILD! is done when `begin` returns.
   gpu::backend& backend() override { return *backend_; }
+  std::size_t steps_at_once() const override { return plan_.steps_at_once; }
+  void upload_ahead(const step_work& work,
+                    std::span<const learning::dense_version> blocks) override;
   result<void> begin(step_work& work) override;
   result<void> end(step_work& work) override;
 
@@ -68,9 +82,18 @@ private:
 
   /// What a piece needs and gives. Kept from step to step.
   struct piece {
+    explicit piece(gpu::backend& backend) : gradients(backend), at_snapshot(backend) {}
+
     learning::step_plan plan;
-    std::vector<std::vector<float>> rows; // by sparse table: the rows of the plan's keys
-    std::vector<float> gradients;         // dense, then the rows of each sparse table
+    table_rows rows;                     // of the plan's keys
+    gpu::host_buffer<float> gradients;   // dense, then the rows of each sparse table
+    gpu::host_buffer<float> at_snapshot; // SVRG
+    parameters::gradient gradient;       // the same, seen as a whole
+  };
+  /// A step between `begin` and `end`.
+  struct flight {
+    std::vector<piece> pieces;
+    std::size_t begun = 0; // batches by the model, from which nothing has come back
   };
 
   result<void> add_threads(const job::job_plan& plan, const env::team_maker& make_team);
@@ -79,22 +102,14 @@ private:
   float push_rate(std::uint64_t step) const;
   /// All checks and preparations that do not compute.
   result<void> prepare(step_work& work);
-  result<void> compute_whole(step_work& work);
-  /// Host memory of the backend; the same for a step's `begin` and `end`.
-  std::span<float> room_for_gradients(const step_work& work);
-  /// Whether `begin` leaves the step to the device.
-  bool goes_on_alone(const step_work& work) const;
-  result<parameters::gradient> descend(step_work& work);
-  result<parameters::gradient> whole_gradient(step_work& work);
-  result<parameters::gradient> gradient_of_piece(step_work& work, std::size_t number);
-  result<parameters::gradient> gradient_of(step_work& work, const learning::example_view& examples,
-                                           const learning::step_plan& plan,
-                                           const std::vector<std::vector<float>>& rows,
-                                           std::vector<float>& gradients);
-  /// Takes off what the same examples have as gradient at the snapshot.
-  result<void> subtract_snapshot(const learning::example_view& examples,
-                                 const learning::step_plan& plan, float scale,
-                                 std::span<float> gradients);
+  result<void> enqueue(step_work& work, flight& to);
+  /// Works on the whole batch, now.
+  result<void> descend(step_work& work, flight& to);
+  /// Of the batch's rows those of the piece's plan.
+  void cut_out(const step_work& work, piece& to) const;
+  result<void> enqueue_piece(const step_work& work, const learning::example_view& examples,
+                             const learning::step_plan& plan, const table_rows& rows, piece& to,
+                             flight& of);
   result<mesh::writable_body> encode_part(parameters::error_feedback& feedback,
                                           const parameters::slice& slice,
                                           const parameters::part& part,
@@ -110,14 +125,13 @@ private:
   parameters::slicer slicer_;
   worker::own_writes own_writes_;
   parameters::gradient_sum sum_;
-  const bool by_snapshots_;     // SVRG
-  std::vector<float> snapshot_; // parameters of the latest
-  std::vector<float> snapshot_gradients_;
-  std::vector<piece> pieces_;
-  bool under_way_ = false; // a step is between `begin` and `end`
-  gpu::host_buffer<float> gradients_under_way_;
-  std::vector<parameters::error_feedback> feedback_; // by shard
-  std::vector<float> values_;                        // of a part that is being encoded
+  const bool by_snapshots_; // SVRG
+  std::shared_ptr<kept_state> kept_ = std::make_shared<kept_state>();
+  learning::memory_plan plan_;
+  std::array<flight, 2> flights_; // taking turns
+  std::size_t oldest_ = 0;
+  std::size_t under_way_ = 0;
+  std::vector<float> values_; // of a part that is being encoded
 };
 
 /// For experiments: how long a step takes at least, and how many times as long as it would; that

@@ -21,35 +21,38 @@ gpu::product_precision precision_of(config::product_rounding rounding) {
   }
 }
 
-std::size_t examples_a_step(const job::job_plan& plan) {
+learning::batch_sizes examples_of(const job::job_plan& plan) {
   const std::size_t batch = plan.config.job.batch_size;
-  return plan.by_rank() ? (batch + plan.workers.size() - 1) / plan.workers.size() : batch;
+  const auto workers = plan.by_rank() ? plan.workers.size() : 1;
+  // An evaluation's batch is one worker's.
+  return {(batch + workers - 1) / workers, batch};
 }
 
 using made_program = result<std::unique_ptr<gpu_stream::step_program>>;
 
-made_program as_program(result<std::unique_ptr<step_computer>> made) {
-  if (!made) return made.failure();
-  return std::unique_ptr<gpu_stream::step_program>(std::move(*made));
-}
-
 /// The step's program on a device that is opened for it.
 result<std::unique_ptr<step_computer>> make_on_device(const job::job_plan& plan,
                                                       const env::device_opener& open,
-                                                      const gpu::cuda_options& device) {
+                                                      const gpu::cuda_options& device,
+                                                      const env::log_sink& log) {
   auto backend = open(device);
   if (!backend) return backend.failure();
-  const auto limit = (*backend)->memory().limit;
+  const auto memory = (*backend)->memory();
+  const auto free = memory.limit - memory.in_use;
   const std::string name((*backend)->name());
   auto computer = step_computer::make(plan, {}, std::move(*backend));
   if (!computer) return computer.failure();
-  const auto needed = (*computer)->device_bytes(examples_a_step(plan));
-  if (needed > limit)
-    return error{errc::limit_exceeded,
-                 fmt::format("the model takes {} MiB on {} for {} examples a step, and {} MiB are "
-                             "free or allowed there (worker.device_memory_limit_mib); use a "
-                             "smaller job.batch_size or model, or worker.device = cpu",
-                             needed >> 20, name, examples_a_step(plan), limit >> 20)};
+  const auto sizes = examples_of(plan);
+  const auto& fitted = (*computer)->fit(sizes, free);
+  if (fitted.device_bytes > free)
+    return error{
+        errc::limit_exceeded,
+        fmt::format("on {} the model takes {}, for {} examples a step, and {} MiB are free "
+                    "or allowed there (worker.device_memory_limit_mib); use a smaller "
+                    "job.batch_size or model, or worker.device = cpu",
+                    name, fitted.text(), sizes.training, free >> 20)};
+  log(env::severity::info, fmt::format("a step of {} examples takes {} of the {} MiB on {}",
+                                       sizes.training, fitted.text(), free >> 20, name));
   return computer;
 }
 
@@ -93,13 +96,22 @@ result<compute_place> compute_place::make(const job::job_plan& plan, const node:
     place.has_threads_ = plan.config.job.threads > 1;
     return place;
   }
-  auto computer = make_on_device(plan, context.open_device, *device);
+  auto computer = make_on_device(plan, context.open_device, *device, context.log);
   if (!computer) return computer.failure();
   place.computer_ = std::move(*computer);
-  place.make_again_ = [plan, open = context.open_device,
-                       device = *device](gpu_stream::place where) -> made_program {
-    return as_program(where == gpu_stream::place::cpu ? step_computer::make(plan)
-                                                      : make_on_device(plan, open, device));
+  auto& first = *place.computer_;
+  place.memory_ = first.backend().make_pinned();
+  first.backend().use_pinned(place.memory_);
+  place.steps_at_once_ = first.steps_at_once();
+  place.make_again_ = [plan, open = context.open_device, log = context.log, device = *device,
+                       kept = first.kept(),
+                       memory = place.memory_](gpu_stream::place where) -> made_program {
+    auto made = where == gpu_stream::place::cpu ? step_computer::make(plan)
+                                                : make_on_device(plan, open, device, log);
+    if (!made) return made.failure();
+    (*made)->go_on_from(kept);
+    (*made)->backend().use_pinned(memory);
+    return std::unique_ptr<gpu_stream::step_program>(std::move(*made));
   };
   place.host_ = {.device = std::string(place.computer_->backend().name()),
                  .stream = {},

@@ -33,6 +33,10 @@ public:
   /// After `spawn`: says that a step is about to be computed (step_computer::rouse); empty if that
   /// helps nothing. Any thread.
   const std::function<void()>& announce() const { return announce_; }
+  /// What a device copies parameters from; null: there is none. And how many steps it takes at
+  /// once.
+  const std::shared_ptr<gpu::pinned_memory>& memory() const { return memory_; }
+  std::size_t steps_at_once() const { return steps_at_once_; }
 
 private:
   compute_place() = default;
@@ -40,6 +44,8 @@ private:
   std::unique_ptr<step_computer> computer_;
   gpu_stream::program_maker make_again_; // empty: on the CPU
   gpu_stream::host_options host_;
+  std::shared_ptr<gpu::pinned_memory> memory_;
+  std::size_t steps_at_once_ = 1;
   bool has_threads_ = false;
   std::function<void()> announce_;
 };

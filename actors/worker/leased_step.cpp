@@ -2,6 +2,8 @@
 
 #include "actors/job/batch_body.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <string>
 
@@ -49,6 +51,12 @@ result<void> fill_step(const mesh::message<schema::Batch>& batch, bool trains,
     work.scale = 1 / static_cast<float>(tools.plan.examples);
   else
     work.scale = pushed_share(tools.plan) / static_cast<float>(divisor);
+  if (tools.evaluations && !trains) {
+    const auto& known = tools.evaluations->find(work.examples, tools.model, tools.slicer);
+    work.plan = known.plan;
+    work.slices = known.slices;
+    return {};
+  }
   work.plan = tools.model.plan(work.examples);
   work.slices = tools.slicer.cut(work.plan.keys);
   return {};
@@ -81,6 +89,25 @@ void scatter(const parameters::slicer& slicer, const parameters::slice& of,
   for (auto& rows : work.rows)
     to.sparse.emplace_back(rows);
   slicer.scatter(of, part, values, to);
+}
+
+void list_blocks(step_work& work) {
+  work.versions.clear();
+  for (const auto& slice : work.slices)
+    for (const auto& part : slice.parts)
+      if (part.dense)
+        work.versions.push_back(
+            {slice.dense_first + part.elements.first, slice.dense_first + part.elements.last, 0});
+  std::ranges::sort(work.versions, {}, &learning::dense_version::first);
+}
+
+learning::dense_version note_version(const parameters::slice& of, const parameters::part& block,
+                                     std::span<const float> values, step_work& work) {
+  auto& known = *std::ranges::lower_bound(work.versions, of.dense_first + block.elements.first, {},
+                                          &learning::dense_version::first);
+  // 0 is for what has none.
+  known.version = std::max<std::uint64_t>(1, XXH3_64bits(values.data(), values.size_bytes()));
+  return known;
 }
 
 } // namespace gradmesh::worker

@@ -25,10 +25,18 @@ pipeline::pipeline(pipeline_tools tools, std::uint32_t phase, pass what, pipelin
     : tools_(std::move(tools)), phase_(phase), pass_(what), options_(options), progress_(now),
       client_(tools_.plan, tools_.rank, tools_.service, tools_.router, tools_.slicer.layout(),
               tools_.rules),
-      adds_own_(pass_ == pass::train && tools_.plan.adds_own_writes(tools_.rank)) {
+      adds_own_(pass_ == pass::train && tools_.plan.adds_own_writes(tools_.rank)),
+      at_once_(steps_at_once()) {
   progress_.account(now, {.waiting_for = stall::lease});
   if (pass_ == pass::train && tools_.plan.backup_workers() > 0)
     shard_steps_.assign(tools_.plan.layout.size(), 0);
+}
+
+std::size_t pipeline::steps_at_once() const {
+  const auto& job = tools_.plan.config.job;
+  const bool alone =
+      pass_ == pass::train && (!job.overlap || tools_.plan.sums_steps() || adds_own_);
+  return alone ? 1 : tools_.steps_at_once;
 }
 
 bool pipeline::is_over(const step_work& work) const {
@@ -42,7 +50,7 @@ void pipeline::skip(std::shared_ptr<step_work> work) {
 
 bool pipeline::done() const {
   return exhausted_ && leases_.empty() && unasked_.empty() && acks_missing_.empty() &&
-         leased_.empty() && pulled_.empty() && !computing_ && !computed_;
+         leased_.empty() && pulled_.empty() && computing_.empty() && !computed_;
 }
 
 result<void> pipeline::advance(env::time_point now) {
@@ -62,7 +70,7 @@ result<void> pipeline::advance(env::time_point now) {
 }
 
 stall pipeline::waiting_for() const {
-  if (computing_ || done()) return stall::none;
+  if (!computing_.empty() || done()) return stall::none;
   if (!pulled_.empty() && pulled_.front()->pulls_missing > 0) return stall::pull;
   if (computed_ || !pulled_.empty() || exhausted_ || (leases_.empty() && unasked_.empty()))
     return stall::push;
@@ -127,7 +135,7 @@ bool pipeline::may_lease() const {
   if (tools_.plan.config.job.overlap)
     return ahead < options_.prefetch + defaults::worker::steps_pulled_ahead;
   // The next step begins when the last is over.
-  return ahead == 0 && !computing_ && !computed_ && acks_missing_.empty();
+  return ahead == 0 && computing_.empty() && !computed_ && acks_missing_.empty();
 }
 
 result<void> pipeline::lease_more(env::time_point now) {
@@ -186,7 +194,7 @@ result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
     return {};
   }
   auto work = fresh_work();
-  const leased_step_tools tools{tools_.plan, tools_.slicer, tools_.model};
+  const leased_step_tools tools{tools_.plan, tools_.slicer, tools_.model, tools_.evaluations};
   if (auto filled = fill_step(batch, pass_ == pass::train, tools, *work); !filled) return filled;
   leased_.push_back(std::move(work));
   return {};
@@ -194,7 +202,7 @@ result<void> pipeline::on_batch(const message<schema::Batch>& batch) {
 
 void pipeline::pull_more(env::time_point now) {
   while (!leased_.empty() &&
-         pulled_.size() < defaults::worker::steps_pulled_ahead + (computing_ ? 0U : 1U)) {
+         pulled_.size() + computing_.size() < defaults::worker::steps_pulled_ahead + at_once_) {
     auto work = std::move(leased_.front());
     leased_.pop_front();
     if (is_over(*work)) {
@@ -208,6 +216,7 @@ void pipeline::pull_more(env::time_point now) {
 
 void pipeline::pull(const std::shared_ptr<step_work>& work, env::time_point now) {
   make_room(tools_.slicer, *work);
+  if (work->memory) list_blocks(*work);
   work->read_clock.assign(work->slices.size(), 0);
   work->pulls_missing = 0;
   work->pull_number = pulls_asked_++;
@@ -228,6 +237,7 @@ void pipeline::pull(const std::shared_ptr<step_work>& work, env::time_point now)
             const parameter_client::pulled_part& part) mutable {
           announce(*work);
           scatter(tools_.slicer, work->slices[shard], part.what, part.values, *work);
+          pass_on(work, work->slices[shard], part);
           note_own_missing(*work, shard, part.number, part.own_missing);
           const auto clock = part.clock;
           // The oldest part counts: what came later may have seen more.
@@ -255,8 +265,21 @@ void pipeline::pull_snapshot(const std::shared_ptr<step_work>& work, env::time_p
   }
 }
 
+void pipeline::pass_on(const std::shared_ptr<step_work>& work, const parameters::slice& of,
+                       const parameter_client::pulled_part& part) {
+  if (!work->memory || !part.what.dense) return;
+  const auto version = note_version(of, part.what, part.values, *work);
+  // A step that may be skipped, or is added to before it is computed, is not copied ahead.
+  if (!tools_.upload_ahead || adds_own_ || !shard_steps_.empty() || pulled_.front() != work) return;
+  ahead_.push_back(version);
+  ahead_floats_ += part.values.size();
+  if (ahead_floats_ < defaults::worker::upload_ahead_floats) return;
+  tools_.upload_ahead(work, std::exchange(ahead_, {}));
+  ahead_floats_ = 0;
+}
+
 void pipeline::announce(const step_work& work) {
-  const bool is_next = !computing_ && !pulled_.empty() && pulled_.front().get() == &work;
+  const bool is_next = computing_.empty() && !pulled_.empty() && pulled_.front().get() == &work;
   if (!tools_.announce || !is_next || announced_ == work.pull_number + 1) return;
   announced_ = work.pull_number + 1;
   tools_.announce();
@@ -309,20 +332,23 @@ result<void> pipeline::compute_next() {
     skip(std::move(pulled_.front()));
     pulled_.pop_front();
   }
-  if (!computing_) forget_own_pushes();
-  if (computing_ || computed_ || pulled_.empty() || pulled_.front()->pulls_missing > 0 ||
-      acks_missing_.size() >= options_.pushes_in_flight)
-    return {};
-  computing_ = std::move(pulled_.front());
-  pulled_.pop_front();
-  if (auto given = give_own_writes(*computing_); !given) return given;
-  tools_.compute(computing_);
+  if (computing_.empty()) forget_own_pushes();
+  while (computing_.size() < at_once_ && !computed_ && !pulled_.empty() &&
+         pulled_.front()->pulls_missing == 0 && acks_missing_.size() < options_.pushes_in_flight) {
+    auto next = std::move(pulled_.front());
+    pulled_.pop_front();
+    ahead_.clear(); // the rest goes with it
+    ahead_floats_ = 0;
+    if (auto given = give_own_writes(*next); !given) return given;
+    computing_.push_back(next);
+    tools_.compute(std::move(next));
+  }
   return {};
 }
 
 result<void> pipeline::on_computed(std::shared_ptr<step_work> work) {
-  if (work != computing_) return {}; // of a pipeline before this one
-  computing_.reset();
+  if (computing_.empty() || work != computing_.front()) return {}; // of a pipeline before this one
+  computing_.pop_front();
   if (work->failure) return *work->failure;
   progress_.add_step(work->metrics, work->compute_seconds, work->epoch);
   if (pass_ == pass::train)
@@ -370,7 +396,7 @@ result<void> pipeline::on_pushed(const message<schema::Pushed>& pushed) {
 }
 
 std::shared_ptr<step_work> pipeline::fresh_work() {
-  if (spare_.empty()) return std::make_shared<step_work>();
+  if (spare_.empty()) return std::make_shared<step_work>(tools_.memory);
   auto work = std::move(spare_.back());
   spare_.pop_back();
   return work;

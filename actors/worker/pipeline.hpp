@@ -21,6 +21,7 @@
 #include "actors/mesh/router.hpp"
 #include "actors/parameters/slicer.hpp"
 #include "actors/worker/parameter_client.hpp"
+#include "actors/worker/plan_cache.hpp"
 #include "actors/worker/progress.hpp"
 #include "actors/worker/step_work.hpp"
 
@@ -28,6 +29,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <vector>
 
@@ -50,11 +52,18 @@ struct pipeline_tools {
   mesh::router& router;
   const parameters::slicer& slicer;
   const learning::model& model; // for planning only
+  plan_cache* evaluations = nullptr;
   rule_set rules;
   /// Has a step computed; it comes back by `on_computed`.
   std::function<void(std::shared_ptr<step_work>)> compute;
   /// Says that a step is about to be computed; may be empty.
   std::function<void()> announce;
+  /// On a device: what it copies parameters from, how many steps it takes at once, and whom to tell
+  /// of parameters that have come before the rest. Else null, 1 and empty.
+  std::shared_ptr<std::pmr::memory_resource> memory{};
+  std::size_t steps_at_once = 1;
+  std::function<void(std::shared_ptr<const step_work>, std::vector<learning::dense_version>)>
+      upload_ahead{};
 };
 
 /// How long a request may be without an answer.
@@ -117,6 +126,12 @@ private:
   void pull(const std::shared_ptr<step_work>& work, env::time_point now);
   void pull_snapshot(const std::shared_ptr<step_work>& work, env::time_point now);
   void take_in(step_work& work, env::time_point began);
+  /// How many steps may be computed at once: where one may be computed without what the one before
+  /// it pushes, so many as the device takes.
+  std::size_t steps_at_once() const;
+  /// A block of a step's parameters has come: has it copied to a device, together with others.
+  void pass_on(const std::shared_ptr<step_work>& work, const parameters::slice& of,
+               const parameter_client::pulled_part& part);
   /// The parameters of a step begin to come.
   void announce(const step_work& work);
   void push_computed();
@@ -151,10 +166,10 @@ private:
   std::size_t data_server_ = 0;      // present one, in `tools_.data_servers`
   std::uint64_t lease_sequence_ = 0; // there
   bool exhausted_ = false;
-  std::deque<std::shared_ptr<step_work>> leased_; // in lease order; not yet pulled
-  std::deque<std::shared_ptr<step_work>> pulled_; // pulls asked for, in lease order
-  std::shared_ptr<step_work> computing_;
-  std::shared_ptr<step_work> computed_; // to be pushed
+  std::deque<std::shared_ptr<step_work>> leased_;    // in lease order; not yet pulled
+  std::deque<std::shared_ptr<step_work>> pulled_;    // pulls asked for, in lease order
+  std::deque<std::shared_ptr<step_work>> computing_; // oldest first
+  std::shared_ptr<step_work> computed_;              // to be pushed
   std::uint64_t pulled_steps_ = 0;
   bool has_snapshot_ = false;              // SVRG: a step has brought it
   std::vector<std::uint64_t> shard_steps_; // by shard: steps applied; with backup workers only
@@ -167,9 +182,13 @@ private:
     /// Pulls that had been asked for when the last shard acknowledged it; those after have it.
     std::optional<std::uint64_t> pulls_before_ack;
   };
-  std::deque<own_push> own_pushes_;               // one a step, in order
-  std::uint64_t pulls_asked_ = 0;                 // steps
-  std::uint64_t announced_ = 0;                   // number of the last pull that was, plus one
+  std::deque<own_push> own_pushes_; // one a step, in order
+  std::uint64_t pulls_asked_ = 0;   // steps
+  std::uint64_t announced_ = 0;     // number of the last pull that was, plus one
+  std::size_t at_once_ = 1;
+  /// Blocks that have come, of the step that is computed next, and have not been passed on.
+  std::vector<learning::dense_version> ahead_;
+  std::size_t ahead_floats_ = 0;
   std::vector<std::shared_ptr<step_work>> spare_; // buffers to use again
 };
 

@@ -9,12 +9,25 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace gradmesh::worker {
 
+/// For each sparse table the rows of a step's keys.
+using table_rows = std::pmr::vector<std::pmr::vector<float>>;
+
 struct step_work {
+  /// Parameters are received into memory of `from`, from which a device copies them; null: into
+  /// that of everybody.
+  explicit step_work(std::shared_ptr<std::pmr::memory_resource> from = nullptr)
+      : memory(std::move(from)), dense(memory ? memory.get() : std::pmr::get_default_resource()),
+        rows(dense.get_allocator()) {}
+
+  std::shared_ptr<std::pmr::memory_resource> memory;
+
   // Filled in when the batch has come.
   mesh::message<schema::Batch> batch;
   learning::example_view examples; // looks into `batch`
@@ -29,9 +42,11 @@ struct step_work {
 
   // Filled in when its parameters are asked for, and as pulls are answered.
   std::uint64_t sequence = 0; // of its push
-  std::vector<float> dense;
-  std::vector<float> snapshot;           // SVRG: of a phase's first step that needs it; else empty
-  std::vector<std::vector<float>> rows;  // by sparse table
+  std::pmr::vector<float> dense;
+  /// By block, as they come, if a device is to tell what it has already; else empty.
+  std::vector<learning::dense_version> versions;
+  std::vector<float> snapshot; // SVRG: of a phase's first step that needs it; else empty
+  table_rows rows;
   std::vector<std::uint64_t> read_clock; // by shard
   std::size_t pulls_missing = 0;
   std::uint64_t pull_number = 0; // of those of its phase

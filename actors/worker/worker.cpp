@@ -53,6 +53,8 @@ result<void> worker_state::prepare(const message<schema::JobPlan>& request) {
   job->health = std::make_shared<gpu_stream::device_health>();
   job->compute = computer->spawn(self->system(), worker_actor(self), pace, job->health);
   job->announce = computer->announce();
+  job->memory = computer->memory();
+  job->steps_at_once = computer->steps_at_once();
   self->monitor(job->compute);
   ready_if_linked();
   return {};
@@ -103,15 +105,27 @@ result<void> worker_state::start(const message<schema::StartPhase>& request) {
                                     .router = *context->router,
                                     .slicer = *job->slicer,
                                     .model = *job->planner,
+                                    .evaluations = &job->evaluations,
                                     .rules = context->rules,
                                     .compute =
                                         [this](std::shared_ptr<step_work> work) {
                                           self->send(job->compute,
                                                      compute_request{std::move(work)});
                                         },
-                                    .announce = job->announce},
+                                    .announce = job->announce,
+                                    .memory = job->memory,
+                                    .steps_at_once = job->steps_at_once,
+                                    .upload_ahead = ahead_sender()},
                      start.getPhase(), what, options.pipeline, env::now(*self));
   return run([](pipeline&) { return result<void>(); });
+}
+
+worker_state::ahead_function worker_state::ahead_sender() {
+  if (!job->memory) return {};
+  return
+      [this](std::shared_ptr<const step_work> work, std::vector<learning::dense_version> blocks) {
+        self->send(job->compute, compute_ahead{std::move(work), std::move(blocks)});
+      };
 }
 
 result<void> worker_state::take(const message<schema::Layout>& request) {
@@ -288,6 +302,12 @@ void worker_state::report(std::string activity) {
     if (options.device) {
       status.gauges.emplace_back("device_fresh_starts_total", job->health->fresh_starts);
       status.gauges.emplace_back("device_given_up", job->health->on_cpu);
+      status.gauges.emplace_back("device_copied_bytes_total",
+                                 static_cast<double>(job->health->bytes_copied));
+      status.gauges.emplace_back("device_spared_bytes_total",
+                                 static_cast<double>(job->health->bytes_spared));
+      status.gauges.emplace_back("evaluation_plan_hits_total",
+                                 static_cast<double>(job->evaluations.hits()));
     }
   }
   context->board->set(service, std::move(status));

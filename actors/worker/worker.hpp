@@ -9,6 +9,7 @@
 /// back, or when a layout names another server. Without its coordinator a worker goes on.
 
 #include "actors/actors.hpp"
+#include "actors/defaults.hpp"
 #include "actors/job/job_plan.hpp"
 #include "actors/node/context.hpp"
 #include "actors/worker/compute.hpp"
@@ -40,9 +41,12 @@ struct worker_job {
   env::time_point links_needed_by;
   std::unique_ptr<gpu::backend> backend;
   std::unique_ptr<learning::model> planner;
+  plan_cache evaluations{defaults::worker::evaluation_plan_bytes};
   std::optional<parameters::slicer> slicer;
   compute_actor compute;
   std::function<void()> announce; // to what it computes with: see compute_place
+  std::shared_ptr<std::pmr::memory_resource> memory;
+  std::size_t steps_at_once = 1;
   std::shared_ptr<gpu_stream::device_health> health;
   std::optional<pipeline> phase;
   std::uint32_t last_phase = 0; // the highest that was started
@@ -87,6 +91,9 @@ struct worker_state {
 private:
   /// How long requests may be without an answer now.
   patience how_patient() const;
+  using ahead_function = decltype(pipeline_tools::upload_ahead);
+  /// To what it computes with, if that is a device.
+  ahead_function ahead_sender();
   std::string missing_links() const;
   void ready_if_linked();
   void report_progress();

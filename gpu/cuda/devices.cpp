@@ -1,24 +1,15 @@
 #include "gpu/cuda/cuda_fault.hpp"
 #include "gpu/cuda_backend.hpp"
+#include "gpu/driver_fault.hpp"
 
 namespace gradmesh::gpu {
 
 namespace {
 
-std::string version_text(int version) {
-  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
-}
-
 fault why_none(cudaError_t error) {
   int driver = 0;
   (void)cudaDriverGetVersion(&driver);
-  if (error == cudaErrorInsufficientDriver && driver == 0)
-    return {fault_kind::no_device, "there is no NVIDIA driver on this machine"};
-  if (error == cudaErrorInsufficientDriver)
-    return {fault_kind::no_device, "the NVIDIA driver is for CUDA " + version_text(driver) +
-                                       " and older than this build's CUDA " +
-                                       version_text(CUDART_VERSION) +
-                                       "; install a newer driver, or build with an older toolkit"};
+  if (error == cudaErrorInsufficientDriver) return driver_fault(driver, CUDART_VERSION);
   if (error == cudaErrorNoDevice || error == cudaSuccess)
     return {fault_kind::no_device, "the NVIDIA driver finds no device (is it hidden by "
                                    "CUDA_VISIBLE_DEVICES?)"};

@@ -1,4 +1,5 @@
 #include "gpu/cpu_backend.hpp"
+#include "gpu/driver_fault.hpp"
 #include "tests/gpu/operand.hpp"
 
 #include <limits>
@@ -114,4 +115,12 @@ TEST_CASE("a buffer allocates only when it must grow") {
   CHECK(memory.scratch(10).data == first);
   CHECK(memory.scratch(10).size == 10);
   CHECK(memory.scratch(100).data == first);
+}
+
+TEST_CASE("a driver that is older than the toolkit is told apart from none") {
+  CHECK(driver_fault(0, 13000).text == "there is no NVIDIA driver on this machine");
+  const auto old = driver_fault(12040, 13000);
+  CHECK(old.kind == fault_kind::no_device);
+  CHECK(old.text == "the NVIDIA driver is for CUDA 12.4 and older than this build's CUDA 13.0; "
+                    "install a newer driver, or build with an older toolkit");
 }

@@ -2,12 +2,15 @@
 
 #include "gpu/cpu_backend.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <random>
 #include <utility>
+#include <vector>
 
 namespace gradmesh::gpu {
 
@@ -16,10 +19,20 @@ namespace {
 class lane_backend final : public backend {
 public:
   explicit lane_backend(const lane_backend_options& options)
-      : idle_works_(options.idle_works), items_left_(options.items_max), random_(options.seed),
-        cpu_(make_cpu_backend()), device_pool_(source(), options.memory_bytes_max),
-        host_pool_(source(), options.memory_bytes_max) {
+      : idle_works_(options.idle_works), copied_(options.copies),
+        calls_waiting_max_(options.calls_waiting_max), items_left_(options.items_max),
+        random_(options.seed), cpu_(make_cpu_backend()),
+        device_pool_(source(), options.memory_bytes_max),
+        host_pool_(source(), std::size_t{1} << 30) {
     work_in_lanes();
+  }
+
+  ~lane_backend() override {
+    if (!copied_) return;
+    copied_->in += copies().in;
+    copied_->out += copies().out;
+    copied_->detour += copies().detour;
+    copied_->spared += copies().spared;
   }
 
   std::string_view name() const override { return "lanes"; }
@@ -29,6 +42,12 @@ public:
   void release(void* memory) override { device_pool_.release(memory); }
   void* allocate_host(std::size_t bytes) override { return from(host_pool_, bytes); }
   void release_host(void* memory) override { host_pool_.release(memory); }
+  std::shared_ptr<pinned_memory> make_pinned() override {
+    return std::make_shared<pinned_memory>(
+        memory_pool::source{[](std::size_t bytes) { return std::aligned_alloc(64, bytes); },
+                            [](void* memory) { std::free(memory); }},
+        std::size_t{1} << 30);
+  }
 
 private:
   struct item {
@@ -99,7 +118,13 @@ private:
     }
   }
 
-  void do_wait() override { drain(); }
+  void do_wait() override {
+    drain();
+    if (failed()) return;
+    // As from staging memory: until now it was not where it belongs.
+    for (const auto& [to, from] : std::exchange(staged_, {}))
+      std::memcpy(to, from->data(), from->size());
+  }
   bool do_idle() override {
     if (!idle_works_) return false;
     for (auto left = 1 + random_() % 16; left > 0; --left)
@@ -109,7 +134,11 @@ private:
   void do_when_done(std::function<void()> call) override {
     for (const auto l : {lane::copy_in, lane::compute})
       do_await(lane::copy_out, l, enqueued_[index(l)]);
-    push(lane::copy_out, std::move(call));
+    if (calls_waiting_max_) *calls_waiting_max_ = std::max(*calls_waiting_max_, ++calls_waiting_);
+    push(lane::copy_out, [this, call = std::move(call)] {
+      if (calls_waiting_ > 0) --calls_waiting_;
+      call();
+    });
   }
   void do_await(lane where, lane other, ticket until) override {
     queues_[index(where)].push_back({nullptr, other, until});
@@ -184,18 +213,25 @@ private:
       }
     });
   }
-  void do_copy_to_device(void* to, const void* host_from, std::size_t bytes) override {
+  void do_copy_to_device(void* to, const void* host_from, std::size_t bytes, bool) override {
     push(lane::copy_in, [=] { std::memcpy(to, host_from, bytes); });
   }
-  void do_copy_to_host(void* host_to, const void* from, std::size_t bytes) override {
-    push(lane::copy_out, [=] { std::memcpy(host_to, from, bytes); });
+  void do_copy_to_host(void* host_to, const void* from, std::size_t bytes, bool detour) override {
+    if (!detour) return push(lane::copy_out, [=] { std::memcpy(host_to, from, bytes); });
+    const auto staged = std::make_shared<std::vector<std::byte>>(bytes);
+    push(lane::copy_out, [=] { std::memcpy(staged->data(), from, bytes); });
+    staged_.push_back({host_to, staged});
   }
 
   const bool idle_works_;
+  const std::shared_ptr<copy_use> copied_;
+  const std::shared_ptr<std::size_t> calls_waiting_max_;
+  std::size_t calls_waiting_ = 0;
   std::uint64_t items_left_;
   std::mt19937_64 random_;
   std::unique_ptr<backend> cpu_;
   std::array<std::deque<item>, lanes> queues_;
+  std::vector<std::pair<void*, std::shared_ptr<std::vector<std::byte>>>> staged_;
   lane_tickets enqueued_{};
   lane_tickets done_{};
   memory_pool device_pool_;

@@ -19,6 +19,10 @@ struct lane_backend_options {
   /// Otherwise only `wait()` does any work: to whoever only looks, the device hangs.
   bool idle_works = true;
   std::size_t memory_bytes_max = std::size_t{1} << 30;
+  /// What it copied is added here when it goes; may be null.
+  std::shared_ptr<copy_use> copies{};
+  /// The most calls of `when_done` that waited at once; may be null.
+  std::shared_ptr<std::size_t> calls_waiting_max{};
 };
 
 /// Its `idle()` does a few things more each time it is asked, so that it comes to an end.

@@ -1,11 +1,16 @@
 #include "gpu/byte_ring.hpp"
 #include "gpu/lane_order.hpp"
 #include "gpu/memory_pool.hpp"
+#include "gpu/pinned_memory.hpp"
+#include "tests/gpu/lane_backend.hpp"
 #include "tests/gpu/operand.hpp"
 #include "tests/gpu/test_backends.hpp"
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory_resource>
+#include <thread>
+#include <vector>
 
 using namespace gradmesh::gpu;
 
@@ -142,4 +147,38 @@ TEST_CASE("memory that nobody knows makes a lane await everything") {
   CHECK(order.enqueue(lane::compute, {{&unknown, touch::read}}) == lane_tickets{1, 0, 0});
   order.remove(a.data());
   CHECK_FALSE(order.knows(&a[0]));
+}
+
+TEST_CASE("memory for receiving goes up without a detour, from whatever thread it was asked") {
+  const auto device = make_lane_backend({});
+  const auto pinned = device->make_pinned();
+  REQUIRE(pinned);
+  device->use_pinned(pinned);
+  std::pmr::vector<float> received(pinned.get());
+  std::thread([&] { received.assign(1000, 3); }).join();
+  CHECK(pinned->holds(&received.back()));
+  CHECK_FALSE(pinned->holds(&received.back() + 100'000));
+  buffer<float> memory(*device);
+  (void)memory.upload(received);
+  CHECK(device->copies().in == 4000);
+  CHECK(device->copies().detour == 0);
+  const std::vector<float> elsewhere(10, 1);
+  (void)memory.upload(elsewhere);
+  CHECK(device->copies().detour == 40);
+  REQUIRE_FALSE(device->wait());
+
+  const auto held = pinned->use().held;
+  received = std::pmr::vector<float>(900, 1, pinned.get()); // what was released comes again
+  CHECK(pinned->use().held <= 2 * held);
+}
+
+TEST_CASE("where there is no more pinned memory, ordinary memory takes its place") {
+  counted_source host{.most = 1};
+  pinned_memory pinned(host.source(), std::size_t{1} << 20);
+  std::pmr::vector<float> first(200, 1, &pinned), second(200, 2, &pinned);
+  CHECK(pinned.holds(first.data()));
+  CHECK_FALSE(pinned.holds(second.data()));
+  CHECK(second == std::pmr::vector<float>(200, 2));
+  first = std::pmr::vector<float>(&pinned);
+  CHECK(host.out == 1); // kept
 }

@@ -92,7 +92,7 @@ struct bench {
   }
 
   void set_values(const plain& from, step_work& to) {
-    to.dense = from.dense;
+    to.dense.assign(from.dense.begin(), from.dense.end());
     for (std::size_t k = 0; k < to.plan.keys.size(); ++k) {
       const auto row = from.rows.find(to.plan.keys[k]);
       to.rows[0][k] = row == from.rows.end() ? 0 : row->second[0];

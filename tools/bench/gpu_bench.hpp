@@ -40,6 +40,7 @@ struct gpu_report {
   /// towards 1; and the part of it that the products take alone.
   double step_to_bound = 0;
   double products_share = 0;
+  double two_to_bound = 0;             // of steps that two of are on the device at once
   std::uint64_t allocations_later = 0; // on the device, after the first step
 };
 

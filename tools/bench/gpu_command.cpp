@@ -32,6 +32,7 @@ std::string to_json(const gpu_report& report, const gpu_options& options) {
       {"figures", figures},
       {"step_to_bound", report.step_to_bound},
       {"products_share", report.products_share},
+      {"two_steps_to_bound", report.two_to_bound},
       {"device_allocations_after_first_step", report.allocations_later}};
   return all.dump(2) + "\n";
 }
@@ -41,10 +42,12 @@ std::string to_table(const gpu_report& report) {
   for (const auto& f : report.figures)
     text += fmt::format("{:<22} {:>12.6f} {:>7.1f}% {:>7.2f} {}/s\n", f.name, f.seconds,
                         100 * f.spread, f.rate, f.unit);
-  return text + fmt::format("{}: a step takes {:.2f} of max(products, copies); its products alone "
-                            "take {:.0f} % of it; {} allocations after the first step\n",
-                            report.device, report.step_to_bound, 100 * report.products_share,
-                            report.allocations_later);
+  return text +
+         fmt::format("{}: a step takes {:.2f} of max(products, copies), {:.2f} where two are "
+                     "on the device at once; its products\nalone take {:.0f} % of it; {} "
+                     "allocations after the first steps\n",
+                     report.device, report.step_to_bound, report.two_to_bound,
+                     100 * report.products_share, report.allocations_later);
 }
 
 exit_code skip(const std::string& form, const std::string& why) {
@@ -99,6 +102,7 @@ exit_code gpu_command(const std::vector<std::string>& arguments) {
           "out\nincluded. In each run take turns:\n"
           "  step                  as a worker's: copies beside products\n"
           "  step-without-overlap  the same on one stream\n"
+          "  steps-two-at-once     one of eight that are begun before the one before has ended\n"
           "  products-alone        the step's matrix products, plain cuBLAS\n"
           "  copy-in, -out, -both  the step's parameters, its gradients, both at once\n"
           "All figures are medians of the runs; SPREAD is (greatest - least) / median. Without a "
