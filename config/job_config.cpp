@@ -252,6 +252,11 @@ void add_checkpoint(table& t) {
                     "checkpoint create` asks for one.");
   checkpoint.option("keep", &checkpoint_section::keep, whole_number<std::uint64_t>(1, 100'000), "3",
                     "Whole checkpoints that are kept; older ones are deleted.");
+  checkpoint.option("rate_mb_per_s", &checkpoint_section::rate_mb_per_s,
+                    whole_number<std::uint64_t>(0, 1'000'000), "25",
+                    "Megabytes a second that all servers together write of one, at most. What a "
+                    "checkpoint costs grows with its bytes: one that takes its time takes a small "
+                    "share of the training's. 0: as fast as it goes.");
 }
 
 void add_emulation(table& t) {

@@ -137,6 +137,7 @@ struct checkpoint_section {
   std::string folder;               // empty: no checkpoints
   std::chrono::seconds interval{0}; // 0: only when asked for
   std::uint64_t keep = 0;
+  std::uint64_t rate_mb_per_s = 0; // 10^6 bytes; 0: as fast as they come
 
   bool operator==(const checkpoint_section&) const = default;
 };

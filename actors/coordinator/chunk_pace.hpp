@@ -15,7 +15,9 @@ namespace gradmesh::coordinator {
 
 class chunk_pace {
 public:
-  static constexpr std::uint64_t bytes_per_second = 25'000'000;
+  /// 0: as fast as they come.
+  explicit chunk_pace(std::uint64_t bytes_per_second) : bytes_per_second_(bytes_per_second) {}
+
   /// What may come at once after a pause.
   static constexpr std::chrono::milliseconds credit{100};
 
@@ -24,12 +26,15 @@ public:
 
   /// One came.
   void count(std::uint64_t bytes, env::time_point now) {
-    const std::chrono::duration<double> takes(static_cast<double>(bytes) / bytes_per_second);
+    if (bytes_per_second_ == 0) return;
+    const std::chrono::duration<double> takes(static_cast<double>(bytes) /
+                                              static_cast<double>(bytes_per_second_));
     next_at_ = std::max(next_at_, now - credit) +
                std::chrono::duration_cast<env::time_point::duration>(takes);
   }
 
 private:
+  const std::uint64_t bytes_per_second_;
   env::time_point next_at_ = env::time_point::min();
 };
 

@@ -16,7 +16,8 @@ job_checkpoint::job_checkpoint(node::context_ptr context, mesh::service_id self,
                                checkpoint_writer_actor writer, config::checkpoint_section settings,
                                env::time_point now)
     : context_(std::move(context)), self_(self), writer_(std::move(writer)),
-      settings_(std::move(settings)), next_at_(now + settings_.interval) {}
+      settings_(std::move(settings)), next_at_(now + settings_.interval),
+      pace_(settings_.rate_mb_per_s * 1'000'000) {}
 
 // --- asked for ----------------------------------------------------------------------------------
 

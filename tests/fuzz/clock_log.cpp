@@ -58,7 +58,7 @@ std::string sample(const std::string& strategy) {
   if (sums) log.add(record::step_record{0, {0, 1}});
   log.add(record::export_record{1, 99});
   log.add(record::gap_record{7});
-  log.add(record::end_record{true, 2, 2, 2, 0, 0});
+  log.add(record::end_record{record::ending::job_over, 2, 2, 2, 0, 0});
   return bytes + log.take();
 }
 

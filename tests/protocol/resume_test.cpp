@@ -1,6 +1,5 @@
 /// Checkpoints of running jobs, and jobs that go on from them, on whole meshes in virtual time.
 
-#include "actors/coordinator/chunk_pace.hpp"
 #include "actors/node/context.hpp"
 #include "actors/store/checkpoint_store.hpp"
 #include "tests/support/job_files.hpp"
@@ -329,7 +328,7 @@ TEST_CASE("a large checkpoint takes its time, and the job trains meanwhile") {
   job.batch_size = 8;
   job.hidden = "60000,40";
   bench b(1, 1, "[emulation]\nstep_time_ms = 10\n");
-  b.mesh.submit(with_checkpoints(job));
+  b.mesh.submit(with_checkpoints(job, "rate_mb_per_s = 20\n"));
   REQUIRE_MESSAGE(
       b.mesh.run_until([&] { return b.mesh.outcome().phase == schema::JobPhase::TRAINING; }, 1min),
       b.mesh.outcome().text << b.mesh.refusal().text);
@@ -338,8 +337,7 @@ TEST_CASE("a large checkpoint takes its time, and the job trains meanwhile") {
   const auto created = **got.created;
   constexpr double at_once = 9e6; // what a shard sends unasked, and the pace's credit
   CHECK(created.getBytes() > 1.3e7);
-  CHECK(created.getSeconds() > (static_cast<double>(created.getBytes()) - at_once) /
-                                   static_cast<double>(coordinator::chunk_pace::bytes_per_second));
+  CHECK(created.getSeconds() > (static_cast<double>(created.getBytes()) - at_once) / 20e6);
   CHECK(created.getHeldSeconds() < created.getSeconds() / 4);
   b.end_job();
 }

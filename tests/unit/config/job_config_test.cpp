@@ -62,7 +62,8 @@ TEST_CASE("a job file without a line is the default job") {
   CHECK(c.mesh.log_dir == ".gradmesh");
   CHECK(c.mesh.restarts == 5);
   CHECK(c.mesh.restart_window == std::chrono::seconds(60));
-  CHECK(c.checkpoint == checkpoint_section{.folder = "", .interval = {}, .keep = 3});
+  CHECK(c.checkpoint ==
+        checkpoint_section{.folder = "", .interval = {}, .keep = 3, .rate_mb_per_s = 25});
   CHECK(c.emulation == mesh_emulation_section{});
 }
 
@@ -88,7 +89,7 @@ TEST_CASE("every option of a job file reaches its member") {
       "listen = [::1]:7700\n"
       "partitions = 16\nlane = tls\nlog_dir = f\nrestarts = 2\n"
       "restart_window = 9\n"
-      "[checkpoint]\nfolder = g\ninterval = 10\nkeep = 4\n"
+      "[checkpoint]\nfolder = g\ninterval = 10\nkeep = 4\nrate_mb_per_s = 0\n"
       "[emulation]\nlink_delay_ms = 17\nstep_time_ms = 18\nslow_workers = 0:2.5\n"
       "slow_part = 0.25\n",
       "job.ini");
@@ -155,7 +156,8 @@ TEST_CASE("every option of a job file reaches its member") {
                    .log_dir = "f",
                    .restarts = 2,
                    .restart_window = std::chrono::seconds(9)};
-  expected.checkpoint = {.folder = "g", .interval = std::chrono::seconds(10), .keep = 4};
+  expected.checkpoint = {
+      .folder = "g", .interval = std::chrono::seconds(10), .keep = 4, .rate_mb_per_s = 0};
   expected.emulation = {.link_delay = std::chrono::milliseconds(17),
                         .step_time = std::chrono::milliseconds(18),
                         .slow_workers = {{0, 2.5}},
@@ -207,6 +209,7 @@ TEST_CASE("each limit of a job is held at both ends") {
                         limit{"job.epochs", "100000", "100001"},
                         limit{"checkpoint.interval", "0", "604801"},
                         limit{"checkpoint.keep", "1", "0"},
+                        limit{"checkpoint.rate_mb_per_s", "0", "1000001"},
                         limit{"job.batch_size", "1048576", "1048577"},
                         limit{"job.threads", "1", "0"},
                         limit{"job.svrg_epochs", "0", "1001"},
