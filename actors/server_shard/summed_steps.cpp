@@ -66,6 +66,7 @@ result<taken_part> summed_steps::take(const message<schema::Push>& request, std:
   }
   // Who pushes this step has read it from all shards, so that all have applied the one before.
   previous_.forget();
+  begins_behind_ = false;
   own.parts[part.number] = held_part{request, part};
   return taken_part{part_fate::held, --own.missing == 0, 0, true};
 }

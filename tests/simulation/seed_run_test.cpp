@@ -55,6 +55,11 @@ TEST_CASE("a read that comes again after a step that went without it is no viola
   CHECK(run_seed(plan_of(115338, with_all_faults()), {}, store).violation == "");
 }
 
+TEST_CASE("a read that comes again, steps after its generation began behind, sees what there is") {
+  sim_store store;
+  CHECK(run_seed(plan_of(5495, with_all_faults()), {}, store).violation == "");
+}
+
 TEST_CASE("a worker that waits too long while its job finds new members does not end it") {
   sim_store store;
   for (const std::uint64_t seed : {10537, 11188})
