@@ -22,7 +22,7 @@ constexpr int keepalive_probes = 3;
 
 /// What waits in the system beyond what the receiver's window takes is of no use: it leaves the
 /// processor's caches before it is sent, an urgent frame queues behind it, and the sender sleeps
-/// long enough to be woken by an interrupt. 1 to 16 MiB pushes go 5 to 15 % faster with this bound.
+/// long enough to be woken by an interrupt. 4 and 16 MiB pushes go a tenth faster with this bound.
 constexpr int unsent_bytes_max = 128 * 1024;
 
 config::endpoint numeric(const sockaddr* address, socklen_t length) {
