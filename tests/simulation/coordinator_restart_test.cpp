@@ -1,10 +1,10 @@
 /// The coordinator dies and begins again, at any moment: its job is done all the same, with the
 /// same counts or bits, and no two lives of it say different things.
 
+#include "tests/simulation/seed_mesh.hpp"
 #include "tools/sim/patient_client.hpp"
 #include "tools/sim/seed_run.hpp"
 #include "tools/sim/wire_watch.hpp"
-#include "tools/simulation/faulty_disk.hpp"
 
 #include <doctest/doctest.h>
 
@@ -112,60 +112,33 @@ TEST_CASE("a job is done when the coordinator's disk fails, and its node ends it
 
 namespace {
 
-/// A mesh whose coordinator loses its power in the middle of a step of its disk.
+/// A job whose coordinator loses its power in the middle of a step of its disk.
 struct stopped_run {
-  stopped_run(std::uint64_t seed, std::uint64_t stop_after)
-      : plan(plan_of(seed,
-                     {.sizes = {.servers = 2, .workers = 2, .data_servers = 1}, .faults = {}})),
-        mesh({.seed = seed,
-              .rules = {},
-              .wire = plan.wire,
-              .disk_of = [&](simulation::host_id host) { return disk_of(host); },
-              .power_lost = [&](simulation::host_id host) { disks[host]->crash(); },
-              .disk_failed = [&](simulation::host_id host) { return disks[host]->was_faulty(); },
-              .note = {}},
-             store.hosts) {
-    mesh.wire().on_delivery = [&](const simulation::delivery& d) { watch.see(d); };
-    for (const auto& file : plan.node_files)
-      REQUIRE(mesh.add_machine(file));
-    client = std::make_unique<simulation::job_client>(
-        [&](env::network_options links) {
-          return mesh.wire().make_network(mesh.machines(), std::move(links));
-        },
-        mesh::node_uuid{0xc1});
-    REQUIRE(client->start());
-    patient_client job(mesh, *client, plan.job, {2, 2, 1});
-    REQUIRE(mesh.run_until([&] { return job.accepted(); }, 60s));
-    before = disks[0]->steps();
+  stopped_run(std::uint64_t seed, std::uint64_t stop_after) {
+    seed_mesh m(
+        plan_of(seed, {.sizes = {.servers = 2, .workers = 2, .data_servers = 1}, .faults = {}}));
+    counted = m.plan.data == data_kind::counted;
+    m.mesh.wire().on_delivery = [&](const simulation::delivery& d) { watch.see(d); };
+    patient_client job(m.mesh, *m.client, m.plan.job, {2, 2, 1});
+    REQUIRE(m.mesh.run_until([&] { return job.accepted(); }, 60s));
+    auto& disk = *m.disks[0];
+    const auto before = disk.steps();
     if (stop_after > 0) {
-      disks[0]->stop_after(stop_after - 1);
-      (void)mesh.run_until([&] { return disks[0]->stopped() || job.ended(); }, 60s);
-      if (disks[0]->stopped()) {
-        mesh.crash(0, true);
-        mesh.restart(0);
+      disk.stop_after(stop_after - 1);
+      (void)m.mesh.run_until([&] { return disk.stopped() || job.ended(); }, 60s);
+      if (disk.stopped()) {
+        m.mesh.crash(0, true);
+        m.mesh.restart(0);
       }
     }
-    ended = mesh.run_until([&] { return job.ended(); }, 120s);
-    outcome = client->outcome();
-    client.reset();
-    mesh.stop();
+    ended = m.mesh.run_until([&] { return job.ended(); }, 120s);
+    outcome = m.client->outcome();
+    disk_steps = disk.steps() - before;
   }
 
-  std::shared_ptr<simulation::faulty_disk> disk_of(simulation::host_id host) {
-    auto disk = std::make_shared<simulation::faulty_disk>(plan.seed ^ host << 32);
-    (void)disk->create_directories(".");
-    (void)disk->write("train.data", store.data_of(plan));
-    disks.push_back(disk);
-    return disk;
-  }
-
-  seed_plan plan;
-  sim_store store;
-  std::vector<std::shared_ptr<simulation::faulty_disk>> disks;
   wire_watch watch;
-  simulation::faulty_mesh mesh;
-  std::unique_ptr<simulation::job_client> client;
-  std::uint64_t before = 0;
+  std::uint64_t disk_steps = 0; // since the job was accepted
+  bool counted = false;
   bool ended = false;
   simulation::job_outcome outcome;
 };
@@ -176,7 +149,7 @@ TEST_CASE("a job is done wherever in writing its log the coordinator loses its p
   for (const std::uint64_t seed : {3, 8, 14, 25}) {
     const stopped_run undisturbed(seed, 0);
     REQUIRE(undisturbed.outcome.phase == schema::JobPhase::DONE);
-    const auto steps = undisturbed.disks[0]->steps() - undisturbed.before;
+    const auto steps = undisturbed.disk_steps;
     CHECK(steps >= 6);
     for (std::uint64_t stop = 1; stop <= steps; ++stop) {
       INFO("seed " << seed << ", step " << stop << " of " << steps);
@@ -184,7 +157,7 @@ TEST_CASE("a job is done wherever in writing its log the coordinator loses its p
       CHECK(run.ended);
       CHECK_MESSAGE(run.outcome.phase == schema::JobPhase::DONE, run.outcome.text);
       CHECK(run.watch.violation() == "");
-      if (undisturbed.plan.data != data_kind::counted)
+      if (!undisturbed.counted)
         CHECK(run.outcome.parameters_sha256 == undisturbed.outcome.parameters_sha256);
     }
   }
