@@ -29,10 +29,17 @@ element_range common(element_range a, element_range b) {
 } // namespace
 
 struct dense_blocks::buffer {
-  buffer(std::shared_ptr<zeroed_memory> in, float* at) : slab(std::move(in)), memory(at) {}
+  /// Part of a slab, or of zeroed_memory of its own.
+  buffer(std::shared_ptr<zeroed_memory> in, float* at)
+      : owner(std::move(in)), values(at), memory(at) {}
+  explicit buffer(const shared_floats& adopted)
+      : owner(adopted.owner), values(adopted.values.data()), memory(nullptr) {}
 
-  std::shared_ptr<zeroed_memory> slab;
-  float* memory;
+  bool is_adopted() const { return memory == nullptr; }
+
+  const std::shared_ptr<const void> owner;
+  const float* const values;
+  float* const memory; // the values, where they may be written
   std::atomic<std::size_t> holds = 0;
 };
 
@@ -84,7 +91,7 @@ element_range dense_blocks::range(std::size_t block) const {
 }
 
 std::span<const float> dense_blocks::values(std::size_t block) const {
-  return {blocks_[block].values->memory, range(block).size()};
+  return {blocks_[block].values->values, range(block).size()};
 }
 
 std::span<float> dense_blocks::initial_values(std::size_t block) {
@@ -151,6 +158,13 @@ bool dense_blocks::restore(std::size_t block, std::uint64_t steps, std::span<con
   return true;
 }
 
+bool dense_blocks::adopt(std::size_t block, std::uint64_t steps, shared_floats values) {
+  if (values.values.size() != range(block).size() || state_floats(block) != 0) return false;
+  blocks_[block].values = std::make_shared<buffer>(values);
+  blocks_[block].steps = steps;
+  return true;
+}
+
 void dense_blocks::make_unheld(std::size_t block) {
   auto& own = blocks_[block].values;
   if (!is_held(*own)) return;
@@ -195,6 +209,7 @@ void dense_blocks::restore_state(std::size_t block, std::span<const float> state
 }
 
 bool dense_blocks::is_held(const buffer& values) {
+  if (values.is_adopted()) return true;
   // Only this thread begins a hold, so a count of 0 stays; then all reads of former holders come
   // before this load.
   return values.holds.load(std::memory_order_acquire) != 0;
@@ -223,6 +238,7 @@ std::shared_ptr<dense_blocks::buffer> dense_blocks::take_spare() {
 }
 
 void dense_blocks::keep_spare(std::shared_ptr<buffer> former) {
+  if (former->is_adopted()) return;
   // The oldest is forgotten: if it is still held, its last holder frees it.
   if (spares_.size() == std::max(spare_blocks_max, blocks_.size())) spares_.erase(spares_.begin());
   spares_.push_back(std::move(former));

@@ -2,7 +2,7 @@
 
 /// The dense parameters of a shard, in blocks that are copied on write: a block can be handed out
 /// for sending without a copy, and an update to a block that somebody still holds goes into other
-/// memory.
+/// memory. So does one to a block that was taken over from somebody else (`adopt`).
 ///
 /// Used by one thread at a time. What `share` gives out may be read and dropped by any thread, also
 /// when the blocks are gone: each hold is counted in its block, dropped with release order when the
@@ -78,6 +78,9 @@ public:
   /// changes.
   bool restore(std::size_t block, std::uint64_t steps, std::span<const float> values,
                std::span<const float> state);
+  /// The same for a block whose rules have no state, without a copy: the values stay where they are
+  /// and are held by the block until it changes.
+  bool adopt(std::size_t block, std::uint64_t steps, shared_floats values);
   /// Takes in what is this part's own of a run of the flat space, which may be cut into blocks
   /// otherwise: from element `first` on, with the state that `segments`, which are the run's, have.
   /// Blocks that it meets have seen `steps` updates. False: the state has another size; then

@@ -195,14 +195,26 @@ result<void> parameter_store::save_rows(std::span<const std::uint64_t> keys,
 result<void> parameter_store::restore_dense(std::size_t block, std::uint64_t steps,
                                             std::span<const float> values,
                                             std::span<const float> state) {
+  if (block < dense_.count() && dense_.restore(block, steps, values, state)) return {};
+  return does_not_fit(block, values.size(), state.size());
+}
+
+result<void> parameter_store::adopt_dense(std::size_t block, std::uint64_t steps,
+                                          shared_floats values) {
+  const auto floats = values.values.size();
+  if (block < dense_.count() && dense_.adopt(block, steps, std::move(values))) return {};
+  return does_not_fit(block, floats, 0);
+}
+
+error parameter_store::does_not_fit(std::size_t block, std::size_t values,
+                                    std::size_t state) const {
   if (block >= dense_.count())
     return {errc::invalid_argument, fmt::format("there is no dense block {}; shard {} has {}",
                                                 block, shard_, dense_.count())};
-  if (dense_.restore(block, steps, values, state)) return {};
   return {errc::invalid_argument,
           fmt::format("dense block {} of shard {} has {} values, not {}, or another state than {} "
                       "floats: it was saved under other tables or update rules",
-                      block, shard_, dense_.range(block).size(), values.size(), state.size())};
+                      block, shard_, dense_.range(block).size(), values, state)};
 }
 
 result<void> parameter_store::restore_dense_run(std::uint64_t first, std::uint64_t steps,

@@ -108,6 +108,8 @@ public:
   /// `errc::invalid_argument` if it does not fit this shard; then nothing has changed.
   result<void> restore_dense(std::size_t block, std::uint64_t steps, std::span<const float> values,
                              std::span<const float> state);
+  /// The same for a block whose rule keeps no state, without a copy: the shard holds the values.
+  result<void> adopt_dense(std::size_t block, std::uint64_t steps, shared_floats values);
   /// Takes in what is this shard's own of a run of the flat dense space that begins with element
   /// `first` and was a block of some shard; the same errors.
   result<void> restore_dense_run(std::uint64_t first, std::uint64_t steps,
@@ -118,6 +120,7 @@ public:
 private:
   parameter_store(std::span<const learning::table_spec> tables, partition_map map,
                   std::uint32_t shard, table_rules rules, std::uint64_t seed);
+  error does_not_fit(std::size_t block, std::size_t values, std::size_t state) const;
 
   std::vector<learning::table_spec> tables_;
   body_layout layout_;

@@ -49,10 +49,9 @@ result<taken_part> arriving_pushes::take(const message<schema::Push>&, std::uint
 result<void> arriving_pushes::repeat(const repeated_change& change) {
   if (const auto& block = change.block) {
     const auto number = change.parts.front().what.block;
-    if (auto restored =
-            parameters_.store().restore_dense(number, block->updates, block->values, {});
-        !restored)
-      return restored;
+    if (auto adopted = parameters_.store().adopt_dense(number, block->updates, block->values);
+        !adopted)
+      return adopted;
   }
   for (const auto& part : change.parts) {
     const auto step = part.step * plan_.pieces;

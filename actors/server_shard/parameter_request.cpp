@@ -187,7 +187,7 @@ result<void> read_change(const mesh::message<schema::Replicate>& change,
   if (kind.isBlock()) {
     const auto values = body.take<float>(part_floats(whole.parts.front().what, store));
     if (!values) return wrong_body(change);
-    whole.block = {kind.getBlock(), *values};
+    whole.block = {kind.getBlock(), {change.frame()->body.owner, *values}};
   }
   if (!body.at_end()) return wrong_body(change);
   return {};

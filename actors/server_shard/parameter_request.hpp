@@ -44,7 +44,7 @@ struct pushed_part {
 /// A block as pushes have left it.
 struct repeated_block {
   std::uint64_t updates = 0; // that it had seen
-  std::span<const float> values;
+  parameters::shared_floats values;
 };
 
 /// A change of a shard, as its primary tells its backup: parts of pushes, the sums over a step, or

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <set>
 #include <thread>
 #include <vector>
@@ -89,6 +90,61 @@ TEST_CASE("a block that nobody holds any more is updated in place") {
   CHECK(blocks.values(0).data() != place);
   CHECK(all_are(held.values, -1));
   CHECK(all_are(blocks.values(0), -2));
+}
+
+TEST_CASE("values that a block adopts are not copied and stay as they are") {
+  const auto r = rule();
+  dense_blocks blocks(100, *r);
+  dense_blocks copied(100, *r);
+  const std::vector<float> gradient(100, 1.0F);
+  auto memory = std::make_shared<std::vector<float>>(100, 5.0F);
+  REQUIRE(blocks.adopt(0, 7, {memory, *memory}));
+  REQUIRE(copied.restore(0, 7, *memory, {}));
+  CHECK(blocks.values(0).data() == memory->data());
+  CHECK(blocks.steps(0) == 7);
+  const auto held = blocks.share(0);
+
+  SUBCASE("by an update") {
+    blocks.update(0, gradient, 1.0F);
+    copied.update(0, gradient, 1.0F);
+    CHECK(blocks.steps(0) == copied.steps(0));
+  }
+  SUBCASE("by other values that are copied") {
+    const std::vector<float> other(100, 6.0F);
+    REQUIRE(blocks.restore(0, 8, other, {}));
+    REQUIRE(copied.restore(0, 8, other, {}));
+  }
+  SUBCASE("by a run of values") {
+    const std::vector<float> other(3, 6.0F);
+    const dense_segment segment{{10, 13}, r.get()};
+    REQUIRE(blocks.restore_run(10, 8, other, {}, std::span(&segment, 1)));
+    REQUIRE(copied.restore_run(10, 8, other, {}, std::span(&segment, 1)));
+  }
+  CHECK(std::ranges::equal(blocks.values(0), copied.values(0)));
+  CHECK(all_are(*memory, 5));
+  CHECK(held.values.data() == memory->data());
+}
+
+TEST_CASE("a block lets go of what it adopted when it changes") {
+  const auto r = rule();
+  dense_blocks blocks(100, *r);
+  auto memory = std::make_shared<std::vector<float>>(100, 5.0F);
+  REQUIRE(blocks.adopt(0, 1, {memory, *memory}));
+  CHECK(memory.use_count() == 2);
+  blocks.update(0, std::vector<float>(100, 1.0F), 1.0F);
+  CHECK(memory.use_count() == 1);
+}
+
+TEST_CASE("values of another size, or without the state of their rule, are not adopted") {
+  const auto memory = std::make_shared<std::vector<float>>(100, 5.0F);
+  const auto sgd = rule();
+  dense_blocks blocks(100, *sgd);
+  CHECK_FALSE(blocks.adopt(0, 1, {memory, std::span(*memory).first(99)}));
+  const auto adam = rule("adam");
+  dense_blocks with_state(100, *adam);
+  CHECK_FALSE(with_state.adopt(0, 1, {memory, *memory}));
+  CHECK(all_are(blocks.values(0), 0));
+  CHECK(all_are(with_state.values(0), 0));
 }
 
 TEST_CASE("a steady stream of updates to held blocks goes round the same memory") {
