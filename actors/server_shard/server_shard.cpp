@@ -9,22 +9,24 @@
 namespace gradmesh::server_shard {
 
 result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
-  auto decoded = job::decode(*plan);
-  if (!decoded) return decoded.failure();
-  const bool known = job && job->job_id() == decoded->job_id && planner == plan.sender().node;
-  const bool newer = known && decoded->revision > job->revision();
-  if (!known || (newer && decoded->begins)) {
-    if (auto started = start(std::move(*decoded), plan); !started) return started;
-  } else if (newer) {
-    const auto before = job->layout();
-    if (auto changed = job->change(std::move(*decoded), plan.sender()); !changed) return changed;
-    tell_unrecorded(before);
-    for (const auto& [shard, one] : job->by_shard())
-      one->job().tell(plan_record_of(plan, shard, context->rules));
-  }
+  const bool known = job && job->job_id() == (*plan).getJobId() && planner == plan.sender().node;
+  if (!known || (*plan).getRevision() > job->revision())
+    if (auto taken = take_plan(plan, known); !taken) return taken;
   mesh::draft<schema::PlanReady> ready;
   ready->setJobId(job->job_id());
   (void)context->router->reply(plan, ready);
+  return {};
+}
+
+result<void> server_shard_state::take_plan(const message<schema::JobPlan>& plan, bool goes_on) {
+  auto decoded = job::decode(*plan);
+  if (!decoded) return decoded.failure();
+  if (!goes_on || decoded->begins) return start(std::move(*decoded), plan);
+  const auto before = job->layout();
+  if (auto changed = job->change(std::move(*decoded), plan.sender()); !changed) return changed;
+  tell_unrecorded(before);
+  for (const auto& [shard, one] : job->by_shard())
+    one->job().tell(plan_record_of(plan, shard, context->rules));
   return {};
 }
 

@@ -48,6 +48,7 @@ public:
 private:
   struct job {
     gradmesh::job::job_plan plan;
+    mesh::draft<schema::JobPlan> plan_message;
     std::uint32_t rank = 0;
     std::optional<parameters::slicer> slicer;
     std::optional<worker::parameter_client> client;
@@ -97,6 +98,7 @@ result<void> load_state::prepare(const prepare_load& request) {
   job_ = std::make_unique<job>();
   prepared_ = request.done;
   job_->plan = request.plan;
+  job_->plan_message = gradmesh::job::encode(job_->plan);
   job_->rank = request.rank;
   auto map = gradmesh::job::make_partition_map(job_->plan);
   if (!map) return map.failure();
@@ -106,9 +108,7 @@ result<void> load_state::prepare(const prepare_load& request) {
   job_->shards_missing = request.rank == 0 ? job_->plan.layout.size() : 0;
   if (request.rank == 0)
     for (const auto& shard : job_->plan.layout.primaries())
-      if (auto sent =
-              context->router->send(shard.where, service, gradmesh::job::encode(job_->plan));
-          !sent)
+      if (auto sent = context->router->send(shard.where, service, job_->plan_message); !sent)
         return sent.failure();
   if (job_->shards_missing == 0) std::exchange(prepared_, nullptr)->set_value({});
   return {};
@@ -118,8 +118,7 @@ result<void> load_state::prepare(const prepare_load& request) {
 void load_state::ping() {
   if (pinged_ || job_->rank != 0) return;
   pinged_ = clock::now();
-  (void)context->router->send(job_->plan.layout.primary(0).where, service,
-                              gradmesh::job::encode(job_->plan));
+  (void)context->router->send(job_->plan.layout.primary(0).where, service, job_->plan_message);
 }
 
 result<void> load_state::on_ready() {

@@ -25,6 +25,11 @@ constexpr int keepalive_probes = 3;
 /// long enough to be woken by an interrupt. 4 and 16 MiB pushes go a tenth faster with this bound.
 constexpr int unsent_bytes_max = 128 * 1024;
 
+/// What waits for its reader is in a processor's cache when it is read, since the one that wrote it
+/// has one, too. 4 MiB pushes go a tenth and 16 MiB pushes a quarter faster with this bound, which
+/// no line's delay speaks against. The system counts its own data, too.
+constexpr int loopback_receive_bytes = 1024 * 1024;
+
 config::endpoint numeric(const sockaddr* address, socklen_t length) {
   char host[NI_MAXHOST];
   char port[NI_MAXSERV];
@@ -54,6 +59,24 @@ void do_not_pace(int socket) {
   setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, algorithm.data(), algorithm.size());
 }
 
+/// Before the connection is made, which is told the size of the window.
+void bound_receive_buffer(int socket) {
+  constexpr int asked = loopback_receive_bytes / 2; // the system doubles it
+  setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &asked, sizeof(asked));
+  int granted = 0;
+  socklen_t length = sizeof(granted);
+  getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &granted, &length);
+  if (granted >= loopback_receive_bytes) return;
+  // Where users may not have so much, the system may still give more by itself.
+  constexpr int none = 0;
+  setsockopt(socket, SOL_SOCKET, SO_BUF_LOCK, &none, sizeof(none));
+}
+
+void set_loopback_options(int socket) {
+  do_not_pace(socket);
+  bound_receive_buffer(socket);
+}
+
 using address_list = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
 } // namespace
@@ -69,7 +92,7 @@ std::optional<loopback_socket> open_loopback(const config::endpoint& to) {
   const address_list address(found, &freeaddrinfo);
   const int raw = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (raw < 0) return std::nullopt;
-  do_not_pace(raw);
+  set_loopback_options(raw);
   loopback_socket opened{kj::AutoCloseFd(raw), {}, address->ai_addrlen};
   std::memcpy(&opened.address, address->ai_addr, address->ai_addrlen);
   return opened;
@@ -91,7 +114,7 @@ result<listening_socket> open_listening(const config::endpoint& at) {
   // A restarted node gets its port back while the connections of the old one are still fading.
   const int on = 1;
   setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (config::is_loopback(at)) do_not_pace(raw);
+  if (config::is_loopback(at)) set_loopback_options(raw);
   if (bind(raw, address->ai_addr, address->ai_addrlen) != 0 ||
       ::listen(raw, pending_connections_max) != 0)
     return cannot_listen(at, system_reason());

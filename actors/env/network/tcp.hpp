@@ -29,8 +29,8 @@ struct loopback_socket {
 std::optional<loopback_socket> open_loopback(const config::endpoint& to);
 
 /// On loopback addresses without the pacing that some congestion controls (BBR) do: there is no
-/// line whose rate they could find, and the timers cost half of the goodput. Elsewhere the system's
-/// choice counts. Binds and listens; non-blocking, close-on-exec. Errors: `io_failed` with the
+/// line whose rate they could find, and the timers cost half of the goodput; and with a bounded
+/// receive buffer. Elsewhere the system's choice counts. Binds and listens; non-blocking, close-on-exec. Errors: `io_failed` with the
 /// system's reason.
 result<listening_socket> open_listening(const config::endpoint& at);
 

@@ -6,6 +6,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #include <array>
@@ -23,6 +24,19 @@ std::string congestion_control_of(int socket) {
   return name.data();
 }
 
+int receive_buffer_of(int socket) {
+  int bytes = 0;
+  socklen_t length = sizeof(bytes);
+  REQUIRE(getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, &length) == 0);
+  return bytes;
+}
+
+int accept_when_there(int listening) {
+  pollfd there{listening, POLLIN, 0};
+  REQUIRE(poll(&there, 1, 10'000) == 1);
+  return accept(listening, nullptr, nullptr);
+}
+
 TEST_CASE("connections on loopback addresses are not paced, whichever side sends") {
   for (const auto* host : {"127.0.0.1", "127.0.0.2"}) {
     const auto listening = open_listening({host, 0});
@@ -37,11 +51,31 @@ TEST_CASE("connections on loopback addresses are not paced, whichever side sends
   }
 }
 
-TEST_CASE("elsewhere the system chooses the congestion control") {
+TEST_CASE("what waits on a loopback address for its reader is bounded, in both directions") {
+  // The system may allow less.
+  const kj::AutoCloseFd plain(socket(AF_INET, SOCK_STREAM, 0));
+  const int half = 512 * 1024;
+  REQUIRE(setsockopt(plain, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half)) == 0);
+  const auto allowed = receive_buffer_of(plain);
+  CHECK(allowed <= 1024 * 1024);
+
+  const auto listening = open_listening({"127.0.0.1", 0});
+  REQUIRE(listening);
+  const auto dialling = open_loopback(listening->bound);
+  REQUIRE(dialling);
+  CHECK(receive_buffer_of(dialling->descriptor) == allowed);
+  (void)connect(dialling->descriptor, reinterpret_cast<const sockaddr*>(&dialling->address),
+                dialling->address_bytes);
+  const kj::AutoCloseFd accepted(accept_when_there(listening->descriptor));
+  CHECK(receive_buffer_of(accepted) == allowed);
+}
+
+TEST_CASE("elsewhere the system chooses the congestion control and the receive buffer") {
   const auto listening = open_listening({"0.0.0.0", 0});
   REQUIRE(listening);
   const kj::AutoCloseFd plain(socket(AF_INET, SOCK_STREAM, 0));
   CHECK(congestion_control_of(listening->descriptor) == congestion_control_of(plain));
+  CHECK(receive_buffer_of(listening->descriptor) == receive_buffer_of(plain));
   CHECK_FALSE(open_loopback({"192.0.2.1", 7700}));
   CHECK_FALSE(open_loopback({"name.invalid", 7700}));
 }
