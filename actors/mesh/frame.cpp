@@ -102,6 +102,13 @@ writable_body allocate_body(std::size_t bytes) {
   return {std::shared_ptr<void>(memory, aligned), {aligned, bytes}};
 }
 
+frame_body to_keep(const frame_body& body) {
+  if (body.allocated) return body;
+  const auto copy = allocate_body(body.bytes.size());
+  std::ranges::copy(body.bytes, copy.bytes.begin());
+  return copy.share();
+}
+
 result<void> check_lengths(const frame& f) {
   if (f.header.metadata_bytes != f.metadata.size() * sizeof(std::uint64_t) ||
       f.header.body_bytes != f.body.bytes.size())

@@ -59,6 +59,9 @@ struct frame_header {
 struct frame_body {
   std::shared_ptr<const void> owner;
   std::span<const std::byte> bytes;
+  /// The memory is for these bytes alone (allocate_body). Otherwise it is lent, by a link that
+  /// needs it back or by a neighbour in the process.
+  bool allocated = false;
 };
 
 /// Fresh, uninitialised memory for a body; 64-byte aligned.
@@ -66,7 +69,7 @@ struct writable_body {
   std::shared_ptr<void> owner;
   std::span<std::byte> bytes;
 
-  frame_body share() const { return {owner, bytes}; }
+  frame_body share() const { return {owner, bytes, true}; }
   /// The bytes [offset, offset + count * sizeof(T)) as T; offset must be a multiple of alignof(T).
   template <class T>
   std::span<T> as(std::size_t offset, std::size_t count) const {
@@ -74,6 +77,9 @@ struct writable_body {
   }
 };
 writable_body allocate_body(std::size_t bytes);
+
+/// The same bytes in memory that may be kept for long: a copy if they are in lent memory.
+frame_body to_keep(const frame_body& body);
 
 /// A received frame's claim on the bytes that its receiver granted to the sender. Settled when an
 /// actor has dealt with the frame, or with the frame's end: then the sender may send as much again.

@@ -14,6 +14,11 @@ result<void> check_table(const learning::table_spec& table) {
   if (table.name.empty() || table.name.size() > table_name_bytes_max)
     return {errc::invalid_argument, fmt::format("the name of a table has {} bytes; use 1 to {}",
                                                 table.name.size(), table_name_bytes_max)};
+  // A message's text would end there, and two names could be one.
+  if (table.name.find('\0') != std::string::npos)
+    return {
+        errc::invalid_argument,
+        fmt::format("the name of table '{}' has a 0 byte behind it; use text", table.name.c_str())};
   const auto width_max =
       table.kind == learning::table_kind::dense ? dense_floats_max : row_floats_max;
   if (table.width == 0 || table.width > width_max)

@@ -8,9 +8,9 @@
 /// when the blocks are gone: each hold is counted in its block, dropped with release order when the
 /// holder is done reading, and looked for with acquire order before the block is written again.
 ///
-/// Memory: the values, their optimizer state, at most as many blocks (or
-/// `spare_blocks_max`) that held values before, and whatever else of former values is still held.
-/// Blocks lie eight in a huge page, which goes when nobody needs any of them.
+/// Memory: the values (those of adopted blocks where they came), their optimizer state, at most as
+/// many blocks (or `spare_blocks_max`) that held values before, and whatever else of former values
+/// is still held. Blocks lie eight in a huge page, which goes when nobody needs any of them.
 
 #include "actors/parameters/optimizer.hpp"
 #include "actors/parameters/partition_map.hpp"

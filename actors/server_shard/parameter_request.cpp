@@ -184,12 +184,12 @@ result<void> read_change(const mesh::message<schema::Replicate>& change,
     }
     whole.parts.push_back(*std::move(read));
   }
-  if (kind.isBlock()) {
-    const auto values = body.take<float>(part_floats(whole.parts.front().what, store));
-    if (!values) return wrong_body(change);
-    whole.block = {kind.getBlock(), {change.frame()->body.owner, *values}};
-  }
-  if (!body.at_end()) return wrong_body(change);
+  if (!kind.isBlock()) return body.at_end() ? result<void>() : wrong_body(change);
+  const auto floats = part_floats(whole.parts.front().what, store);
+  if (!body.take<float>(floats) || !body.at_end()) return wrong_body(change);
+  const auto kept = mesh::to_keep(change.frame()->body);
+  whole.block = {kind.getBlock(),
+                 {kept.owner, {reinterpret_cast<const float*>(kept.bytes.data()), floats}}};
   return {};
 }
 

@@ -43,8 +43,8 @@ struct pushed_part {
 
 /// A block as pushes have left it.
 struct repeated_block {
-  std::uint64_t updates = 0; // that it had seen
-  parameters::shared_floats values;
+  std::uint64_t updates = 0;        // that it had seen
+  parameters::shared_floats values; // to be kept
 };
 
 /// A change of a shard, as its primary tells its backup: parts of pushes, the sums over a step, or

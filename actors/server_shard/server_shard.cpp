@@ -18,10 +18,10 @@ result<void> server_shard_state::prepare(const message<schema::JobPlan>& plan) {
   return {};
 }
 
-result<void> server_shard_state::take_plan(const message<schema::JobPlan>& plan, bool goes_on) {
+result<void> server_shard_state::take_plan(const message<schema::JobPlan>& plan, bool known) {
   auto decoded = job::decode(*plan);
   if (!decoded) return decoded.failure();
-  if (!goes_on || decoded->begins) return start(std::move(*decoded), plan);
+  if (!known || decoded->begins) return start(std::move(*decoded), plan);
   const auto before = job->layout();
   if (auto changed = job->change(std::move(*decoded), plan.sender()); !changed) return changed;
   tell_unrecorded(before);

@@ -43,8 +43,8 @@ struct server_shard_state {
   void report() const;
 
 private:
-  /// A plan that is new here; `goes_on`: a later generation of the job that it has.
-  result<void> take_plan(const message<schema::JobPlan>& plan, bool goes_on);
+  /// A plan that is new here; `known`: of the job that the shard has.
+  result<void> take_plan(const message<schema::JobPlan>& plan, bool known);
   result<void> start(job::job_plan plan, const message<schema::JobPlan>& from);
   result<void> record(const message<schema::JobPlan>& plan, const std::string& path);
   /// Says which shards came here since, so that what they do is not written down any more.

@@ -45,9 +45,39 @@ void push_some(replica_bench& bench, std::uint64_t first, std::uint64_t count) {
   deliver_all(bench, worker_to_primary);
 }
 
+std::span<const float> block_of(replica_bench& bench, std::uint8_t node) {
+  return bench.replica_of(node)->job().parameters().store().dense_block(0).values;
+}
+
 std::vector<float> bias(replica_bench& bench, std::uint8_t node) {
-  const auto values = bench.replica_of(node)->job().parameters().store().dense_block(0).values;
+  const auto values = block_of(bench, node);
   return {values.begin(), values.end()};
+}
+
+/// The backup receives, as a change, a body full of fives as the block that parts with a number
+/// have made of the one that they name.
+void send_block(replica_bench& bench, std::uint64_t change,
+                const std::vector<std::uint32_t>& blocks, std::uint32_t number,
+                const mesh::writable_body& body) {
+  mesh::draft<schema::Replicate> draft;
+  draft->setJobId(1);
+  draft->setLayout(bench.plan.layout.number);
+  draft->setNumber(change);
+  draft->getChange().setBlock(2);
+  auto parts = draft->initParts(static_cast<unsigned>(blocks.size()));
+  for (unsigned i = 0; i < blocks.size(); ++i) {
+    parts[i].initPart().setBlock(blocks[i]);
+    parts[i].setNumber(number);
+    parts[i].setCount(2);
+    parts[i].setStep(1);
+    parts[i].setFirstPiece(i);
+    parts[i].setPieces(1);
+  }
+  std::ranges::fill(body.as<float>(0, body.bytes.size() / sizeof(float)), 5.0F);
+  draft.body = body.share();
+  (void)bench.hosts.at(1).router->send({mesh::node_uuid{2}, replica_bench::shard_service},
+                                       replica_bench::shard_service, draft);
+  deliver_all(bench, primary_to_backup);
 }
 
 } // namespace
@@ -251,26 +281,7 @@ TEST_CASE("a block that is not what it says is refused, and changes nothing") {
   const auto before = bench.image(2);
   const auto send = [&](const std::vector<std::uint32_t>& blocks, std::uint32_t number,
                         std::size_t floats) {
-    mesh::draft<schema::Replicate> draft;
-    draft->setJobId(1);
-    draft->setLayout(bench.plan.layout.number);
-    draft->setNumber(3);
-    draft->getChange().setBlock(2);
-    auto parts = draft->initParts(static_cast<unsigned>(blocks.size()));
-    for (unsigned i = 0; i < blocks.size(); ++i) {
-      parts[i].initPart().setBlock(blocks[i]);
-      parts[i].setNumber(number);
-      parts[i].setCount(2);
-      parts[i].setStep(1);
-      parts[i].setFirstPiece(i);
-      parts[i].setPieces(1);
-    }
-    const auto body = mesh::allocate_body(floats * sizeof(float));
-    std::ranges::fill(body.as<float>(0, floats), 5);
-    draft.body = body.share();
-    (void)bench.hosts.at(1).router->send({mesh::node_uuid{2}, replica_bench::shard_service},
-                                         replica_bench::shard_service, draft);
-    deliver_all(bench, primary_to_backup);
+    send_block(bench, 3, blocks, number, mesh::allocate_body(floats * sizeof(float)));
     return bench.image(2) != before;
   };
   CHECK_FALSE(send({}, 0, 2));     // of no push
@@ -280,4 +291,19 @@ TEST_CASE("a block that is not what it says is refused, and changes nothing") {
   CHECK_FALSE(send({0}, 0, 1));    // too short
   CHECK_FALSE(send({0}, 0, 4));    // too long
   CHECK(send({0, 0}, 0, 2));
+}
+
+TEST_CASE("a backup keeps a block where it was received, unless that memory is lent") {
+  replica_bench bench(strategy::async);
+  bench.begin(1, 2);
+  push_some(bench, 0, 1);
+  bench.run();
+  // Neighbours in a process are sent the primary's own block.
+  REQUIRE(bias(bench, 2) == bias(bench, 1));
+  CHECK(block_of(bench, 2).data() != block_of(bench, 1).data());
+
+  const auto body = mesh::allocate_body(2 * sizeof(float));
+  send_block(bench, 3, {0}, 0, body);
+  CHECK(bias(bench, 2) == std::vector<float>{5, 5});
+  CHECK(block_of(bench, 2).data() == body.as<float>(0, 2).data());
 }

@@ -28,10 +28,11 @@ struct loopback_socket {
 /// A socket for a connection to `to`, if that is a numeric loopback address; see open_listening.
 std::optional<loopback_socket> open_loopback(const config::endpoint& to);
 
-/// On loopback addresses without the pacing that some congestion controls (BBR) do: there is no
-/// line whose rate they could find, and the timers cost half of the goodput; and with a bounded
-/// receive buffer. Elsewhere the system's choice counts. Binds and listens; non-blocking, close-on-exec. Errors: `io_failed` with the
-/// system's reason.
+/// Binds and listens; non-blocking, close-on-exec. On loopback addresses without the pacing that
+/// some congestion controls (BBR) do: there is no line whose rate they could find, and the timers
+/// cost half of the goodput; and with a receive buffer of 1 MiB, if users may have so much
+/// (net.core.rmem_max from 512 KiB on). Elsewhere the system's choice counts. Errors: `io_failed`
+/// with the system's reason.
 result<listening_socket> open_listening(const config::endpoint& at);
 
 /// No Nagle delay; little that is unsent waits in the system; keepalive that notices a vanished

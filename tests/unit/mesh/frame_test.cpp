@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string_view>
 
@@ -181,6 +184,18 @@ TEST_CASE("a body is aligned to 64 bytes whatever its size") {
     CHECK(body.share().owner == body.owner);
   }
   CHECK(allocate_body(0).bytes.empty());
+}
+
+TEST_CASE("bytes in lent memory are copied to be kept, those in memory of their own are not") {
+  const auto own = allocate_body(100).share();
+  CHECK(to_keep(own).bytes.data() == own.bytes.data());
+  CHECK(to_keep(own).owner == own.owner);
+  const auto lender = std::make_shared<std::array<std::byte, 100>>();
+  lender->fill(std::byte{7});
+  const auto kept = to_keep({lender, *lender});
+  CHECK(lender.use_count() == 1);
+  CHECK(kept.bytes.data() != lender->data());
+  CHECK(std::ranges::equal(kept.bytes, *lender));
 }
 
 TEST_CASE("services have names for people and numbers for the wire") {

@@ -29,6 +29,7 @@ TEST_CASE("tables outside the limits are refused with their name and size") {
   };
   CHECK(check_tables(std::vector<table_spec>{{"w", table_kind::sparse, row_floats_max}}));
   CHECK(contains(refusal({{"", table_kind::dense, 1}}), "0 bytes"));
+  CHECK(contains(refusal({{std::string("w\0x", 3), table_kind::dense, 1}}), "'w' has a 0 byte"));
   CHECK(contains(refusal({{"w", table_kind::dense, 0}}), "'w' has a width of 0"));
   CHECK(contains(refusal({{"w", table_kind::sparse, row_floats_max + 1}}), "1048577"));
   CHECK(contains(refusal({{"w", table_kind::sparse, 1}, {"w", table_kind::dense, 1}}),

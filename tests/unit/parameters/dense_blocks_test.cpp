@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <set>
 #include <thread>
@@ -94,35 +95,30 @@ TEST_CASE("a block that nobody holds any more is updated in place") {
 
 TEST_CASE("values that a block adopts are not copied and stay as they are") {
   const auto r = rule();
-  dense_blocks blocks(100, *r);
-  dense_blocks copied(100, *r);
   const std::vector<float> gradient(100, 1.0F);
-  auto memory = std::make_shared<std::vector<float>>(100, 5.0F);
-  REQUIRE(blocks.adopt(0, 7, {memory, *memory}));
-  REQUIRE(copied.restore(0, 7, *memory, {}));
-  CHECK(blocks.values(0).data() == memory->data());
-  CHECK(blocks.steps(0) == 7);
-  const auto held = blocks.share(0);
-
-  SUBCASE("by an update") {
-    blocks.update(0, gradient, 1.0F);
-    copied.update(0, gradient, 1.0F);
-    CHECK(blocks.steps(0) == copied.steps(0));
-  }
-  SUBCASE("by other values that are copied") {
-    const std::vector<float> other(100, 6.0F);
-    REQUIRE(blocks.restore(0, 8, other, {}));
-    REQUIRE(copied.restore(0, 8, other, {}));
-  }
-  SUBCASE("by a run of values") {
-    const std::vector<float> other(3, 6.0F);
-    const dense_segment segment{{10, 13}, r.get()};
-    REQUIRE(blocks.restore_run(10, 8, other, {}, std::span(&segment, 1)));
-    REQUIRE(copied.restore_run(10, 8, other, {}, std::span(&segment, 1)));
-  }
-  CHECK(std::ranges::equal(blocks.values(0), copied.values(0)));
-  CHECK(all_are(*memory, 5));
-  CHECK(held.values.data() == memory->data());
+  const std::vector<float> other(100, 6.0F);
+  const dense_segment part{{10, 13}, r.get()};
+  const std::vector<std::function<void(dense_blocks&)>> changes{
+      [&](dense_blocks& blocks) { blocks.update(0, gradient, 1.0F); },
+      [&](dense_blocks& blocks) { REQUIRE(blocks.restore(0, 8, other, {})); },
+      [&](dense_blocks& blocks) {
+        REQUIRE(blocks.restore_run(10, 8, std::span(other).first(3), {}, std::span(&part, 1)));
+      }};
+  for (const auto& change : changes)
+    for (const bool is_held : {false, true}) {
+      dense_blocks blocks(100, *r);
+      dense_blocks copied(100, *r);
+      const auto memory = std::make_shared<std::vector<float>>(100, 5.0F);
+      REQUIRE(blocks.adopt(0, 7, {memory, *memory}));
+      REQUIRE(copied.restore(0, 7, *memory, {}));
+      CHECK(blocks.values(0).data() == memory->data());
+      const auto held = is_held ? blocks.share(0) : shared_floats{};
+      change(blocks);
+      change(copied);
+      CHECK(std::ranges::equal(blocks.values(0), copied.values(0)));
+      CHECK(blocks.steps(0) == copied.steps(0));
+      CHECK(all_are(*memory, 5));
+    }
 }
 
 TEST_CASE("a block lets go of what it adopted when it changes") {
