@@ -125,7 +125,8 @@ exit_code create(const std::vector<std::string>& arguments) {
   verb_options options{
       .usage = "gradmesh checkpoint create --coordinator HOST:PORT [options]",
       .description = "Has a checkpoint of the running job written now, in its checkpoint.folder on "
-                     "the\ncoordinator's machine, and waits for it. Training goes on meanwhile."};
+                     "the\ncoordinator's machine, and waits for it. Training goes on meanwhile.",
+      .positional = {}};
   add_access_options(options.named);
   options.named.add_options()("wait",
                               po::value<unsigned>()->default_value(600)->value_name("SECONDS"),

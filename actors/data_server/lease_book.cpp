@@ -54,21 +54,21 @@ result<std::optional<batch_choice>> lease_book::lease(std::uint32_t rank, std::u
   if (rank >= holders_.size())
     return error{errc::refused, "there is no worker " + std::to_string(rank) + " in a job of " +
                                     std::to_string(holders_.size())};
-  auto& holder = holders_[rank];
-  const auto back = holder.next_sequence - sequence; // 1: the latest
-  if (sequence < holder.next_sequence && back <= holder.latest.size()) {
-    auto& known = holder.latest[holder.latest.size() - back];
-    if (known && !rules_.keeps(rule::leased_once)) known = next_batch(rank, holder.next_sequence);
+  auto& worker = holders_[rank];
+  const auto back = worker.next_sequence - sequence; // 1: the latest
+  if (sequence < worker.next_sequence && back <= worker.latest.size()) {
+    auto& known = worker.latest[worker.latest.size() - back];
+    if (known && !rules_.keeps(rule::leased_once)) known = next_batch(rank, worker.next_sequence);
     return known ? choose(rank, *known) : std::nullopt;
   }
-  if (sequence != holder.next_sequence)
+  if (sequence != worker.next_sequence)
     return error{errc::refused, "worker " + std::to_string(rank) + " asks for lease " +
                                     std::to_string(sequence) + ", its next is " +
-                                    std::to_string(holder.next_sequence)};
-  ++holder.next_sequence;
+                                    std::to_string(worker.next_sequence)};
+  ++worker.next_sequence;
   const auto batch = next_batch(rank, sequence);
-  holder.latest.push_back(batch);
-  if (holder.latest.size() > kept_leases_max) holder.latest.pop_front();
+  worker.latest.push_back(batch);
+  if (worker.latest.size() > kept_leases_max) worker.latest.pop_front();
   if (!batch) return std::optional<batch_choice>();
   ++leased_;
   return choose(rank, *batch);

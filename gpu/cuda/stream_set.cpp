@@ -7,23 +7,23 @@
 namespace gradmesh::gpu::cuda {
 
 stream_set::~stream_set() {
-  for (auto& queue : queues_) {
-    for (auto& event : queue.events)
+  for (auto& work : queues_) {
+    for (auto& event : work.events)
       if (event) (void)cudaEventDestroy(event);
-    if (queue.owned) (void)cudaStreamDestroy(queue.stream);
+    if (work.owned) (void)cudaStreamDestroy(work.stream);
   }
 }
 
 fault stream_set::open(bool overlap) {
-  for (auto& queue : queues_) {
-    if (overlap || &queue == &queues_.front()) {
-      if (auto why = GRADMESH_CUDA(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking)))
+  for (auto& work : queues_) {
+    if (overlap || &work == &queues_.front()) {
+      if (auto why = GRADMESH_CUDA(cudaStreamCreateWithFlags(&work.stream, cudaStreamNonBlocking)))
         return why;
-      queue.owned = true;
+      work.owned = true;
     } else {
-      queue.stream = queues_.front().stream;
+      work.stream = queues_.front().stream;
     }
-    for (auto& event : queue.events)
+    for (auto& event : work.events)
       if (auto why = GRADMESH_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming)))
         return why;
   }
@@ -31,9 +31,9 @@ fault stream_set::open(bool overlap) {
 }
 
 fault stream_set::mark(lane where) {
-  auto& queue = queues_[index(where)];
-  const auto number = ++queue.enqueued;
-  return GRADMESH_CUDA(cudaEventRecord(queue.events[number % events_kept], queue.stream));
+  auto& work = queues_[index(where)];
+  const auto number = ++work.enqueued;
+  return GRADMESH_CUDA(cudaEventRecord(work.events[number % events_kept], work.stream));
 }
 
 fault stream_set::await(lane where, lane other, ticket until) {
@@ -51,15 +51,15 @@ fault stream_set::await_all(lane where) {
 }
 
 fault stream_set::synchronize() {
-  for (const auto& queue : queues_)
-    if (auto why = GRADMESH_CUDA(cudaStreamSynchronize(queue.stream))) return why;
+  for (const auto& work : queues_)
+    if (auto why = GRADMESH_CUDA(cudaStreamSynchronize(work.stream))) return why;
   return {};
 }
 
 cudaError_t stream_set::query() const {
   bool busy = false;
-  for (const auto& queue : queues_) {
-    const auto state = cudaStreamQuery(queue.stream);
+  for (const auto& work : queues_) {
+    const auto state = cudaStreamQuery(work.stream);
     if (state == cudaErrorNotReady)
       busy = true;
     else if (state != cudaSuccess)
